@@ -1,0 +1,64 @@
+/* The calling convention of a compiled Program: one pointer to a frame.
+ *
+ * The megakernel fills a frame from a slot's operands (window handles already resolved and checked) and calls the
+ * handler; the same layout serves machine code, the interpreter and, later, a GPU. Little endian, 128 bytes, 64-byte
+ * aligned. All addresses are in the address space of the device that runs the Program.
+ *
+ * Owns: nothing. Threads: a frame belongs to one worker for the time of a call. */
+#ifndef VYRE_IR_FRAME_H
+#define VYRE_IR_FRAME_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum vyre_fault {
+#define VYRE_FAULT(name, number, text) VYRE_FAULT_##name = number,
+#include "ir/fault.def"
+#undef VYRE_FAULT
+} vyre_fault_t;
+
+const char *vyre_fault_text(uint32_t fault); /* "unknown fault" for others */
+
+#define VYRE_FRAME_IS_LAST 1u /* flags: this chunk ends its file */
+
+typedef struct vyre_frame {
+  /* in */
+  uint64_t data;          /* address of the stream chunk */
+  uint64_t data_bytes;    /* its length, bytes; a Program sees data_bytes / element size elements */
+  uint64_t stream_offset; /* of data[0] in its file, bytes */
+  uint64_t output;        /* address of the outputs, laid out by vyre_program_layout; written with atomic adds */
+  uint64_t scratch;       /* address of at least layout.scratch_bytes, 64-byte aligned, this worker's own */
+  uint64_t fuel;          /* loop iterations this call may use */
+  uint64_t stop;          /* address of the u32 stop word; 2 or more: leave at the next look, fault CANCELLED */
+  uint32_t flags;         /* VYRE_FRAME_* */
+  uint32_t worker;        /* index of the calling worker */
+  uint64_t control;       /* address of the control block; privileged Programs only */
+  uint64_t hooks;         /* address of struct vyre_hooks; host devices only */
+  /* out */
+  uint32_t fault;           /* vyre_fault_t; not NONE: nothing was added to the outputs */
+  uint32_t fault_position;  /* of the node: vyre_position_t, 0 when unknown */
+  uint64_t fault_iteration; /* of the outermost foreach, relative to its lower bound; 0 outside */
+  uint64_t reserved[3];
+} vyre_frame_t;
+
+_Static_assert(sizeof(vyre_frame_t) == 128, "the frame is two cache lines");
+_Static_assert(offsetof(vyre_frame_t, fault) == 88, "the loop's IR reads the fault word here");
+
+/* Machine code and interpreter trampolines have this type; `context` is the entry's own. */
+typedef void (*vyre_entry_fn)(vyre_frame_t *frame, void *context);
+
+typedef struct vyre_entry {
+  vyre_entry_fn function;
+  void *context;
+} vyre_entry_t;
+
+/* What a host device (ref, cpu) offers to the megakernel's loop. Reached only through privileged nodes. */
+typedef struct vyre_hooks vyre_hooks_t;
+struct vyre_hooks {
+  const vyre_entry_t *handlers;                                                  /* CALL: by handler index */
+  uint32_t (*pump)(vyre_hooks_t *hooks, uint32_t worker);                        /* PUMP */
+  void (*sleep)(vyre_hooks_t *hooks, uint32_t worker, uint64_t word, uint32_t seen); /* SLEEP */
+  void (*heavy_fence)(vyre_hooks_t *hooks);                                      /* HEAVY_FENCE */
+};
+
+#endif
