@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "base/strbuf.h"
 
 typedef enum vyre_type {
 #define VYRE_TYPE(name, text, bits, is_signed) VYRE_TYPE_##name,
@@ -129,7 +130,8 @@ typedef struct vyre_stmt {
   vyre_position_t position;
 } vyre_stmt_t;
 
-typedef struct vyre_program {
+typedef struct vyre_program vyre_program_t;
+struct vyre_program {
   char *name;
   char *source_name; /* for messages: the file, or "" */
   bool is_privileged;
@@ -144,17 +146,20 @@ typedef struct vyre_program {
   vyre_stmt_t *stmts;
   size_t var_capacity, expr_capacity, stmt_capacity;
   uint32_t body; /* block */
-} vyre_program_t;
+};
 
 /* Where each output lies in the output block that a frame points to, and what a call needs besides. */
 typedef struct vyre_layout {
-  uint32_t output_offset[VYRE_LIMIT_PARAMS]; /* bytes, by parameter; 0 for others */
-  uint32_t output_bytes;                     /* of the whole block, a multiple of 64 */
-  uint32_t scratch_bytes;                    /* of a worker's scratch, a multiple of 64 */
+  uint32_t output_offset[VYRE_LIMIT_PARAMS];  /* bytes, by parameter; 0 for others */
+  uint32_t scratch_offset[VYRE_LIMIT_PARAMS]; /* array outputs: where their private tables begin in the scratch */
+  uint32_t table_stride[VYRE_LIMIT_PARAMS];   /* bytes from one private copy to the next, a multiple of 64 */
+  uint8_t table_copies[VYRE_LIMIT_PARAMS];    /* private copies, 1 or more */
+  uint32_t output_bytes;                      /* of the whole block, a multiple of 64 */
+  uint32_t scratch_bytes;                     /* of a worker's scratch, a multiple of 64 */
 } vyre_layout_t;
 
 vyre_program_t *vyre_program_create(void); /* NULL when memory is out */
-void vyre_program_destroy_internal(vyre_program_t *program);
+void vyre_program_free(vyre_program_t *program); /* accepts NULL */
 
 void vyre_program_layout(const vyre_program_t *program, vyre_layout_t *out_layout);
 
