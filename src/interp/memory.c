@@ -8,7 +8,7 @@ uint64_t vyre_memory_load(uint64_t address, unsigned bytes, vyre_order_t order) 
   VYRE_ASSERT(order == VYRE_ORDER_RELAXED || order == VYRE_ORDER_ACQUIRE);
   bool acquire = order == VYRE_ORDER_ACQUIRE;
   switch (bytes) {
-#define LOAD(type)                                                                  \
+#define LOAD(type)                                                                     \
   return acquire ? __atomic_load_n((const type *)(uintptr_t)address, __ATOMIC_ACQUIRE) \
                  : __atomic_load_n((const type *)(uintptr_t)address, __ATOMIC_RELAXED)
     case 1: LOAD(uint8_t);
@@ -20,12 +20,12 @@ uint64_t vyre_memory_load(uint64_t address, unsigned bytes, vyre_order_t order) 
   }
 }
 
-#define STORE(type)                                                                              \
-  do {                                                                                           \
-    if (release)                                                                                 \
-      __atomic_store_n((type *)(uintptr_t)address, (type)value, __ATOMIC_RELEASE);               \
-    else                                                                                         \
-      __atomic_store_n((type *)(uintptr_t)address, (type)value, __ATOMIC_RELAXED);               \
+#define STORE(type)                                                                \
+  do {                                                                             \
+    if (release)                                                                   \
+      __atomic_store_n((type *)(uintptr_t)address, (type)value, __ATOMIC_RELEASE); \
+    else                                                                           \
+      __atomic_store_n((type *)(uintptr_t)address, (type)value, __ATOMIC_RELAXED); \
   } while (0)
 
 void vyre_memory_store(uint64_t address, unsigned bytes, vyre_order_t order, uint64_t value) {
@@ -71,26 +71,26 @@ uint64_t vyre_memory_add(uint64_t address, unsigned bytes, vyre_order_t order, u
 }
 
 /* When the exchange fails nothing is written, so the failure order is the success order without its release. */
-#define COMPARE_EXCHANGE(word, expected, desired, order)                                                                   \
-  do {                                                                                                                     \
-    switch (order) {                                                                                                       \
-      case VYRE_ORDER_RELAXED:                                                                                             \
-        __atomic_compare_exchange_n(word, &expected, desired, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);                  \
-        break;                                                                                                             \
-      case VYRE_ORDER_ACQUIRE:                                                                                             \
-        __atomic_compare_exchange_n(word, &expected, desired, false, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE);                  \
-        break;                                                                                                             \
-      case VYRE_ORDER_RELEASE:                                                                                             \
-        __atomic_compare_exchange_n(word, &expected, desired, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);                  \
-        break;                                                                                                             \
-      case VYRE_ORDER_ACQ_REL:                                                                                             \
-        __atomic_compare_exchange_n(word, &expected, desired, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);                  \
-        break;                                                                                                             \
-      case VYRE_ORDER_SEQ_CST:                                                                                             \
-        __atomic_compare_exchange_n(word, &expected, desired, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);                  \
-        break;                                                                                                             \
-      default: VYRE_UNREACHABLE();                                                                                         \
-    }                                                                                                                      \
+#define COMPARE_EXCHANGE(word, expected, desired, order)                                                  \
+  do {                                                                                                    \
+    switch (order) {                                                                                      \
+      case VYRE_ORDER_RELAXED:                                                                            \
+        __atomic_compare_exchange_n(word, &expected, desired, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED); \
+        break;                                                                                            \
+      case VYRE_ORDER_ACQUIRE:                                                                            \
+        __atomic_compare_exchange_n(word, &expected, desired, false, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE); \
+        break;                                                                                            \
+      case VYRE_ORDER_RELEASE:                                                                            \
+        __atomic_compare_exchange_n(word, &expected, desired, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED); \
+        break;                                                                                            \
+      case VYRE_ORDER_ACQ_REL:                                                                            \
+        __atomic_compare_exchange_n(word, &expected, desired, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE); \
+        break;                                                                                            \
+      case VYRE_ORDER_SEQ_CST:                                                                            \
+        __atomic_compare_exchange_n(word, &expected, desired, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST); \
+        break;                                                                                            \
+      default: VYRE_UNREACHABLE();                                                                        \
+    }                                                                                                     \
   } while (0)
 
 uint64_t vyre_memory_compare_exchange(uint64_t address, unsigned bytes, vyre_order_t order, uint64_t expected,

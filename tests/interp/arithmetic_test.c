@@ -92,13 +92,20 @@ static void division_rounds_towards_zero(void **state) {
 static void order_follows_the_sign(void **state) {
   (void)state;
   static const binary_case_t cases[] = {
-      {VYRE_EXPR_LT, VYRE_TYPE_U8, 0x80, 0x7F, 0},  {VYRE_EXPR_LT, VYRE_TYPE_I8, 0x80, 0x7F, 1},
-      {VYRE_EXPR_GT, VYRE_TYPE_U8, 0x80, 0x7F, 1},  {VYRE_EXPR_GT, VYRE_TYPE_I8, 0x80, 0x7F, 0},
-      {VYRE_EXPR_LE, VYRE_TYPE_I64, 5, 5, 1},       {VYRE_EXPR_LT, VYRE_TYPE_I64, 5, 5, 0},
-      {VYRE_EXPR_GE, VYRE_TYPE_U64, 5, 5, 1},       {VYRE_EXPR_GT, VYRE_TYPE_U64, 5, 5, 0},
-      {VYRE_EXPR_LE, VYRE_TYPE_U64, 6, 5, 0},       {VYRE_EXPR_GE, VYRE_TYPE_I64, UINT64_MAX, 0, 0},
-      {VYRE_EXPR_EQ, VYRE_TYPE_I16, 0xFFFF, 0xFFFF, 1}, {VYRE_EXPR_NE, VYRE_TYPE_U16, 1, 2, 1},
-      {VYRE_EXPR_EQ, VYRE_TYPE_BOOL, 1, 0, 0},      {VYRE_EXPR_NE, VYRE_TYPE_BOOL, 1, 0, 1},
+      {VYRE_EXPR_LT, VYRE_TYPE_U8, 0x80, 0x7F, 0},
+      {VYRE_EXPR_LT, VYRE_TYPE_I8, 0x80, 0x7F, 1},
+      {VYRE_EXPR_GT, VYRE_TYPE_U8, 0x80, 0x7F, 1},
+      {VYRE_EXPR_GT, VYRE_TYPE_I8, 0x80, 0x7F, 0},
+      {VYRE_EXPR_LE, VYRE_TYPE_I64, 5, 5, 1},
+      {VYRE_EXPR_LT, VYRE_TYPE_I64, 5, 5, 0},
+      {VYRE_EXPR_GE, VYRE_TYPE_U64, 5, 5, 1},
+      {VYRE_EXPR_GT, VYRE_TYPE_U64, 5, 5, 0},
+      {VYRE_EXPR_LE, VYRE_TYPE_U64, 6, 5, 0},
+      {VYRE_EXPR_GE, VYRE_TYPE_I64, UINT64_MAX, 0, 0},
+      {VYRE_EXPR_EQ, VYRE_TYPE_I16, 0xFFFF, 0xFFFF, 1},
+      {VYRE_EXPR_NE, VYRE_TYPE_U16, 1, 2, 1},
+      {VYRE_EXPR_EQ, VYRE_TYPE_BOOL, 1, 0, 0},
+      {VYRE_EXPR_NE, VYRE_TYPE_BOOL, 1, 0, 1},
       {VYRE_EXPR_MIN, VYRE_TYPE_U32, 0x80000000, 1, 1},
       {VYRE_EXPR_MIN, VYRE_TYPE_I32, 0x80000000, 1, I(32, INT32_MIN)},
       {VYRE_EXPR_MAX, VYRE_TYPE_U64, UINT64_MAX, 1, UINT64_MAX},
@@ -110,9 +117,11 @@ static void order_follows_the_sign(void **state) {
 static void bits(void **state) {
   (void)state;
   static const binary_case_t cases[] = {
-      {VYRE_EXPR_AND, VYRE_TYPE_I8, 0xF0, 0x9F, I(8, -112)}, {VYRE_EXPR_OR, VYRE_TYPE_U8, 0xF0, 0x0F, 0xFF},
+      {VYRE_EXPR_AND, VYRE_TYPE_I8, 0xF0, 0x9F, I(8, -112)},
+      {VYRE_EXPR_OR, VYRE_TYPE_U8, 0xF0, 0x0F, 0xFF},
       {VYRE_EXPR_XOR, VYRE_TYPE_U64, UINT64_MAX, 1, UINT64_MAX - 1},
-      {VYRE_EXPR_AND, VYRE_TYPE_BOOL, 1, 0, 0}, {VYRE_EXPR_OR, VYRE_TYPE_BOOL, 1, 0, 1},
+      {VYRE_EXPR_AND, VYRE_TYPE_BOOL, 1, 0, 0},
+      {VYRE_EXPR_OR, VYRE_TYPE_BOOL, 1, 0, 1},
       {VYRE_EXPR_XOR, VYRE_TYPE_BOOL, 1, 1, 0},
   };
   EXPECT_ALL(cases);
@@ -125,12 +134,9 @@ static void unary(void **state) {
     vyre_type_t type;
     uint64_t a, value;
   } cases[] = {
-      {VYRE_EXPR_NEG, VYRE_TYPE_U8, 1, 255},
-      {VYRE_EXPR_NEG, VYRE_TYPE_I8, 0x80, I(8, -128)},
-      {VYRE_EXPR_NEG, VYRE_TYPE_I64, 1, UINT64_MAX},
-      {VYRE_EXPR_NOT, VYRE_TYPE_U16, 1, 0xFFFE},
-      {VYRE_EXPR_NOT, VYRE_TYPE_I32, 0, UINT64_MAX},
-      {VYRE_EXPR_LOGICAL_NOT, VYRE_TYPE_BOOL, 1, 0},
+      {VYRE_EXPR_NEG, VYRE_TYPE_U8, 1, 255},         {VYRE_EXPR_NEG, VYRE_TYPE_I8, 0x80, I(8, -128)},
+      {VYRE_EXPR_NEG, VYRE_TYPE_I64, 1, UINT64_MAX}, {VYRE_EXPR_NOT, VYRE_TYPE_U16, 1, 0xFFFE},
+      {VYRE_EXPR_NOT, VYRE_TYPE_I32, 0, UINT64_MAX}, {VYRE_EXPR_LOGICAL_NOT, VYRE_TYPE_BOOL, 1, 0},
       {VYRE_EXPR_LOGICAL_NOT, VYRE_TYPE_BOOL, 0, 1},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -194,8 +194,8 @@ static void stop_is_seen(void **state) {
     uint64_t n;
     bool is_seen;
   } cases[] = {
-      {VYRE_STMT_WHILE, 1, true}, {VYRE_STMT_WHILE, 0, false}, {VYRE_STMT_FOREVER, 1, true},
-      {VYRE_STMT_FOR, 4097, true}, {VYRE_STMT_FOR, 0, false}, {VYRE_STMT_FOREACH, 4097, true},
+      {VYRE_STMT_WHILE, 1, true},    {VYRE_STMT_WHILE, 0, false}, {VYRE_STMT_FOREVER, 1, true},
+      {VYRE_STMT_FOR, 4097, true},   {VYRE_STMT_FOR, 0, false},   {VYRE_STMT_FOREACH, 4097, true},
       {VYRE_STMT_FOREACH, 0, false},
   };
   for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {

@@ -36,14 +36,20 @@ void fixture_expect_fault(fixture_t *f, vyre_fault_t fault, uint32_t line, uint6
 static inline void fixture_line(fixture_t *f, uint32_t line) { f->builder.position = vyre_position_make(line, 1); }
 
 /* Nodes, with the builder first. */
-static inline vyre_expr_id_t u64(vyre_builder_t *b, uint64_t value) { return vyre_build_const(b, VYRE_TYPE_U64, value); }
-static inline vyre_expr_id_t u32(vyre_builder_t *b, uint32_t value) { return vyre_build_const(b, VYRE_TYPE_U32, value); }
+static inline vyre_expr_id_t u64(vyre_builder_t *b, uint64_t value) {
+  return vyre_build_const(b, VYRE_TYPE_U64, value);
+}
+static inline vyre_expr_id_t u32(vyre_builder_t *b, uint32_t value) {
+  return vyre_build_const(b, VYRE_TYPE_U32, value);
+}
 static inline vyre_expr_id_t truth(vyre_builder_t *b, bool value) { return vyre_build_const(b, VYRE_TYPE_BOOL, value); }
 static inline vyre_expr_id_t get(vyre_builder_t *b, vyre_var_id_t var) { return vyre_build_var(b, var); }
 static inline vyre_expr_id_t op2(vyre_builder_t *b, vyre_expr_op_t op, vyre_expr_id_t left, vyre_expr_id_t right) {
   return vyre_build_binary(b, op, left, right);
 }
-static inline vyre_expr_id_t to(vyre_builder_t *b, vyre_type_t type, vyre_expr_id_t a) { return vyre_build_cast(b, type, a); }
+static inline vyre_expr_id_t to(vyre_builder_t *b, vyre_type_t type, vyre_expr_id_t a) {
+  return vyre_build_cast(b, type, a);
+}
 
 /* `sum += value` for a value of any type. */
 static inline void add_sum(fixture_t *f, vyre_expr_id_t value) {

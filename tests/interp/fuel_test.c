@@ -133,7 +133,7 @@ static void for_charges_at_entry(void **state) {
 
   open_for(&f, 3);
   expect_out_of_fuel(&f, 0, 0);
-  expect_out_of_fuel(&f, 3, 0); /* iterations 0, 1, 2 ran to their end, the third is missing */
+  expect_out_of_fuel(&f, 3, 0);        /* iterations 0, 1, 2 ran to their end, the third is missing */
   assert_int_equal(left_of(&f, 4), 0); /* iteration 3 runs, and leaves: no fault though m < n */
   assert_int_equal(left_of(&f, 9), 0);
   assert_int_equal(left_of(&f, 30), 20);

@@ -35,7 +35,8 @@ static void loads_and_stores_of_each_width(void **state) {
     vyre_builder_t b;
     vyre_builder_init(&b, "raw", "", true);
     for (unsigned k = 0; k < 2; k++) { /* relaxed; acquire and release */
-      vyre_expr_id_t value = vyre_build_raw_load(&b, types[i], k ? VYRE_ORDER_ACQUIRE : VYRE_ORDER_RELAXED, word(&b, 8));
+      vyre_expr_id_t value =
+          vyre_build_raw_load(&b, types[i], k ? VYRE_ORDER_ACQUIRE : VYRE_ORDER_RELAXED, word(&b, 8));
       vyre_build_raw_store(&b, types[i], k ? VYRE_ORDER_RELEASE : VYRE_ORDER_RELAXED, word(&b, 24 + 16 * k), value);
     }
     vyre_program_t *program = finish(&b);
@@ -64,7 +65,8 @@ static void atomics_give_the_old_value(void **state) {
                                         vyre_build_const(&b, type, 8));
       values[2] = vyre_build_atomic_cas(&b, type, order, word(&b, 16), vyre_build_const(&b, type, 7),
                                         vyre_build_const(&b, type, 8));
-      for (uint64_t i = 0; i < 3; i++) vyre_build_raw_store(&b, type, VYRE_ORDER_RELAXED, word(&b, 24 + 8 * i), values[i]);
+      for (uint64_t i = 0; i < 3; i++)
+        vyre_build_raw_store(&b, type, VYRE_ORDER_RELAXED, word(&b, 24 + 8 * i), values[i]);
       vyre_program_t *program = finish(&b);
       uint64_t memory[6] = {5, 7, 6};
       vyre_frame_t frame = {.control = (uint64_t)(uintptr_t)memory};
@@ -140,7 +142,8 @@ static void hooks_are_called(void **state) {
   vyre_program_t *program = finish(&b);
   vyre_frame_t callee = {0};
   uint64_t memory[3] = {0, 0, (uint64_t)(uintptr_t)&callee};
-  vyre_frame_t frame = {.control = (uint64_t)(uintptr_t)memory, .hooks = (uint64_t)(uintptr_t)&hooked.hooks, .worker = 3};
+  vyre_frame_t frame = {
+      .control = (uint64_t)(uintptr_t)memory, .hooks = (uint64_t)(uintptr_t)&hooked.hooks, .worker = 3};
   call(program, &frame);
   assert_int_equal(memory[0], 77 | UINT64_C(3) << 32);
   assert_int_equal(memory[1], (uint64_t)(uintptr_t)&frame);
@@ -320,12 +323,13 @@ static void workers_share_an_interpreter(void **state) {
   adder_t adders[2];
   pthread_t threads[2];
   for (unsigned k = 0; k < 2; k++) {
-    adders[k] = (adder_t){interp, {.data = (uint64_t)(uintptr_t)data[k],
-                                   .data_bytes = 5,
-                                   .output = (uint64_t)(uintptr_t)output,
-                                   .scratch = (uint64_t)(uintptr_t)scratch[k],
-                                   .fuel = 5,
-                                   .stop = (uint64_t)(uintptr_t)&stop}};
+    adders[k] = (adder_t){interp,
+                          {.data = (uint64_t)(uintptr_t)data[k],
+                           .data_bytes = 5,
+                           .output = (uint64_t)(uintptr_t)output,
+                           .scratch = (uint64_t)(uintptr_t)scratch[k],
+                           .fuel = 5,
+                           .stop = (uint64_t)(uintptr_t)&stop}};
     assert_int_equal(pthread_create(&threads[k], NULL, adder_main, &adders[k]), 0);
   }
   for (unsigned k = 0; k < 2; k++) assert_int_equal(pthread_join(threads[k], NULL), 0);

@@ -23,12 +23,14 @@ static const char *name(generator_t *g, char prefix, char buffer[16]) {
 }
 
 static uint32_t expr_depth(generator_t *g) {
-  if (g->options.deep_nesting && random_once_in(&g->random, 8)) return 20 + random_below(&g->random, DEEP_EXPR_MAX - 20);
+  if (g->options.deep_nesting && random_once_in(&g->random, 8))
+    return 20 + random_below(&g->random, DEEP_EXPR_MAX - 20);
   return 1 + random_below(&g->random, 5);
 }
 
 static void remember(generator_t *g, vyre_var_id_t id, vyre_type_t type, bool is_assignable, bool is_in_stream) {
-  if (g->var_count < GENERATE_VARS_MAX) g->vars[g->var_count++] = (generate_var_t){id, type, is_assignable, is_in_stream};
+  if (g->var_count < GENERATE_VARS_MAX)
+    g->vars[g->var_count++] = (generate_var_t){id, type, is_assignable, is_in_stream};
 }
 
 static void let(generator_t *g) {
@@ -290,8 +292,8 @@ static void block(generator_t *g, uint32_t statements_max) {
 }
 
 static void stream_param(generator_t *g) {
-  g->stream_type = random_once_in(&g->random, 2) ? VYRE_TYPE_U8
-                                                 : (vyre_type_t)(VYRE_TYPE_U8 + random_below(&g->random, 8));
+  g->stream_type =
+      random_once_in(&g->random, 2) ? VYRE_TYPE_U8 : (vyre_type_t)(VYRE_TYPE_U8 + random_below(&g->random, 8));
   g->stream = vyre_build_stream(generate_at(g), "data", g->stream_type);
 }
 

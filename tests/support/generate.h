@@ -9,9 +9,9 @@
 #include "ir/program.h"
 
 typedef struct generate_options {
-  bool no_faults;     /* loops bounded, indices and divisors safe: runs to its end with fuel 1 << 62 */
-  bool foreach_heavy; /* mostly foreach over the stream, with small bodies: what a compiler vectorizes */
-  bool deep_nesting;  /* statements and expressions nested close to VYRE_LIMIT_DEPTH */
+  bool no_faults;      /* loops bounded, indices and divisors safe: runs to its end with fuel 1 << 62 */
+  bool foreach_heavy;  /* mostly foreach over the stream, with small bodies: what a compiler vectorizes */
+  bool deep_nesting;   /* statements and expressions nested close to VYRE_LIMIT_DEPTH */
   uint32_t statements; /* about how many; 0: up to 40, by the seed */
 } generate_options_t;
 

@@ -4,9 +4,7 @@ vyre_type_t generate_type(generator_t *g) {
   return (vyre_type_t)(VYRE_TYPE_BOOL + random_below(&g->random, VYRE_TYPE_COUNT - VYRE_TYPE_BOOL));
 }
 
-vyre_type_t generate_unsigned_type(generator_t *g) {
-  return (vyre_type_t)(VYRE_TYPE_U8 + random_below(&g->random, 4));
-}
+vyre_type_t generate_unsigned_type(generator_t *g) { return (vyre_type_t)(VYRE_TYPE_U8 + random_below(&g->random, 4)); }
 
 /* Corners of the type more often than not. */
 static vyre_expr_id_t constant(generator_t *g, vyre_type_t type) {
@@ -51,7 +49,8 @@ static vyre_expr_id_t leaf(generator_t *g, vyre_type_t type) {
     vyre_expr_id_t var = variable(g, type);
     if (var) return var;
   }
-  if (type == VYRE_TYPE_BOOL && random_once_in(&g->random, 2)) return vyre_build_leaf(generate_at(g), VYRE_EXPR_IS_LAST);
+  if (type == VYRE_TYPE_BOOL && random_once_in(&g->random, 2))
+    return vyre_build_leaf(generate_at(g), VYRE_EXPR_IS_LAST);
   if (type == VYRE_TYPE_U64 && random_once_in(&g->random, 2)) {
     if (random_once_in(&g->random, 2)) return vyre_build_leaf(generate_at(g), VYRE_EXPR_STREAM_OFFSET);
     return length(g);
@@ -76,7 +75,8 @@ static vyre_expr_id_t stream_index(generator_t *g, uint32_t depth) {
     if (!random_once_in(&g->random, 3)) return near(g, &g->vars[i]);
   }
   if (!is_unsafe) return 0;
-  if (random_once_in(&g->random, 2)) return vyre_build_const(generate_at(g), VYRE_TYPE_U64, random_below(&g->random, 64));
+  if (random_once_in(&g->random, 2))
+    return vyre_build_const(generate_at(g), VYRE_TYPE_U64, random_below(&g->random, 64));
   return generate_expr(g, generate_unsigned_type(g), depth);
 }
 

@@ -48,7 +48,9 @@ static inline vyre_builder_t *generate_at(generator_t *g) {
   return &g->builder;
 }
 
-static inline bool generate_unsafe(generator_t *g) { return g->fault_rate != 0 && random_once_in(&g->random, g->fault_rate); }
+static inline bool generate_unsafe(generator_t *g) {
+  return g->fault_rate != 0 && random_once_in(&g->random, g->fault_rate);
+}
 
 vyre_type_t generate_type(generator_t *g);          /* any */
 vyre_type_t generate_unsigned_type(generator_t *g); /* u8 .. u64 */

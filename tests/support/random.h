@@ -18,7 +18,9 @@ static inline uint64_t random_next(random_t *random) {
 }
 
 /* Below `bound`, which is not 0. The bias of the remainder does not matter here. */
-static inline uint32_t random_below(random_t *random, uint32_t bound) { return (uint32_t)(random_next(random) % bound); }
+static inline uint32_t random_below(random_t *random, uint32_t bound) {
+  return (uint32_t)(random_next(random) % bound);
+}
 
 /* True once in `n` times. */
 static inline bool random_once_in(random_t *random, uint32_t n) { return random_below(random, n) == 0; }

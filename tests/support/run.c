@@ -138,7 +138,8 @@ void run_results_explain(FILE *to, const vyre_program_t *program, const run_resu
   }
 }
 
-uint64_t run_result_output(const vyre_program_t *program, const run_result_t *result, const char *name, uint32_t index) {
+uint64_t run_result_output(const vyre_program_t *program, const run_result_t *result, const char *name,
+                           uint32_t index) {
   for (uint32_t i = 0; i < program->param_count; i++) {
     const vyre_param_t *param = &program->params[i];
     if (param->role != VYRE_ROLE_OUTPUT || strcmp(param->name, name) != 0) continue;
