@@ -38,11 +38,11 @@ typedef struct vyre_frame {
   uint32_t fault;           /* vyre_fault_t; not NONE: nothing was added to the outputs */
   uint32_t fault_position;  /* of the node: vyre_position_t, 0 when unknown */
   uint64_t fault_iteration; /* of the outermost foreach, relative to its lower bound; 0 outside */
-  uint64_t reserved[3];
+  uint64_t reserved[4];
 } vyre_frame_t;
 
 _Static_assert(sizeof(vyre_frame_t) == 128, "the frame is two cache lines");
-_Static_assert(offsetof(vyre_frame_t, fault) == 88, "the loop's IR reads the fault word here");
+_Static_assert(offsetof(vyre_frame_t, fault) == 80, "the loop's IR reads the fault word here");
 
 /* Machine code and interpreter trampolines have this type; `context` is the entry's own. */
 typedef void (*vyre_entry_fn)(vyre_frame_t *frame, void *context);

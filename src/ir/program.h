@@ -4,8 +4,7 @@
  * reserved and means "none". A block is a singly linked list of statements, named by its first statement; the empty
  * block is 0. Expressions are trees: each node has one parent. Operands are evaluated left to right.
  *
- * Owns:    the program owns its arrays and names. Handles are reference counted only in the public API; here a
- *          program is created once and destroyed once.
+ * Owns:    the program owns its arrays and names; whoever created or retained it owns a reference.
  * Threads: a validated program is immutable and may be read from any thread.
  * Limits:  VYRE_LIMIT_*, checked where nodes are added, so that no later pass meets more. */
 #ifndef VYRE_IR_PROGRAM_H
@@ -15,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "base/strbuf.h"
 
 typedef enum vyre_type {
 #define VYRE_TYPE(name, text, bits, is_signed) VYRE_TYPE_##name,
@@ -129,7 +129,9 @@ typedef struct vyre_stmt {
   vyre_position_t position;
 } vyre_stmt_t;
 
-typedef struct vyre_program {
+typedef struct vyre_program vyre_program_t;
+struct vyre_program {
+  _Atomic uint32_t references;
   char *name;
   char *source_name; /* for messages: the file, or "" */
   bool is_privileged;
@@ -144,17 +146,22 @@ typedef struct vyre_program {
   vyre_stmt_t *stmts;
   size_t var_capacity, expr_capacity, stmt_capacity;
   uint32_t body; /* block */
-} vyre_program_t;
+};
 
 /* Where each output lies in the output block that a frame points to, and what a call needs besides. */
 typedef struct vyre_layout {
-  uint32_t output_offset[VYRE_LIMIT_PARAMS]; /* bytes, by parameter; 0 for others */
-  uint32_t output_bytes;                     /* of the whole block, a multiple of 64 */
-  uint32_t scratch_bytes;                    /* of a worker's scratch, a multiple of 64 */
+  uint32_t output_offset[VYRE_LIMIT_PARAMS];  /* bytes, by parameter; 0 for others */
+  uint32_t scratch_offset[VYRE_LIMIT_PARAMS]; /* array outputs: where their private tables begin in the scratch */
+  uint32_t table_stride[VYRE_LIMIT_PARAMS];   /* bytes from one private copy to the next, a multiple of 64 */
+  uint8_t table_copies[VYRE_LIMIT_PARAMS];    /* private copies, 1 or more */
+  uint32_t output_bytes;                      /* of the whole block, a multiple of 64 */
+  uint32_t scratch_bytes;                     /* of a worker's scratch, a multiple of 64 */
 } vyre_layout_t;
 
 vyre_program_t *vyre_program_create(void); /* NULL when memory is out */
-void vyre_program_destroy_internal(vyre_program_t *program);
+/* A program is shared by count once it is validated: sessions keep theirs for as long as they may run it. */
+vyre_program_t *vyre_program_retain(const vyre_program_t *program);
+void vyre_program_free(vyre_program_t *program); /* gives one reference back; accepts NULL */
 
 void vyre_program_layout(const vyre_program_t *program, vyre_layout_t *out_layout);
 

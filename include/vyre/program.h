@@ -1,0 +1,61 @@
+/* vyre/program.h: a Program, the unit of work that a session runs.
+ *
+ * A Program is text (docs/formats/text.md) or, later, built with a C builder. What it means is docs/language.md.
+ *
+ * Owns:    a program owns everything it holds; sessions and streams that use it copy what they need.
+ * Threads: a program is immutable; any thread may read it, one destroys it, when nobody reads any more.
+ * Strings: those given through `char **out_text` are the caller's, released with vyre_text_free. */
+#ifndef VYRE_PROGRAM_H
+#define VYRE_PROGRAM_H
+
+#include <vyre/status.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct vyre_program vyre_program_t;
+
+/* Parses and validates `length` bytes. `source_name` stands in messages (a path, or ""). Errors: VYRE_E_SYNTAX, _TYPE,
+ * _NAME, _INVALID_PROGRAM, _PRIVILEGED, _LIMIT with line, column and the line itself. */
+VYRE_API vyre_status_t vyre_program_parse(const char *text, size_t length, const char *source_name,
+                                          vyre_program_t **out_program);
+/* The same from a file (at most 16 MiB). */
+VYRE_API vyre_status_t vyre_program_load(const char *path, vyre_program_t **out_program);
+VYRE_API void vyre_program_destroy(vyre_program_t **program);
+
+VYRE_API const char *vyre_program_name(const vyre_program_t *program);
+
+/* The outputs, in the order of their declaration. */
+typedef struct vyre_output_info {
+  const char *name;   /* lent by the program */
+  const char *type;   /* "u64" */
+  bool is_signed;
+  uint32_t element_bytes; /* 4 or 8 */
+  uint32_t count;     /* elements of an array; 1 for a scalar */
+  bool is_array;
+} vyre_output_info_t;
+VYRE_API uint32_t vyre_program_output_count(const vyre_program_t *program);
+VYRE_API vyre_status_t vyre_program_output_info(const vyre_program_t *program, uint32_t index,
+                                                vyre_output_info_t *out_info);
+
+/* The program as text in the canonical layout. */
+VYRE_API vyre_status_t vyre_program_print(const vyre_program_t *program, char **out_text);
+/* A source text in that layout, its comments kept: what `vyre fmt` prints. */
+VYRE_API vyre_status_t vyre_text_format(const char *text, size_t length, const char *source_name, char **out_text);
+VYRE_API void vyre_text_free(char *text);
+
+/* What the compiler makes of it, for people to read. */
+typedef enum vyre_emit {
+  VYRE_EMIT_LLVM,      /* LLVM IR as lowered, before optimization */
+  VYRE_EMIT_LLVM_OPT,  /* LLVM IR after optimization for this machine's CPU */
+  VYRE_EMIT_ASSEMBLY,  /* x86-64 assembly */
+  VYRE_EMIT_OBJECT,    /* an ELF relocatable object: bytes, not text */
+} vyre_emit_t;
+VYRE_API vyre_status_t vyre_program_emit(const vyre_program_t *program, vyre_emit_t form, char **out_bytes,
+                                         size_t *out_size);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

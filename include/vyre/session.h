@@ -1,0 +1,125 @@
+/* vyre/session.h: a megakernel that runs: launched once, it takes 64-byte slots from a ring until it is stopped.
+ *
+ * Life: create, register Programs, start, make windows, submit and wait from any thread, drain, stop, destroy.
+ *
+ * Credit: a session has `cells`. Submitting takes one, reading the completion (poll or wait) gives it back. So a
+ * producer that does not read its completions blocks only itself, and the kernel never waits for a reader.
+ *
+ * Threads:  submit, poll, wait, drain, stop and stats from any thread, at once. Create, register, start and destroy
+ *           from one thread at a time. A ticket is waited for by one thread.
+ * Blocking: submit and poll never block when their timeout is 0. Submit, poll and wait allocate nothing, but for the
+ *           record of an error other than VYRE_E_RING_FULL, _DEADLINE and _STOPPED.
+ * Units:    times in nanoseconds, sizes in bytes. VYRE_FOREVER waits without end. */
+#ifndef VYRE_SESSION_H
+#define VYRE_SESSION_H
+
+#include <vyre/device.h>
+#include <vyre/program.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define VYRE_FOREVER UINT64_MAX
+
+typedef struct vyre_session vyre_session_t;
+
+/* Zero means the default in parentheses. */
+typedef struct vyre_session_params {
+  uint32_t workers;    /* the device's default, at most its workers_max */
+  uint32_t ring_slots; /* (1024) a power of two, 8 to 65536 */
+  uint32_t cells;      /* (ring_slots) slots in flight or unread, at most ring_slots */
+  uint32_t windows;    /* (64) entries of the window table, at most 4096 */
+  uint64_t fuel;       /* (2^40) loop iterations per slot */
+  uint64_t spin_ns;    /* (50 us) how long a worker without work stays awake before it sleeps */
+  uint64_t first_ticket; /* (0) number of the first ticket; tests start close to where counters wrap */
+} vyre_session_params_t;
+
+/* Built-in opcodes. Arguments and results are in docs/protocol/megakernel.md. */
+enum {
+  VYRE_OP_NOP = 0,
+  VYRE_OP_STORE_U32 = 1, /* window, offset, value */
+  VYRE_OP_LOAD_U32 = 3,  /* window, offset: the value is result[0] */
+};
+#define VYRE_OP_SHUTDOWN UINT32_C(0xFFFFFFFF) /* ends the kernel after the slots before it */
+#define VYRE_OPCODE_USER_FIRST 8u
+#define VYRE_OPCODE_USER_LAST 0x3FFFFFFFu
+
+typedef struct vyre_slot {
+  uint32_t opcode;
+  uint32_t priority; /* 0 critical .. 4 idle; carried, not yet acted upon */
+  uint32_t arg[10];
+} vyre_slot_t;
+
+typedef struct vyre_ticket {
+  uint64_t number; /* counts the session's slots */
+  uint32_t cell;
+} vyre_ticket_t;
+
+typedef enum vyre_slot_state { VYRE_SLOT_DONE = 3, VYRE_SLOT_FAULT = 7 } vyre_slot_state_t;
+
+typedef struct vyre_completion {
+  vyre_slot_state_t state;
+  uint32_t result[2]; /* of a DONE slot */
+  uint32_t fault;     /* of a FAULT slot: the reason, see vyre_fault_summary */
+  uint32_t fault_line, fault_column; /* in the Program's source; 0 when unknown */
+} vyre_completion_t;
+
+typedef struct vyre_session_stats {
+  uint64_t launches; /* of the megakernel: 1 + swaps */
+  uint64_t swaps;
+  uint64_t published; /* slots */
+  uint64_t workers;
+} vyre_session_stats_t;
+
+VYRE_API vyre_status_t vyre_session_create(vyre_device_t *device, const vyre_session_params_t *params,
+                                           vyre_session_t **out_session);
+/* Gives the Program an opcode: *opcode when that is not 0, else the next free one, stored there. The session keeps what
+ * it needs of the Program. Before start only. Errors: VYRE_E_OPCODE_RANGE, _TABLE_FULL, _STATE. */
+VYRE_API vyre_status_t vyre_session_register(vyre_session_t *session, const vyre_program_t *program, uint32_t *opcode);
+/* Compiles the loop and the registered Programs, and launches. Errors: VYRE_E_COMPILER_MISSING, _COMPILER, _OBJECT,
+ * _THREADS, _MEMORY, _STATE. After a failure the session can only be destroyed. */
+VYRE_API vyre_status_t vyre_session_start(vyre_session_t *session);
+
+/* Window: memory that slots may name, as (handle, byte offset). `create` gives zeroed memory of the session, `bind`
+ * uses the caller's, which must outlive the session or the unbind. *out_memory is where the host reads and writes it. */
+VYRE_API vyre_status_t vyre_session_window_create(vyre_session_t *session, uint64_t bytes, uint32_t *out_handle,
+                                                  void **out_memory);
+VYRE_API vyre_status_t vyre_session_window_bind(vyre_session_t *session, void *memory, uint64_t bytes,
+                                                uint32_t *out_handle);
+/* No slot that names the window may be in flight. */
+VYRE_API vyre_status_t vyre_session_window_remove(vyre_session_t *session, uint32_t handle);
+
+/* Publishes one slot. With no free cell it waits up to timeout_ns, then VYRE_E_RING_FULL. VYRE_E_STOPPED after stop. */
+VYRE_API vyre_status_t vyre_session_submit(vyre_session_t *session, const vyre_slot_t *slot, uint64_t timeout_ns,
+                                           vyre_ticket_t *out_ticket);
+/* *out_done says whether the slot has completed; if so the completion is read and its cell given back. */
+VYRE_API vyre_status_t vyre_session_poll(vyre_session_t *session, vyre_ticket_t ticket, bool *out_done,
+                                         vyre_completion_t *out_completion);
+/* Waits for it: VYRE_E_DEADLINE when the time is over first (the ticket stays valid). */
+VYRE_API vyre_status_t vyre_session_wait(vyre_session_t *session, vyre_ticket_t ticket, uint64_t timeout_ns,
+                                         vyre_completion_t *out_completion);
+
+/* Waits until every slot published before the call has completed (completions stay readable). */
+VYRE_API vyre_status_t vyre_session_drain(vyre_session_t *session, uint64_t timeout_ns);
+/* Ends the kernel. Slots that have not begun complete as FAULT, cancelled; running ones leave at their next look at
+ * the stop word. VYRE_E_DEVICE_STUCK with the state of each worker when one does not leave in time: its code and
+ * memory are then kept for ever and the process is best ended. */
+VYRE_API vyre_status_t vyre_session_stop(vyre_session_t *session, uint64_t timeout_ns);
+/* Stops with a deadline of 5 s if need be, then releases. Reports nothing: call stop first to know. */
+VYRE_API void vyre_session_destroy(vyre_session_t **session);
+
+VYRE_API vyre_session_stats_t vyre_session_stats(const vyre_session_t *session);
+/* "index out of range"; never NULL. */
+VYRE_API const char *vyre_fault_summary(uint32_t fault);
+/* A FAULT as a status with the Program's name, the place and a Fix; NULL for a DONE slot. */
+VYRE_API vyre_status_t vyre_completion_status(const vyre_session_t *session, uint32_t opcode,
+                                              const vyre_completion_t *completion);
+
+/* The megakernel's own loop as text: the very Program that the devices run. */
+VYRE_API vyre_status_t vyre_megakernel_print(char **out_text);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,64 @@
+/* vyre/stream.h: bytes of files flow through one registered Program of a running session.
+ *
+ * The stream reads its files in chunks into registered buffers, publishes one slot per chunk, and adds up the outputs
+ * over all chunks of all files. Files follow one another; a chunk never spans two. An empty file is one empty chunk.
+ *
+ * Owns:    its buffers, its open files, its outputs.
+ * Threads: one thread opens, waits, reads the result and closes; progress and request_shutdown from any thread.
+ * Memory:  chunk_bytes * depth of buffers per worker, whatever the size of the files. */
+#ifndef VYRE_STREAM_H
+#define VYRE_STREAM_H
+
+#include <vyre/session.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct vyre_stream vyre_stream_t;
+
+/* Zero or NULL means the default in parentheses. */
+typedef struct vyre_stream_params {
+  const char *const *paths; /* regular files */
+  uint32_t path_count;
+  const char *ingest;   /* ("auto") or "fixed": io_uring READ_FIXED into registered buffers */
+  uint32_t chunk_bytes; /* (512 KiB on the cpu) a multiple of 4096, 4 KiB to 64 MiB */
+  uint32_t depth;       /* (4) buffers per worker */
+} vyre_stream_params_t;
+
+typedef struct vyre_stream_progress {
+  uint64_t bytes_done;  /* of finished chunks */
+  uint64_t bytes_total; /* sizes of all files when they were opened */
+} vyre_stream_progress_t;
+
+typedef struct vyre_stream_report {
+  const char *ingest;        /* the path that was used: "fixed" */
+  const char *ingest_reason; /* why: "named", or the words of the policy */
+  uint64_t bytes;            /* that went through the Program */
+  uint64_t bytes_cpu_copied; /* of them, copied by a CPU on the way (by the kernel, out of the page cache) */
+  uint64_t slots;
+  uint64_t faults;
+  double seconds;            /* from open to the last completion */
+} vyre_stream_report_t;
+
+/* Opens the files and begins to read. The first error of any file ends the call, nothing having run. Errors:
+ * VYRE_E_NOT_FOUND, _PERMISSION, _NOT_A_FILE, _FILES, _NO_URING, _MEMLOCK, _MEMORY, _ARGUMENT. */
+VYRE_API vyre_status_t vyre_stream_open(vyre_session_t *session, uint32_t opcode, const vyre_stream_params_t *params,
+                                        vyre_stream_t **out_stream);
+/* Waits up to timeout_ns for the end; *out_finished says whether it came. Gives the stream's error when it failed: a
+ * file that shrank, an I/O error, a fault, each with file, offset and what was finished before. */
+VYRE_API vyre_status_t vyre_stream_wait(vyre_stream_t *stream, uint64_t timeout_ns, bool *out_finished);
+VYRE_API vyre_stream_progress_t vyre_stream_progress(const vyre_stream_t *stream);
+/* Reads nothing more; wait then finishes with VYRE_E_STOPPED when anything was left out. Async-signal-safe. */
+VYRE_API void vyre_stream_request_shutdown(vyre_stream_t *stream);
+/* Copies output `index` (as in vyre_program_output_info) to `values`: count * element_bytes bytes. After wait has
+ * finished without an error; VYRE_E_STATE before. */
+VYRE_API vyre_status_t vyre_stream_output(const vyre_stream_t *stream, uint32_t index, void *values, size_t bytes);
+VYRE_API vyre_stream_report_t vyre_stream_report(const vyre_stream_t *stream);
+/* Ends reading, waits for chunks in flight, releases everything. Accepts NULL and a pointer to NULL. */
+VYRE_API void vyre_stream_close(vyre_stream_t **stream);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
