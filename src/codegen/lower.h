@@ -55,6 +55,8 @@ struct vyre_lower {
   const vyre_expr_t **definitions;            /* by variable: the value of an immutable let, or NULL */
   const vyre_stmt_t **ranges;                 /* by variable: the for or foreach whose variable it is, or NULL */
   LLVMValueRef scalars[VYRE_LIMIT_PARAMS];    /* allocas: private sums of scalar outputs */
+  LLVMValueRef narrow[VYRE_LIMIT_PARAMS];     /* allocas: their sums over one strip, in fewer bits; NULL where not used */
+  LLVMTypeRef narrow_type[VYRE_LIMIT_PARAMS];
   LLVMValueRef fault, position, iteration;    /* allocas: i32, i32, i64 */
   LLVMValueRef fuel;                          /* alloca: i64, of the call, or of the iteration inside a foreach */
 
@@ -92,6 +94,9 @@ void vyre_lower_fault(vyre_lower_t *l, vyre_fault_t fault, vyre_position_t posit
 LLVMValueRef vyre_lower_expr(vyre_lower_t *l, uint32_t expr);
 /* True when the index is below the length of the stream or array without a check. */
 bool vyre_lower_in_range(const vyre_lower_t *l, const vyre_param_t *param, uint32_t param_index, uint32_t index_expr);
+
+/* An upper bound of the expression's value, as the unsigned number that its bits are. */
+uint64_t vyre_lower_max_value(const vyre_lower_t *l, uint32_t expr);
 
 /* lower_stmt.c */
 void vyre_lower_stmts(vyre_lower_t *l, uint32_t block);

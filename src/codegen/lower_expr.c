@@ -4,7 +4,7 @@
 
 /* ---- what can be proven about an index ---- */
 
-/* Follows immutable lets and casts that keep the value of an unsigned expression. */
+/* Follows immutable lets and casts that keep the value of an unsigned expression. A cast from bool is 0 or 1. */
 static const vyre_expr_t *resolve(const vyre_lower_t *l, const vyre_expr_t *e) {
   for (;;) {
     if (e->op == VYRE_EXPR_VAR && l->definitions[e->a]) {
@@ -19,15 +19,16 @@ static const vyre_expr_t *resolve(const vyre_lower_t *l, const vyre_expr_t *e) {
   }
 }
 
-/* An upper bound of an unsigned expression's value. */
+enum { PROOF_DEPTH = 8 };
+
 static uint64_t max_value(const vyre_lower_t *l, const vyre_expr_t *expr, unsigned depth) {
   const vyre_expr_t *e = resolve(l, expr);
   uint64_t bound = vyre_type_mask(e->type);
+  if (e->op == VYRE_EXPR_CONST) return e->imm;
   if (depth == 0 || vyre_type_is_signed(e->type)) return bound;
   const vyre_expr_t *exprs = l->program->exprs;
   uint64_t left, right;
   switch (e->op) {
-    case VYRE_EXPR_CONST: return e->imm;
     case VYRE_EXPR_AND:
     case VYRE_EXPR_MIN:
       left = max_value(l, &exprs[e->a], depth - 1);
@@ -46,6 +47,10 @@ static uint64_t max_value(const vyre_lower_t *l, const vyre_expr_t *expr, unsign
   }
 }
 
+uint64_t vyre_lower_max_value(const vyre_lower_t *l, uint32_t expr) {
+  return max_value(l, &l->program->exprs[expr], PROOF_DEPTH);
+}
+
 /* The expression is at most len(param): len itself, or a minimum with it. */
 static bool is_bounded_by_len(const vyre_lower_t *l, const vyre_expr_t *expr, uint32_t param, unsigned depth) {
   const vyre_expr_t *e = resolve(l, expr);
@@ -56,12 +61,11 @@ static bool is_bounded_by_len(const vyre_lower_t *l, const vyre_expr_t *expr, ui
 }
 
 bool vyre_lower_in_range(const vyre_lower_t *l, const vyre_param_t *param, uint32_t param_index, uint32_t index_expr) {
-  enum { DEPTH = 8 };
   const vyre_expr_t *index = &l->program->exprs[index_expr];
-  if (param->role == VYRE_ROLE_OUTPUT && max_value(l, index, DEPTH) < param->count) return true;
+  if (param->role == VYRE_ROLE_OUTPUT && max_value(l, index, PROOF_DEPTH) < param->count) return true;
   index = resolve(l, index);
   if (index->op != VYRE_EXPR_VAR || !l->ranges[index->a]) return false;
-  return is_bounded_by_len(l, &l->program->exprs[l->ranges[index->a]->arg[1]], param_index, DEPTH);
+  return is_bounded_by_len(l, &l->program->exprs[l->ranges[index->a]->arg[1]], param_index, PROOF_DEPTH);
 }
 
 /* ---- nodes ---- */

@@ -135,6 +135,51 @@ static void lower_fast_strip(vyre_lower_t *l, const range_t *r, LLVMValueRef fro
   lower_loop(l, r, from, to, 1, NULL);
 }
 
+/* ---- sums of one strip in fewer bits: more of them fit into a vector ---- */
+
+/* The most that one iteration adds to output `param` when it is known to be small, else UINT64_MAX. */
+static uint64_t max_added(const vyre_lower_t *l, uint32_t block, uint32_t param) {
+  uint64_t sum = 0;
+  for (uint32_t id = block; id != 0; id = l->program->stmts[id].next) {
+    const vyre_stmt_t *s = &l->program->stmts[id];
+    uint64_t here = 0;
+    if (s->op == VYRE_STMT_REDUCE && s->param == param) here = vyre_lower_max_value(l, s->arg[0]);
+    if (s->op == VYRE_STMT_IF) {
+      uint64_t yes = max_added(l, s->body, param), no = max_added(l, s->orelse, param);
+      here = yes > no ? yes : no;
+    }
+    if (here > UINT32_MAX) return UINT64_MAX;
+    sum += here;
+  }
+  return sum > UINT32_MAX ? UINT64_MAX : sum;
+}
+
+static void begin_narrow_sums(vyre_lower_t *l, uint32_t body) {
+  if (vyre_block_has_loop(l->program, body)) return;
+  for (uint32_t i = 0; i < l->program->param_count; i++) {
+    if (!l->scalars[i]) continue;
+    uint64_t most = max_added(l, body, i);
+    unsigned full = vyre_type_bits(l->program->params[i].type);
+    if (most == 0 || most > UINT32_MAX / STRIP_ITERATIONS) continue;
+    unsigned bits = most * STRIP_ITERATIONS <= UINT16_MAX ? 16 : 32;
+    if (bits >= full) continue;
+    l->narrow_type[i] = LLVMIntTypeInContext(l->context, bits);
+    l->narrow[i] = vyre_lower_alloca(l, l->narrow_type[i], "strip_sum");
+    LLVMBuildStore(l->ir, LLVMConstInt(l->narrow_type[i], 0, false), l->narrow[i]);
+  }
+}
+
+static void end_narrow_sums(vyre_lower_t *l) {
+  for (uint32_t i = 0; i < l->program->param_count; i++) {
+    if (!l->narrow[i]) continue;
+    LLVMTypeRef type = vyre_lower_type(l, l->program->params[i].type);
+    LLVMValueRef part = LLVMBuildZExt(l->ir, vyre_lower_load(l, l->narrow_type[i], l->narrow[i], ""), type, "");
+    LLVMValueRef sum = LLVMBuildAdd(l->ir, vyre_lower_load(l, type, l->scalars[i], ""), part, "");
+    LLVMBuildStore(l->ir, sum, l->scalars[i]);
+    l->narrow[i] = NULL;
+  }
+}
+
 /* When `seen` is set: walks the strip again, in order, to the first fault, which leaves the call. */
 static void lower_slow_strip(vyre_lower_t *l, const range_t *r, LLVMValueRef from, LLVMValueRef to) {
   LLVMBasicBlockRef slow = vyre_lower_block(l, "slow"), good = vyre_lower_block(l, "strip_good");
@@ -160,16 +205,15 @@ static void lower_strips(vyre_lower_t *l, const range_t *r, LLVMBasicBlockRef on
   LLVMValueRef from = LLVMBuildPhi(l->ir, l->i64, "from");
   LLVMBuildCondBr(l->ir, LLVMBuildICmp(l->ir, LLVMIntULT, from, r->bound, ""), body, after);
   LLVMPositionBuilderAtEnd(l->ir, body);
-  LLVMValueRef to = r->bound;
-  if (is_bounded) {
-    vyre_lower_look_at_stop(l, r->stmt->position);
-    LLVMValueRef left = LLVMBuildSub(l->ir, r->bound, from, "");
-    to = LLVMBuildAdd(l->ir, from, unsigned_min(l, left, vyre_lower_i64(l, STRIP_ITERATIONS)), "to");
-  }
+  if (is_bounded) vyre_lower_look_at_stop(l, r->stmt->position);
+  LLVMValueRef left = LLVMBuildSub(l->ir, r->bound, from, "");
+  LLVMValueRef to = LLVMBuildAdd(l->ir, from, unsigned_min(l, left, vyre_lower_i64(l, STRIP_ITERATIONS)), "to");
   if (is_foreach) {
     l->mode = VYRE_MODE_FAST;
     l->foreach_can_fault = false;
+    begin_narrow_sums(l, r->stmt->body);
     lower_fast_strip(l, r, from, to);
+    end_narrow_sums(l);
     if (l->foreach_can_fault) lower_slow_strip(l, r, from, to);
     l->mode = VYRE_MODE_UNIFORM;
     l->foreach_index = NULL;

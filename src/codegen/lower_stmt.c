@@ -43,6 +43,13 @@ static void lower_uncounted(vyre_lower_t *l, const vyre_stmt_t *s) {
 
 static void lower_reduce(vyre_lower_t *l, const vyre_stmt_t *s) {
   LLVMValueRef value = vyre_lower_expr(l, s->arg[0]);
+  if (l->mode == VYRE_MODE_FAST && l->narrow[s->param]) {
+    LLVMTypeRef type = l->narrow_type[s->param];
+    LLVMValueRef part = vyre_lower_load(l, type, l->narrow[s->param], "");
+    part = LLVMBuildAdd(l->ir, part, LLVMBuildTrunc(l->ir, value, type, ""), "");
+    LLVMBuildStore(l->ir, part, l->narrow[s->param]);
+    return;
+  }
   LLVMValueRef sum = vyre_lower_load(l, vyre_lower_type(l, l->program->params[s->param].type), l->scalars[s->param], "");
   LLVMBuildStore(l->ir, LLVMBuildAdd(l->ir, sum, value, ""), l->scalars[s->param]);
 }

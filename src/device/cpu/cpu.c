@@ -1,7 +1,11 @@
 /* The cpu device: handlers and loop are machine code, made by codegen and put into memory by the loader. */
+#include "device/cpu/cpu.h"
+
+#include <pthread.h>
+#include <string.h>
+
 #include "base/memory.h"
 #include "codegen/codegen.h"
-#include "device/cpu/cpu.h"
 #include "device/registry.h"
 #include "device/workers.h"
 
@@ -41,6 +45,31 @@ vyre_status_t vyre_cpu_compile(const vyre_program_t *program, bool is_unchecked,
   return NULL;
 }
 
+/* The loop is compiled beside the handlers, on a thread of its own: LLVM works on one context per thread. */
+typedef struct loop_job {
+  const vyre_program_t *loop;
+  vyre_image_t *image;
+  vyre_status_t status;
+} loop_job_t;
+
+static void *compile_loop(void *argument) {
+  loop_job_t *job = argument;
+  job->status = vyre_cpu_compile(job->loop, false, &job->image->objects[0], &job->image->entries[0]);
+  return NULL;
+}
+
+static vyre_status_t compile_all(const vyre_build_params_t *params, vyre_image_t *image) {
+  loop_job_t job = {.loop = params->loop, .image = image};
+  pthread_t thread;
+  int error = pthread_create(&thread, NULL, compile_loop, &job);
+  if (error) return vyre_status_make(VYRE_E_THREADS, "pthread_create: %s", strerror(error));
+  vyre_status_t status = NULL;
+  for (uint32_t i = 0; i < params->handler_count && !status; i++)
+    status = vyre_cpu_compile(params->handlers[i], false, &image->objects[1 + i], &image->entries[1 + i]);
+  pthread_join(thread, NULL);
+  return status ? vyre_status_because(status, job.status) : job.status;
+}
+
 static vyre_status_t cpu_build(vyre_device_t *device, const vyre_build_params_t *params, vyre_image_t **out_image) {
   (void)device;
   vyre_image_t *image = vyre_calloc(1, sizeof *image);
@@ -49,9 +78,8 @@ static vyre_status_t cpu_build(vyre_device_t *device, const vyre_build_params_t 
   image->objects = vyre_calloc(count, sizeof *image->objects);
   image->entries = vyre_calloc(count, sizeof *image->entries);
   vyre_status_t status = image->objects && image->entries ? NULL : vyre_out_of_memory(count * sizeof *image->entries);
-  for (; !status && image->count < count; image->count += !status)
-    status = vyre_cpu_compile(image->count ? params->handlers[image->count - 1] : params->loop, false,
-                              &image->objects[image->count], &image->entries[image->count]);
+  image->count = count;
+  if (!status) status = compile_all(params, image);
   if (status) {
     cpu_image_destroy(image);
     return status;
