@@ -1,0 +1,41 @@
+/* Compiling a Program. The compiler is a library of its own, libvyre-codegen, which brings libLLVM along; it is loaded
+ * when something is compiled for the first time and stays loaded.
+ *
+ * Threads: any function from any thread; each compilation is independent of the others.
+ * Errors:  VYRE_E_COMPILER_MISSING when the library cannot be loaded, VYRE_E_COMPILER when LLVM refuses. */
+#ifndef VYRE_CODEGEN_CODEGEN_H
+#define VYRE_CODEGEN_CODEGEN_H
+
+#include "base/status.h"
+#include "ir/program.h"
+
+/* The name of a compiled Program's entry in its object: a vyre_entry_fn. */
+#define VYRE_CODEGEN_SYMBOL "vyre_entry"
+
+typedef enum vyre_codegen_form {
+  VYRE_CODEGEN_LLVM,     /* text, as lowered */
+  VYRE_CODEGEN_LLVM_OPT, /* text, optimized */
+  VYRE_CODEGEN_ASSEMBLY, /* text */
+  VYRE_CODEGEN_OBJECT,   /* ELF relocatable */
+} vyre_codegen_form_t;
+
+typedef struct vyre_codegen_options {
+  vyre_codegen_form_t form;
+  bool is_unchecked; /* leaves out bounds checks, fuel and looks at the stop word: for measuring what they cost, only */
+} vyre_codegen_options_t;
+
+/* What libvyre-codegen exports, as one table, under VYRE_CODEGEN_TABLE_SYMBOL. */
+typedef struct vyre_codegen_table {
+  uint32_t abi; /* VYRE_CODEGEN_ABI */
+  const char *(*version)(void);                      /* "LLVM 19.1.7" */
+  vyre_status_t (*target)(char **out_text);          /* "x86_64 znver4"; free with vyre_free */
+  vyre_status_t (*compile)(const vyre_program_t *program, const vyre_codegen_options_t *options, char **out_bytes,
+                           size_t *out_size);        /* free with vyre_free; text has a final NUL beyond its size */
+} vyre_codegen_table_t;
+#define VYRE_CODEGEN_ABI 1u
+#define VYRE_CODEGEN_TABLE_SYMBOL "vyre_codegen_table"
+
+/* Loads the library on the first call. The table lives as long as the process. */
+vyre_status_t vyre_codegen_load(const vyre_codegen_table_t **out_table);
+
+#endif

@@ -1,0 +1,137 @@
+/* From a lowered module to text or an object, through LLVM's own pass pipeline; and the library's one export. */
+#include <llvm-c/Analysis.h>
+#include <llvm-c/Target.h>
+#include <llvm-c/TargetMachine.h>
+#include <llvm-c/Transforms/PassBuilder.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/memory.h"
+#include "base/strbuf.h"
+#include "codegen/lower.h"
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void initialize(void) {
+  LLVMInitializeX86TargetInfo();
+  LLVMInitializeX86Target();
+  LLVMInitializeX86TargetMC();
+  LLVMInitializeX86AsmPrinter();
+}
+
+static const char *version(void) { return "LLVM " LLVM_VERSION_STRING; }
+
+static vyre_status_t target_text(char **out_text) {
+  char *cpu = LLVMGetHostCPUName();
+  vyre_strbuf_t text;
+  vyre_strbuf_init(&text);
+  vyre_strbuf_printf(&text, "x86_64 %s", cpu);
+  LLVMDisposeMessage(cpu);
+  *out_text = vyre_strbuf_take(&text);
+  return *out_text ? NULL : vyre_out_of_memory(0);
+}
+
+/* A machine for this process's own CPU. PIC and the small model: the loader puts code and constants side by side. */
+static vyre_status_t create_machine(LLVMTargetMachineRef *out_machine) {
+  static const char triple[] = "x86_64-unknown-linux-gnu";
+  LLVMTargetRef target;
+  char *message = NULL;
+  if (LLVMGetTargetFromTriple(triple, &target, &message)) {
+    vyre_status_t status = vyre_status_make(VYRE_E_COMPILER, "%s", message);
+    LLVMDisposeMessage(message);
+    return status;
+  }
+  char *cpu = LLVMGetHostCPUName(), *features = LLVMGetHostCPUFeatures();
+  *out_machine = LLVMCreateTargetMachine(target, triple, cpu, features, LLVMCodeGenLevelDefault, LLVMRelocPIC,
+                                         LLVMCodeModelSmall);
+  LLVMDisposeMessage(cpu);
+  LLVMDisposeMessage(features);
+  return *out_machine ? NULL : vyre_status_make(VYRE_E_COMPILER, "no target machine for %s", triple);
+}
+
+static vyre_status_t verify(const vyre_program_t *program, LLVMModuleRef module) {
+  char *message = NULL;
+  vyre_status_t status = NULL;
+  if (LLVMVerifyModule(module, LLVMReturnStatusAction, &message))
+    status = vyre_program_error(program, VYRE_E_COMPILER, 0, "%s", message);
+  LLVMDisposeMessage(message);
+  return status;
+}
+
+static vyre_status_t optimize(const vyre_program_t *program, LLVMModuleRef module, LLVMTargetMachineRef machine) {
+  LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
+  LLVMPassBuilderOptionsSetLoopVectorization(options, true);
+  LLVMPassBuilderOptionsSetSLPVectorization(options, true);
+  LLVMErrorRef error = LLVMRunPasses(module, program->is_privileged ? "default<O2>" : "default<O3>", machine, options);
+  LLVMDisposePassBuilderOptions(options);
+  if (!error) return NULL;
+  char *message = LLVMGetErrorMessage(error);
+  vyre_status_t status = vyre_program_error(program, VYRE_E_COMPILER, 0, "%s", message);
+  LLVMDisposeErrorMessage(message);
+  return status;
+}
+
+static vyre_status_t copy_out(const char *bytes, size_t size, char **out_bytes, size_t *out_size) {
+  char *copy = vyre_alloc(size + 1);
+  if (!copy) return vyre_out_of_memory(size);
+  memcpy(copy, bytes, size);
+  copy[size] = '\0';
+  *out_bytes = copy;
+  *out_size = size;
+  return NULL;
+}
+
+static vyre_status_t write_module(const vyre_program_t *program, LLVMModuleRef module, LLVMTargetMachineRef machine,
+                                  vyre_codegen_form_t form, char **out_bytes, size_t *out_size) {
+  if (form == VYRE_CODEGEN_LLVM || form == VYRE_CODEGEN_LLVM_OPT) {
+    char *text = LLVMPrintModuleToString(module);
+    vyre_status_t status = copy_out(text, strlen(text), out_bytes, out_size);
+    LLVMDisposeMessage(text);
+    return status;
+  }
+  LLVMMemoryBufferRef buffer = NULL;
+  char *message = NULL;
+  LLVMCodeGenFileType type = form == VYRE_CODEGEN_ASSEMBLY ? LLVMAssemblyFile : LLVMObjectFile;
+  if (LLVMTargetMachineEmitToMemoryBuffer(machine, module, type, &message, &buffer)) {
+    vyre_status_t status = vyre_program_error(program, VYRE_E_COMPILER, 0, "%s", message);
+    LLVMDisposeMessage(message);
+    return status;
+  }
+  vyre_status_t status = copy_out(LLVMGetBufferStart(buffer), LLVMGetBufferSize(buffer), out_bytes, out_size);
+  LLVMDisposeMemoryBuffer(buffer);
+  return status;
+}
+
+static vyre_status_t compile_in(LLVMContextRef context, LLVMTargetMachineRef machine, const vyre_program_t *program,
+                                const vyre_codegen_options_t *options, char **out_bytes, size_t *out_size) {
+  LLVMModuleRef module = vyre_lower_program(program, &vyre_target_x86, !options->is_unchecked, context);
+  if (!module) return vyre_out_of_memory(0);
+  char *triple = LLVMGetTargetMachineTriple(machine);
+  LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
+  LLVMSetTarget(module, triple);
+  LLVMSetModuleDataLayout(module, layout);
+  LLVMDisposeTargetData(layout);
+  LLVMDisposeMessage(triple);
+  vyre_status_t status = verify(program, module);
+  if (!status && options->form != VYRE_CODEGEN_LLVM) status = optimize(program, module, machine);
+  if (!status) status = write_module(program, module, machine, options->form, out_bytes, out_size);
+  LLVMDisposeModule(module);
+  return status;
+}
+
+static vyre_status_t compile(const vyre_program_t *program, const vyre_codegen_options_t *options, char **out_bytes,
+                             size_t *out_size) {
+  pthread_once(&once, initialize);
+  LLVMTargetMachineRef machine;
+  VYRE_TRY(create_machine(&machine));
+  LLVMContextRef context = LLVMContextCreate();
+  vyre_status_t status = compile_in(context, machine, program, options, out_bytes, out_size);
+  LLVMContextDispose(context);
+  LLVMDisposeTargetMachine(machine);
+  return vyre_status_context(status, "compiling %s", program->name);
+}
+
+VYRE_API extern const vyre_codegen_table_t vyre_codegen_table;
+const vyre_codegen_table_t vyre_codegen_table = {
+    .abi = VYRE_CODEGEN_ABI, .version = version, .target = target_text, .compile = compile};

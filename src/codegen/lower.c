@@ -1,0 +1,296 @@
+#include "codegen/lower.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/memory.h"
+
+LLVMTypeRef vyre_lower_type(const vyre_lower_t *l, vyre_type_t type) {
+  return LLVMIntTypeInContext(l->context, vyre_type_bits(type));
+}
+
+LLVMValueRef vyre_lower_i64(const vyre_lower_t *l, uint64_t value) { return LLVMConstInt(l->i64, value, false); }
+
+LLVMBasicBlockRef vyre_lower_block(vyre_lower_t *l, const char *name) {
+  return LLVMAppendBasicBlockInContext(l->context, l->function, name);
+}
+
+void vyre_lower_continue_in(vyre_lower_t *l, LLVMBasicBlockRef block) {
+  LLVMBasicBlockRef current = LLVMGetInsertBlock(l->ir);
+  if (!LLVMGetBasicBlockTerminator(current)) LLVMBuildBr(l->ir, block);
+  LLVMPositionBuilderAtEnd(l->ir, block);
+}
+
+LLVMValueRef vyre_lower_alloca(vyre_lower_t *l, LLVMTypeRef type, const char *name) {
+  LLVMBuilderRef ir = LLVMCreateBuilderInContext(l->context);
+  LLVMValueRef first = LLVMGetFirstInstruction(l->entry);
+  if (first)
+    LLVMPositionBuilderBefore(ir, first);
+  else
+    LLVMPositionBuilderAtEnd(ir, l->entry);
+  LLVMValueRef slot = LLVMBuildAlloca(ir, type, name);
+  LLVMDisposeBuilder(ir);
+  return slot;
+}
+
+LLVMValueRef vyre_lower_load(vyre_lower_t *l, LLVMTypeRef type, LLVMValueRef pointer, const char *name) {
+  return LLVMBuildLoad2(l->ir, type, pointer, name);
+}
+
+LLVMValueRef vyre_lower_intrinsic(vyre_lower_t *l, const char *name, LLVMTypeRef overload, LLVMValueRef *arguments,
+                                  unsigned count) {
+  unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+  VYRE_ASSERT(id != 0);
+  unsigned overloads = overload ? 1 : 0;
+  LLVMValueRef function = LLVMGetIntrinsicDeclaration(l->module, id, &overload, overloads);
+  LLVMTypeRef type = LLVMIntrinsicGetType(l->context, id, &overload, overloads);
+  return LLVMBuildCall2(l->ir, type, function, arguments, count, "");
+}
+
+static LLVMValueRef byte_offset(vyre_lower_t *l, LLVMValueRef pointer, uint64_t offset) {
+  LLVMValueRef index = vyre_lower_i64(l, offset);
+  return offset ? LLVMBuildInBoundsGEP2(l->ir, l->i8, pointer, &index, 1, "") : pointer;
+}
+
+LLVMValueRef vyre_lower_frame_field(vyre_lower_t *l, LLVMValueRef frame, LLVMTypeRef type, uint64_t offset,
+                                    const char *name) {
+  return vyre_lower_load(l, type, byte_offset(l, frame, offset), name);
+}
+
+static void store_field(vyre_lower_t *l, uint64_t offset, LLVMValueRef value) {
+  LLVMBuildStore(l->ir, value, byte_offset(l, l->frame, offset));
+}
+
+/* ---- faults ---- */
+
+static void mark_seen(vyre_lower_t *l, LLVMValueRef failed) {
+  LLVMValueRef bit = LLVMBuildZExt(l->ir, failed, l->i32, "");
+  LLVMBuildStore(l->ir, LLVMBuildOr(l->ir, vyre_lower_load(l, l->i32, l->seen, ""), bit, ""), l->seen);
+  l->foreach_can_fault = true;
+}
+
+void vyre_lower_fault(vyre_lower_t *l, vyre_fault_t fault, vyre_position_t position) {
+  if (l->mode == VYRE_MODE_FAST) {
+    mark_seen(l, LLVMConstInt(l->i1, 1, false));
+    LLVMBuildBr(l->ir, l->iteration_end);
+  } else {
+    LLVMBuildStore(l->ir, LLVMConstInt(l->i32, fault, false), l->fault);
+    LLVMBuildStore(l->ir, LLVMConstInt(l->i32, position, false), l->position);
+    LLVMBuildStore(l->ir, l->foreach_index ? l->foreach_index : vyre_lower_i64(l, 0), l->iteration);
+    LLVMBuildBr(l->ir, l->exit);
+  }
+  LLVMPositionBuilderAtEnd(l->ir, vyre_lower_block(l, "after_fault"));
+}
+
+void vyre_lower_check(vyre_lower_t *l, LLVMValueRef failed, vyre_fault_t fault, vyre_position_t position) {
+  if (!l->is_checked) return;
+  if (l->mode == VYRE_MODE_FAST && fault != VYRE_FAULT_FUEL) {
+    mark_seen(l, failed);
+    return;
+  }
+  LLVMBasicBlockRef bad = vyre_lower_block(l, "fault"), good = vyre_lower_block(l, "");
+  LLVMBuildCondBr(l->ir, failed, bad, good);
+  LLVMPositionBuilderAtEnd(l->ir, bad);
+  vyre_lower_fault(l, fault, position);
+  LLVMBuildUnreachable(l->ir);
+  LLVMPositionBuilderAtEnd(l->ir, good);
+}
+
+/* ---- the frame's view, the exits ---- */
+
+static void load_frame(vyre_lower_t *l) {
+  const vyre_program_t *p = l->program;
+#define FIELD(type, name) vyre_lower_frame_field(l, l->frame, type, offsetof(vyre_frame_t, name), #name)
+  l->stop = FIELD(l->ptr, stop);
+  l->stream_offset = FIELD(l->i64, stream_offset);
+  LLVMValueRef flags = FIELD(l->i32, flags);
+  l->is_last = LLVMBuildTrunc(l->ir, flags, l->i1, "is_last");
+  LLVMValueRef bytes = FIELD(l->i64, data_bytes);
+  l->data_elements = bytes;
+  for (uint32_t i = 0; i < p->param_count; i++)
+    if (p->params[i].role == VYRE_ROLE_STREAM && vyre_type_bytes(p->params[i].type) > 1)
+      l->data_elements = LLVMBuildUDiv(l->ir, bytes, vyre_lower_i64(l, vyre_type_bytes(p->params[i].type)), "elements");
+  l->fuel = vyre_lower_alloca(l, l->i64, "fuel");
+  LLVMBuildStore(l->ir, FIELD(l->i64, fuel), l->fuel);
+#undef FIELD
+  l->fault = vyre_lower_alloca(l, l->i32, "fault");
+  l->position = vyre_lower_alloca(l, l->i32, "position");
+  l->iteration = vyre_lower_alloca(l, l->i64, "iteration");
+  l->seen = vyre_lower_alloca(l, l->i32, "seen");
+}
+
+/* Private sums start at zero in every call. */
+static void clear_outputs(vyre_lower_t *l) {
+  const vyre_program_t *p = l->program;
+  for (uint32_t i = 0; i < p->param_count; i++) {
+    const vyre_param_t *param = &p->params[i];
+    if (param->role != VYRE_ROLE_OUTPUT) continue;
+    if (param->count == 0) {
+      LLVMTypeRef type = vyre_lower_type(l, param->type);
+      l->scalars[i] = vyre_lower_alloca(l, type, param->name);
+      LLVMBuildStore(l->ir, LLVMConstInt(type, 0, false), l->scalars[i]);
+    } else {
+      LLVMBuildMemSet(l->ir, byte_offset(l, l->scratch, l->layout.scratch_offset[i]), LLVMConstInt(l->i8, 0, false),
+                      vyre_lower_i64(l, (uint64_t)l->layout.table_stride[i] * l->layout.table_copies[i]), 64);
+    }
+  }
+}
+
+static void add_to_output(vyre_lower_t *l, LLVMValueRef pointer, LLVMValueRef value) {
+  LLVMBuildAtomicRMW(l->ir, LLVMAtomicRMWBinOpAdd, pointer, value, LLVMAtomicOrderingMonotonic, false);
+}
+
+/* for each element: the sum over the private copies, added once */
+static void flush_table(vyre_lower_t *l, uint32_t index) {
+  const vyre_param_t *param = &l->program->params[index];
+  LLVMTypeRef type = vyre_lower_type(l, param->type);
+  LLVMBasicBlockRef before = LLVMGetInsertBlock(l->ir);
+  LLVMBasicBlockRef loop = vyre_lower_block(l, "flush"), adds = vyre_lower_block(l, "flush_add");
+  LLVMBasicBlockRef next = vyre_lower_block(l, "flush_next"), after = vyre_lower_block(l, "flushed");
+  LLVMBuildBr(l->ir, loop);
+  LLVMPositionBuilderAtEnd(l->ir, loop);
+  LLVMValueRef i = LLVMBuildPhi(l->ir, l->i64, "i");
+  LLVMValueRef sum = LLVMConstInt(type, 0, false);
+  for (unsigned copy = 0; copy < l->layout.table_copies[index]; copy++) {
+    LLVMValueRef table =
+        byte_offset(l, l->scratch, l->layout.scratch_offset[index] + (uint64_t)copy * l->layout.table_stride[index]);
+    LLVMValueRef slot = LLVMBuildInBoundsGEP2(l->ir, type, table, &i, 1, "");
+    sum = LLVMBuildAdd(l->ir, sum, vyre_lower_load(l, type, slot, ""), "");
+  }
+  LLVMValueRef is_zero = LLVMBuildICmp(l->ir, LLVMIntEQ, sum, LLVMConstInt(type, 0, false), "");
+  LLVMBuildCondBr(l->ir, is_zero, next, adds);
+  LLVMPositionBuilderAtEnd(l->ir, adds);
+  LLVMValueRef base = byte_offset(l, l->output, l->layout.output_offset[index]);
+  add_to_output(l, LLVMBuildInBoundsGEP2(l->ir, type, base, &i, 1, ""), sum);
+  LLVMBuildBr(l->ir, next);
+  LLVMPositionBuilderAtEnd(l->ir, next);
+  LLVMValueRef following = LLVMBuildAdd(l->ir, i, vyre_lower_i64(l, 1), "");
+  LLVMValueRef more = LLVMBuildICmp(l->ir, LLVMIntULT, following, vyre_lower_i64(l, param->count), "");
+  LLVMBuildCondBr(l->ir, more, loop, after);
+  LLVMValueRef values[] = {vyre_lower_i64(l, 0), following};
+  LLVMBasicBlockRef blocks[] = {before, next};
+  LLVMAddIncoming(i, values, blocks, 2);
+  LLVMPositionBuilderAtEnd(l->ir, after);
+}
+
+static void build_done(vyre_lower_t *l) {
+  const vyre_program_t *p = l->program;
+  LLVMPositionBuilderAtEnd(l->ir, l->done);
+  for (uint32_t i = 0; i < p->param_count; i++) {
+    if (p->params[i].role != VYRE_ROLE_OUTPUT) continue;
+    if (p->params[i].count)
+      flush_table(l, i);
+    else
+      add_to_output(l, byte_offset(l, l->output, l->layout.output_offset[i]),
+                    vyre_lower_load(l, vyre_lower_type(l, p->params[i].type), l->scalars[i], ""));
+  }
+  store_field(l, offsetof(vyre_frame_t, fault), LLVMConstInt(l->i32, VYRE_FAULT_NONE, false));
+  store_field(l, offsetof(vyre_frame_t, fault_position), LLVMConstInt(l->i32, 0, false));
+  store_field(l, offsetof(vyre_frame_t, fault_iteration), vyre_lower_i64(l, 0));
+  LLVMBuildRetVoid(l->ir);
+}
+
+static void build_exit(vyre_lower_t *l) {
+  LLVMPositionBuilderAtEnd(l->ir, l->exit);
+  store_field(l, offsetof(vyre_frame_t, fault), vyre_lower_load(l, l->i32, l->fault, ""));
+  store_field(l, offsetof(vyre_frame_t, fault_position), vyre_lower_load(l, l->i32, l->position, ""));
+  store_field(l, offsetof(vyre_frame_t, fault_iteration), vyre_lower_load(l, l->i64, l->iteration, ""));
+  LLVMBuildRetVoid(l->ir);
+}
+
+/* ---- the function ---- */
+
+static void add_attribute(vyre_lower_t *l, LLVMValueRef function, unsigned index, const char *name) {
+  unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
+  LLVMAddAttributeAtIndex(function, index, LLVMCreateEnumAttribute(l->context, kind, 0));
+}
+
+/* void vyre_entry(frame, context): reads the pointers and calls the body, where they are noalias. */
+static LLVMValueRef build_entry(vyre_lower_t *l) {
+  enum { FRAME, DATA, SCRATCH, OUTPUT, COUNT };
+  LLVMTypeRef pointers[COUNT] = {l->ptr, l->ptr, l->ptr, l->ptr};
+  LLVMTypeRef entry_type = LLVMFunctionType(l->void_, pointers, 2, false);
+  LLVMTypeRef body_type = LLVMFunctionType(l->void_, pointers, COUNT, false);
+  LLVMValueRef entry = LLVMAddFunction(l->module, VYRE_CODEGEN_SYMBOL, entry_type);
+  LLVMValueRef body = LLVMAddFunction(l->module, "body", body_type);
+  LLVMSetLinkage(body, LLVMInternalLinkage);
+  if (!l->program->is_privileged)
+    for (unsigned i = 1; i <= COUNT; i++) add_attribute(l, body, i, "noalias");
+  add_attribute(l, entry, (unsigned)LLVMAttributeFunctionIndex, "nounwind");
+  add_attribute(l, body, (unsigned)LLVMAttributeFunctionIndex, "nounwind");
+  LLVMPositionBuilderAtEnd(l->ir, LLVMAppendBasicBlockInContext(l->context, entry, ""));
+  LLVMValueRef frame = LLVMGetParam(entry, 0);
+  LLVMValueRef arguments[COUNT] = {
+      frame,
+      vyre_lower_frame_field(l, frame, l->ptr, offsetof(vyre_frame_t, data), "data"),
+      vyre_lower_frame_field(l, frame, l->ptr, offsetof(vyre_frame_t, scratch), "scratch"),
+      vyre_lower_frame_field(l, frame, l->ptr, offsetof(vyre_frame_t, output), "output"),
+  };
+  LLVMBuildCall2(l->ir, body_type, body, arguments, COUNT, "");
+  LLVMBuildRetVoid(l->ir);
+  l->frame = LLVMGetParam(body, FRAME);
+  l->data = LLVMGetParam(body, DATA);
+  l->scratch = LLVMGetParam(body, SCRATCH);
+  l->output = LLVMGetParam(body, OUTPUT);
+  return body;
+}
+
+static void find_definitions(vyre_lower_t *l) {
+  const vyre_program_t *p = l->program;
+  for (uint32_t i = 1; i < p->stmt_count; i++) {
+    const vyre_stmt_t *s = &p->stmts[i];
+    if (s->op == VYRE_STMT_LET && !p->vars[s->var].is_mutable) l->definitions[s->var] = &p->exprs[s->arg[0]];
+    if (s->op == VYRE_STMT_FOR || s->op == VYRE_STMT_FOREACH) l->ranges[s->var] = s;
+  }
+}
+
+static void build_body(vyre_lower_t *l) {
+  const vyre_program_t *p = l->program;
+  l->function = build_entry(l);
+  l->entry = vyre_lower_block(l, "entry");
+  l->exit = vyre_lower_block(l, "exit");
+  l->done = vyre_lower_block(l, "done");
+  LLVMPositionBuilderAtEnd(l->ir, l->entry);
+  load_frame(l);
+  clear_outputs(l);
+  for (uint32_t i = 1; i < p->var_count; i++)
+    l->vars[i] = vyre_lower_alloca(l, vyre_lower_type(l, p->vars[i].type), p->vars[i].name);
+  vyre_lower_stmts(l, p->body);
+  if (!LLVMGetBasicBlockTerminator(LLVMGetInsertBlock(l->ir))) LLVMBuildBr(l->ir, l->done);
+  build_done(l);
+  build_exit(l);
+}
+
+LLVMModuleRef vyre_lower_program(const vyre_program_t *program, const vyre_target_t *target, bool is_checked,
+                                 LLVMContextRef context) {
+  VYRE_ASSERT(program->is_validated);
+  vyre_lower_t *l = vyre_calloc(1, sizeof *l);
+  if (!l) return NULL;
+  l->program = program;
+  l->target = target;
+  l->is_checked = is_checked;
+  vyre_program_layout(program, &l->layout);
+  l->vars = vyre_calloc(program->var_count, sizeof *l->vars);
+  l->definitions = vyre_calloc(program->var_count, sizeof *l->definitions);
+  l->ranges = vyre_calloc(program->var_count, sizeof *l->ranges);
+  if (l->vars && l->definitions && l->ranges) {
+    l->context = context;
+    l->module = LLVMModuleCreateWithNameInContext(program->name, context);
+    l->ir = LLVMCreateBuilderInContext(context);
+    l->i1 = LLVMInt1TypeInContext(context);
+    l->i8 = LLVMInt8TypeInContext(context);
+    l->i32 = LLVMInt32TypeInContext(context);
+    l->i64 = LLVMInt64TypeInContext(context);
+    l->ptr = LLVMPointerTypeInContext(context, 0);
+    l->void_ = LLVMVoidTypeInContext(context);
+    find_definitions(l);
+    build_body(l);
+    LLVMDisposeBuilder(l->ir);
+  }
+  LLVMModuleRef module = l->module;
+  vyre_free(l->vars);
+  vyre_free(l->definitions);
+  vyre_free(l->ranges);
+  vyre_free(l);
+  return module;
+}

@@ -1,0 +1,102 @@
+/* Lowering IR to LLVM IR: the state of one program's lowering, shared by the lower_*.c files and the target's hook.
+ *
+ * A Program becomes `void vyre_entry(frame, context)`, which reads the frame and calls a body whose pointers are
+ * noalias. Variables are allocas (mem2reg makes registers of them). Fault and fuel follow docs/language.md:
+ *   outside a foreach a failed check stores the fault and jumps to the exit;
+ *   inside, the fast loop only sets `seen`; when it is set at the end of a strip, the strip is walked again by a slow
+ *   loop, in order, that jumps to the exit at the first fault. Nothing of the fast loop is lost by that: a call that
+ *   faults adds nothing to its outputs. */
+#ifndef VYRE_CODEGEN_LOWER_H
+#define VYRE_CODEGEN_LOWER_H
+
+#include <llvm-c/Core.h>
+
+#include "codegen/codegen.h"
+#include "ir/frame.h"
+
+typedef struct vyre_lower vyre_lower_t;
+
+/* What differs between targets: the privileged nodes, and the machine. */
+typedef struct vyre_target {
+  LLVMValueRef (*expr)(vyre_lower_t *l, const vyre_expr_t *expr, LLVMValueRef operands[3]);
+  void (*stmt)(vyre_lower_t *l, const vyre_stmt_t *stmt, LLVMValueRef operands[5]);
+} vyre_target_t;
+extern const vyre_target_t vyre_target_x86;
+
+typedef enum vyre_lower_mode {
+  VYRE_MODE_UNIFORM, /* outside a foreach */
+  VYRE_MODE_FAST,    /* in the fast loop of a foreach */
+  VYRE_MODE_SLOW,    /* in the loop that finds the first fault */
+} vyre_lower_mode_t;
+
+/* Where break and continue go. */
+typedef struct vyre_lower_loop {
+  LLVMBasicBlockRef on_break, on_continue;
+  struct vyre_lower_loop *outer;
+} vyre_lower_loop_t;
+
+struct vyre_lower {
+  const vyre_program_t *program;
+  const vyre_target_t *target;
+  bool is_checked;
+  vyre_layout_t layout;
+
+  LLVMContextRef context;
+  LLVMModuleRef module;
+  LLVMBuilderRef ir;
+  LLVMValueRef function;
+  LLVMBasicBlockRef entry; /* allocas stand at its end, before `first` */
+  LLVMBasicBlockRef exit;  /* of a faulted call */
+  LLVMBasicBlockRef done;  /* of a good one: flushes the outputs */
+  LLVMTypeRef i1, i8, i32, i64, ptr, void_;
+
+  LLVMValueRef frame, data, data_elements, scratch, output, stop, stream_offset, is_last;
+  LLVMValueRef *vars;                         /* allocas, by variable */
+  const vyre_expr_t **definitions;            /* by variable: the value of an immutable let, or NULL */
+  const vyre_stmt_t **ranges;                 /* by variable: the for or foreach whose variable it is, or NULL */
+  LLVMValueRef scalars[VYRE_LIMIT_PARAMS];    /* allocas: private sums of scalar outputs */
+  LLVMValueRef fault, position, iteration;    /* allocas: i32, i32, i64 */
+  LLVMValueRef fuel;                          /* alloca: i64, of the call, or of the iteration inside a foreach */
+
+  vyre_lower_mode_t mode;
+  vyre_lower_loop_t *loop;     /* innermost */
+  LLVMValueRef foreach_index;  /* i64: the iteration, from 0; NULL outside */
+  LLVMValueRef foreach_share;  /* i64: the fuel of each iteration; NULL when its body holds no loop */
+  LLVMBasicBlockRef iteration_end;
+  LLVMValueRef seen;      /* alloca i32: a fault happened in this strip */
+  bool foreach_can_fault; /* a check was emitted in the fast loop */
+  unsigned table_copy;    /* private copy of the tables that additions go to */
+};
+
+/* lower.c */
+LLVMModuleRef vyre_lower_program(const vyre_program_t *program, const vyre_target_t *target, bool is_checked,
+                                 LLVMContextRef context); /* NULL when memory is out */
+LLVMValueRef vyre_lower_alloca(vyre_lower_t *l, LLVMTypeRef type, const char *name);
+LLVMBasicBlockRef vyre_lower_block(vyre_lower_t *l, const char *name);
+void vyre_lower_continue_in(vyre_lower_t *l, LLVMBasicBlockRef block); /* br there if open, then build there */
+LLVMTypeRef vyre_lower_type(const vyre_lower_t *l, vyre_type_t type);
+LLVMValueRef vyre_lower_i64(const vyre_lower_t *l, uint64_t value);
+LLVMValueRef vyre_lower_load(vyre_lower_t *l, LLVMTypeRef type, LLVMValueRef pointer, const char *name);
+LLVMValueRef vyre_lower_intrinsic(vyre_lower_t *l, const char *name, LLVMTypeRef overload, LLVMValueRef *arguments,
+                                  unsigned count);
+LLVMValueRef vyre_lower_frame_field(vyre_lower_t *l, LLVMValueRef frame, LLVMTypeRef type, uint64_t offset,
+                                    const char *name);
+/* Emits what a fault does when `failed` (i1) holds; building goes on where it does not (uniform, slow), or behind the
+ * mark in `seen` (fast). */
+void vyre_lower_check(vyre_lower_t *l, LLVMValueRef failed, vyre_fault_t fault, vyre_position_t position);
+/* The same, always. Building goes on in a new block that is not reached (uniform, slow). */
+void vyre_lower_fault(vyre_lower_t *l, vyre_fault_t fault, vyre_position_t position);
+
+/* lower_expr.c */
+LLVMValueRef vyre_lower_expr(vyre_lower_t *l, uint32_t expr);
+/* True when the index is below the length of the stream or array without a check. */
+bool vyre_lower_in_range(const vyre_lower_t *l, const vyre_param_t *param, uint32_t param_index, uint32_t index_expr);
+
+/* lower_stmt.c */
+void vyre_lower_stmts(vyre_lower_t *l, uint32_t block);
+
+/* lower_range.c: for and foreach */
+void vyre_lower_range(vyre_lower_t *l, const vyre_stmt_t *stmt);
+void vyre_lower_look_at_stop(vyre_lower_t *l);
+
+#endif

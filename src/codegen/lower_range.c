@@ -1,0 +1,221 @@
+/* Counted loops: for and foreach, in strips. */
+#include "base/assert.h"
+#include "codegen/lower.h"
+#include "ir/validate.h"
+
+/* Iterations between two looks at the stop word and, in a foreach, at `seen`. */
+enum { STRIP_ITERATIONS = 4096 };
+/* A foreach body of up to this many statements is written out once per private table copy. */
+enum { COPIED_STATEMENTS_MAX = 24 };
+
+typedef struct range {
+  const vyre_stmt_t *stmt;
+  LLVMValueRef low;   /* i64 */
+  LLVMValueRef count; /* i64: iterations asked for */
+  LLVMValueRef bound; /* i64: iterations that fuel allows */
+} range_t;
+
+static LLVMValueRef unsigned_min(vyre_lower_t *l, LLVMValueRef a, LLVMValueRef b) {
+  return vyre_lower_intrinsic(l, "llvm.umin", l->i64, (LLVMValueRef[]){a, b}, 2);
+}
+
+void vyre_lower_look_at_stop(vyre_lower_t *l) {
+  LLVMValueRef word = vyre_lower_load(l, l->i32, l->stop, "stop");
+  LLVMSetAlignment(word, 4);
+  LLVMSetOrdering(word, LLVMAtomicOrderingMonotonic);
+  LLVMSetVolatile(word, true);
+  LLVMValueRef now = LLVMBuildICmp(l->ir, LLVMIntUGE, word, LLVMConstInt(l->i32, 2, false), "");
+  vyre_lower_check(l, now, VYRE_FAULT_CANCELLED, 0);
+}
+
+static range_t begin_range(vyre_lower_t *l, const vyre_stmt_t *s) {
+  range_t r = {.stmt = s};
+  LLVMValueRef low = vyre_lower_expr(l, s->arg[0]), high = vyre_lower_expr(l, s->arg[1]);
+  r.low = LLVMBuildZExt(l->ir, low, l->i64, "low");
+  high = LLVMBuildZExt(l->ir, high, l->i64, "high");
+  LLVMValueRef is_empty = LLVMBuildICmp(l->ir, LLVMIntULE, high, r.low, "");
+  r.count = LLVMBuildSelect(l->ir, is_empty, vyre_lower_i64(l, 0), LLVMBuildSub(l->ir, high, r.low, ""), "count");
+  r.bound = r.count;
+  if (l->is_checked) {
+    LLVMValueRef fuel = vyre_lower_load(l, l->i64, l->fuel, "");
+    r.bound = unsigned_min(l, r.count, fuel);
+    LLVMBuildStore(l->ir, LLVMBuildSub(l->ir, fuel, r.bound, ""), l->fuel);
+  }
+  return r;
+}
+
+/* FUEL when fewer iterations ran than were asked for. */
+static void end_range(vyre_lower_t *l, const range_t *r) {
+  if (!l->is_checked) return;
+  LLVMValueRef is_short = LLVMBuildICmp(l->ir, LLVMIntULT, r->bound, r->count, "");
+  vyre_lower_check(l, is_short, VYRE_FAULT_FUEL, r->stmt->position);
+}
+
+/* One iteration: sets the loop variable, lowers the body; building goes on behind it. */
+static void lower_iteration(vyre_lower_t *l, const range_t *r, LLVMValueRef index, LLVMBasicBlockRef on_break) {
+  const vyre_stmt_t *s = r->stmt;
+  LLVMBasicBlockRef end = vyre_lower_block(l, "next");
+  LLVMValueRef value = LLVMBuildAdd(l->ir, r->low, index, "");
+  LLVMBuildStore(l->ir, LLVMBuildTrunc(l->ir, value, vyre_lower_type(l, l->program->vars[s->var].type), ""),
+                 l->vars[s->var]);
+  vyre_lower_loop_t loop = {.on_break = on_break, .on_continue = end, .outer = l->loop};
+  l->loop = &loop;
+  LLVMBasicBlockRef outer_end = l->iteration_end;
+  if (s->op == VYRE_STMT_FOREACH) {
+    l->iteration_end = end;
+    l->foreach_index = index;
+    if (l->foreach_share) LLVMBuildStore(l->ir, l->foreach_share, l->fuel);
+  }
+  vyre_lower_stmts(l, s->body);
+  vyre_lower_continue_in(l, end);
+  l->iteration_end = outer_end;
+  l->loop = loop.outer;
+}
+
+/* for index in from .. to step `copies`: `copies` iterations, each adding to its own private copy of the tables.
+ * from and to are i64 values that reach here; to - from is a multiple of copies. */
+static void lower_loop(vyre_lower_t *l, const range_t *r, LLVMValueRef from, LLVMValueRef to, unsigned copies,
+                       LLVMBasicBlockRef on_break) {
+  LLVMBasicBlockRef before = LLVMGetInsertBlock(l->ir);
+  LLVMBasicBlockRef head = vyre_lower_block(l, "loop"), body = vyre_lower_block(l, "body");
+  LLVMBasicBlockRef after = vyre_lower_block(l, "endloop");
+  LLVMBuildBr(l->ir, head);
+  LLVMPositionBuilderAtEnd(l->ir, head);
+  LLVMValueRef index = LLVMBuildPhi(l->ir, l->i64, "index");
+  LLVMBuildCondBr(l->ir, LLVMBuildICmp(l->ir, LLVMIntNE, index, to, ""), body, after);
+  LLVMPositionBuilderAtEnd(l->ir, body);
+  for (unsigned copy = 0; copy < copies; copy++) {
+    l->table_copy = copy;
+    lower_iteration(l, r, copy ? LLVMBuildAdd(l->ir, index, vyre_lower_i64(l, copy), "") : index, on_break);
+  }
+  l->table_copy = 0;
+  LLVMValueRef following = LLVMBuildAdd(l->ir, index, vyre_lower_i64(l, copies), "");
+  LLVMBasicBlockRef latch = LLVMGetInsertBlock(l->ir);
+  LLVMBuildBr(l->ir, head);
+  LLVMValueRef values[] = {from, following};
+  LLVMBasicBlockRef blocks[] = {before, latch};
+  LLVMAddIncoming(index, values, blocks, 2);
+  LLVMPositionBuilderAtEnd(l->ir, after);
+}
+
+/* How many copies of the body a foreach profits from. */
+static unsigned count_copies(const vyre_lower_t *l, uint32_t block, unsigned *statements) {
+  unsigned copies = 1;
+  for (uint32_t id = block; id != 0; id = l->program->stmts[id].next) {
+    const vyre_stmt_t *s = &l->program->stmts[id];
+    ++*statements;
+    unsigned here = 1;
+    if (s->op == VYRE_STMT_REDUCE_AT) here = l->layout.table_copies[s->param];
+    if (s->op == VYRE_STMT_IF) {
+      unsigned yes = count_copies(l, s->body, statements), no = count_copies(l, s->orelse, statements);
+      here = yes > no ? yes : no;
+    }
+    if (here > copies) copies = here;
+  }
+  return copies;
+}
+
+static void lower_fast_strip(vyre_lower_t *l, const range_t *r, LLVMValueRef from, LLVMValueRef to) {
+  unsigned statements = 0;
+  unsigned copies = count_copies(l, r->stmt->body, &statements);
+  if (statements > COPIED_STATEMENTS_MAX || vyre_block_has_loop(l->program, r->stmt->body)) copies = 1;
+  if (copies > 1) {
+    VYRE_ASSERT((copies & (copies - 1)) == 0);
+    LLVMValueRef whole = LLVMBuildAnd(l->ir, LLVMBuildSub(l->ir, to, from, ""),
+                                      vyre_lower_i64(l, ~(uint64_t)(copies - 1)), "");
+    LLVMValueRef middle = LLVMBuildAdd(l->ir, from, whole, "middle");
+    lower_loop(l, r, from, middle, copies, NULL);
+    from = middle;
+  }
+  lower_loop(l, r, from, to, 1, NULL);
+}
+
+/* When `seen` is set: walks the strip again, in order, to the first fault, which leaves the call. */
+static void lower_slow_strip(vyre_lower_t *l, const range_t *r, LLVMValueRef from, LLVMValueRef to) {
+  LLVMBasicBlockRef slow = vyre_lower_block(l, "slow"), good = vyre_lower_block(l, "strip_good");
+  LLVMValueRef seen = vyre_lower_load(l, l->i32, l->seen, "");
+  LLVMBuildCondBr(l->ir, LLVMBuildICmp(l->ir, LLVMIntEQ, seen, LLVMConstInt(l->i32, 0, false), ""), good, slow);
+  LLVMPositionBuilderAtEnd(l->ir, slow);
+  l->mode = VYRE_MODE_SLOW;
+  lower_loop(l, r, from, to, 1, NULL);
+  /* The slow loop finds what the fast one saw: the same statements over the same bytes. */
+  vyre_lower_intrinsic(l, "llvm.trap", NULL, NULL, 0);
+  LLVMBuildUnreachable(l->ir);
+  LLVMPositionBuilderAtEnd(l->ir, good);
+}
+
+/* Iterations 0 .. bound in strips of STRIP_ITERATIONS, with a look at the stop word behind each. */
+static void lower_strips(vyre_lower_t *l, const range_t *r, LLVMBasicBlockRef on_break) {
+  bool is_foreach = r->stmt->op == VYRE_STMT_FOREACH;
+  LLVMBasicBlockRef before = LLVMGetInsertBlock(l->ir);
+  LLVMBasicBlockRef head = vyre_lower_block(l, "strip"), body = vyre_lower_block(l, "strip_body");
+  LLVMBasicBlockRef after = vyre_lower_block(l, "endstrips");
+  LLVMBuildBr(l->ir, head);
+  LLVMPositionBuilderAtEnd(l->ir, head);
+  LLVMValueRef from = LLVMBuildPhi(l->ir, l->i64, "from");
+  LLVMBuildCondBr(l->ir, LLVMBuildICmp(l->ir, LLVMIntULT, from, r->bound, ""), body, after);
+  LLVMPositionBuilderAtEnd(l->ir, body);
+  LLVMValueRef to = r->bound;
+  if (l->is_checked) {
+    LLVMValueRef left = LLVMBuildSub(l->ir, r->bound, from, "");
+    to = LLVMBuildAdd(l->ir, from, unsigned_min(l, left, vyre_lower_i64(l, STRIP_ITERATIONS)), "to");
+  }
+  if (is_foreach) {
+    l->mode = VYRE_MODE_FAST;
+    l->foreach_can_fault = false;
+    lower_fast_strip(l, r, from, to);
+    if (l->foreach_can_fault) lower_slow_strip(l, r, from, to);
+    l->mode = VYRE_MODE_UNIFORM;
+    l->foreach_index = NULL;
+  } else {
+    lower_loop(l, r, from, to, 1, on_break);
+  }
+  if (l->is_checked) vyre_lower_look_at_stop(l);
+  LLVMBasicBlockRef latch = LLVMGetInsertBlock(l->ir);
+  LLVMBuildBr(l->ir, head);
+  LLVMValueRef values[] = {vyre_lower_i64(l, 0), to};
+  LLVMBasicBlockRef blocks[] = {before, latch};
+  LLVMAddIncoming(from, values, blocks, 2);
+  LLVMPositionBuilderAtEnd(l->ir, after);
+}
+
+static void lower_for(vyre_lower_t *l, const range_t *r) {
+  LLVMBasicBlockRef left = vyre_lower_block(l, "left"); /* by break: no FUEL then */
+  if (l->mode == VYRE_MODE_UNIFORM)
+    lower_strips(l, r, left);
+  else
+    lower_loop(l, r, vyre_lower_i64(l, 0), r->bound, 1, left);
+  end_range(l, r);
+  vyre_lower_continue_in(l, left);
+}
+
+static void lower_foreach(vyre_lower_t *l, const range_t *r) {
+  VYRE_ASSERT(l->mode == VYRE_MODE_UNIFORM);
+  LLVMValueRef call_fuel = l->fuel, share = NULL;
+  if (l->is_checked && vyre_block_has_loop(l->program, r->stmt->body)) {
+    /* Each iteration gets share = (f / 2) / m of the fuel f that is left; f - share * m stays. */
+    LLVMValueRef fuel = vyre_lower_load(l, l->i64, call_fuel, "");
+    LLVMValueRef half = LLVMBuildLShr(l->ir, fuel, vyre_lower_i64(l, 1), "");
+    LLVMValueRef is_empty = LLVMBuildICmp(l->ir, LLVMIntEQ, r->bound, vyre_lower_i64(l, 0), "");
+    LLVMValueRef divisor = LLVMBuildSelect(l->ir, is_empty, vyre_lower_i64(l, 1), r->bound, "");
+    share = LLVMBuildSelect(l->ir, is_empty, vyre_lower_i64(l, 0), LLVMBuildUDiv(l->ir, half, divisor, ""), "share");
+    LLVMBuildStore(l->ir, LLVMBuildSub(l->ir, fuel, LLVMBuildMul(l->ir, share, r->bound, ""), ""), call_fuel);
+    l->fuel = vyre_lower_alloca(l, l->i64, "share_left");
+  }
+  l->foreach_share = share;
+  LLVMBuildStore(l->ir, LLVMConstInt(l->i32, 0, false), l->seen);
+  lower_strips(l, r, NULL);
+  l->fuel = call_fuel;
+  l->foreach_share = NULL;
+  l->foreach_index = r->bound; /* the iteration that fuel did not reach */
+  end_range(l, r);
+  l->foreach_index = NULL;
+}
+
+void vyre_lower_range(vyre_lower_t *l, const vyre_stmt_t *s) {
+  range_t r = begin_range(l, s);
+  if (s->op == VYRE_STMT_FOREACH)
+    lower_foreach(l, &r);
+  else
+    lower_for(l, &r);
+}

@@ -1,0 +1,107 @@
+#include "base/assert.h"
+#include "codegen/lower.h"
+#include "ir/typing.h"
+
+static void lower_if(vyre_lower_t *l, const vyre_stmt_t *s) {
+  LLVMValueRef condition = vyre_lower_expr(l, s->arg[0]);
+  LLVMBasicBlockRef yes = vyre_lower_block(l, "then"), after = vyre_lower_block(l, "endif");
+  LLVMBasicBlockRef no = s->orelse ? vyre_lower_block(l, "else") : after;
+  LLVMBuildCondBr(l->ir, condition, yes, no);
+  LLVMPositionBuilderAtEnd(l->ir, yes);
+  vyre_lower_stmts(l, s->body);
+  vyre_lower_continue_in(l, after);
+  if (s->orelse) {
+    LLVMPositionBuilderAtEnd(l->ir, no);
+    vyre_lower_stmts(l, s->orelse);
+    vyre_lower_continue_in(l, after);
+  }
+}
+
+/* while and forever: fuel and the stop word are looked at in every iteration (in a foreach, fuel bounds it alone) */
+static void lower_uncounted(vyre_lower_t *l, const vyre_stmt_t *s) {
+  LLVMBasicBlockRef head = vyre_lower_block(l, "while"), body = vyre_lower_block(l, "do");
+  LLVMBasicBlockRef after = vyre_lower_block(l, "endwhile");
+  vyre_lower_continue_in(l, head);
+  if (s->op == VYRE_STMT_WHILE)
+    LLVMBuildCondBr(l->ir, vyre_lower_expr(l, s->arg[0]), body, after);
+  else
+    LLVMBuildBr(l->ir, body);
+  LLVMPositionBuilderAtEnd(l->ir, body);
+  if (l->is_checked && !l->program->is_privileged) {
+    LLVMValueRef fuel = vyre_lower_load(l, l->i64, l->fuel, "");
+    vyre_lower_check(l, LLVMBuildICmp(l->ir, LLVMIntEQ, fuel, vyre_lower_i64(l, 0), ""), VYRE_FAULT_FUEL, s->position);
+    LLVMBuildStore(l->ir, LLVMBuildSub(l->ir, fuel, vyre_lower_i64(l, 1), ""), l->fuel);
+    if (l->mode == VYRE_MODE_UNIFORM) vyre_lower_look_at_stop(l);
+  }
+  vyre_lower_loop_t loop = {.on_break = after, .on_continue = head, .outer = l->loop};
+  l->loop = &loop;
+  vyre_lower_stmts(l, s->body);
+  l->loop = loop.outer;
+  if (!LLVMGetBasicBlockTerminator(LLVMGetInsertBlock(l->ir))) LLVMBuildBr(l->ir, head);
+  LLVMPositionBuilderAtEnd(l->ir, after);
+}
+
+static void lower_reduce(vyre_lower_t *l, const vyre_stmt_t *s) {
+  LLVMValueRef value = vyre_lower_expr(l, s->arg[0]);
+  LLVMValueRef sum = vyre_lower_load(l, vyre_lower_type(l, l->program->params[s->param].type), l->scalars[s->param], "");
+  LLVMBuildStore(l->ir, LLVMBuildAdd(l->ir, sum, value, ""), l->scalars[s->param]);
+}
+
+static void lower_reduce_at(vyre_lower_t *l, const vyre_stmt_t *s) {
+  const vyre_param_t *param = &l->program->params[s->param];
+  LLVMTypeRef type = vyre_lower_type(l, param->type);
+  LLVMValueRef index = LLVMBuildZExt(l->ir, vyre_lower_expr(l, s->arg[0]), l->i64, "");
+  LLVMValueRef value = vyre_lower_expr(l, s->arg[1]);
+  LLVMBasicBlockRef after = NULL;
+  if (!vyre_lower_in_range(l, param, s->param, s->arg[0]) && l->is_checked) {
+    LLVMValueRef outside = LLVMBuildICmp(l->ir, LLVMIntUGE, index, vyre_lower_i64(l, param->count), "outside");
+    vyre_lower_check(l, outside, VYRE_FAULT_OUT_OF_RANGE, s->position);
+    if (l->mode == VYRE_MODE_FAST) {
+      LLVMBasicBlockRef add = vyre_lower_block(l, "add");
+      after = vyre_lower_block(l, "added");
+      LLVMBuildCondBr(l->ir, outside, after, add);
+      LLVMPositionBuilderAtEnd(l->ir, add);
+    }
+  }
+  unsigned copy = l->table_copy < l->layout.table_copies[s->param] ? l->table_copy : 0;
+  LLVMValueRef offset = vyre_lower_i64(
+      l, l->layout.scratch_offset[s->param] + (uint64_t)copy * l->layout.table_stride[s->param]);
+  LLVMValueRef table = LLVMBuildInBoundsGEP2(l->ir, l->i8, l->scratch, &offset, 1, param->name);
+  LLVMValueRef slot = LLVMBuildInBoundsGEP2(l->ir, type, table, &index, 1, "");
+  LLVMBuildStore(l->ir, LLVMBuildAdd(l->ir, vyre_lower_load(l, type, slot, ""), value, ""), slot);
+  if (after) vyre_lower_continue_in(l, after);
+}
+
+/* What follows a jump in its block is not reached, but is lowered all the same, into a block of its own. */
+static void lower_jump(vyre_lower_t *l, LLVMBasicBlockRef target) {
+  LLVMBuildBr(l->ir, target);
+  LLVMPositionBuilderAtEnd(l->ir, vyre_lower_block(l, "unreached"));
+}
+
+static void lower_stmt(vyre_lower_t *l, const vyre_stmt_t *s) {
+  switch (s->op) {
+    case VYRE_STMT_LET:
+    case VYRE_STMT_ASSIGN: LLVMBuildStore(l->ir, vyre_lower_expr(l, s->arg[0]), l->vars[s->var]); return;
+    case VYRE_STMT_REDUCE: lower_reduce(l, s); return;
+    case VYRE_STMT_REDUCE_AT: lower_reduce_at(l, s); return;
+    case VYRE_STMT_IF: lower_if(l, s); return;
+    case VYRE_STMT_WHILE:
+    case VYRE_STMT_FOREVER: lower_uncounted(l, s); return;
+    case VYRE_STMT_FOR:
+    case VYRE_STMT_FOREACH: vyre_lower_range(l, s); return;
+    case VYRE_STMT_BREAK: lower_jump(l, l->loop->on_break); return;
+    case VYRE_STMT_CONTINUE: lower_jump(l, l->loop->on_continue); return;
+    case VYRE_STMT_RETURN: lower_jump(l, l->done); return;
+    case VYRE_STMT_TRAP: vyre_lower_fault(l, VYRE_FAULT_TRAP, s->position); return;
+    default: {
+      VYRE_ASSERT(vyre_stmt_is_privileged(s->op));
+      LLVMValueRef operands[5] = {NULL, NULL, NULL, NULL, NULL};
+      for (unsigned i = 0; i < vyre_stmt_arity(s->op); i++) operands[i] = vyre_lower_expr(l, s->arg[i]);
+      l->target->stmt(l, s, operands);
+    }
+  }
+}
+
+void vyre_lower_stmts(vyre_lower_t *l, uint32_t block) {
+  for (uint32_t id = block; id != 0; id = l->program->stmts[id].next) lower_stmt(l, &l->program->stmts[id]);
+}

@@ -1,0 +1,69 @@
+/* The layout of what host and megakernel share, derived from protocol.def.
+ *
+ * Slot: 64 bytes, little endian, in a ring of 2^RING_SHIFT slots. Ticket t uses slot t mod 2^RING_SHIFT; its lap is
+ * (t >> RING_SHIFT) + 1, as a u32. Each 16-byte quarter ends in a tag word that is written last (release):
+ *   quarter 0: OPCODE, WHO (tenant | priority << 24), ARG0, lap
+ *   quarter 1: ARG1, ARG2, ARG3, lap
+ *   quarter 2: ARG4, ARG5, ARG6, lap
+ *   quarter 3: ARG7, ARG8, ARG9, (lap & 0xFFFF) << 16 | cell
+ * A slot is published when all four tags are those of its lap; the device never writes them.
+ *
+ * Completion: 64 bytes per cell, of which quarter 0 is in use: {tag, status, low, high}, tag written last (release).
+ * The tag is the ticket + 1, as a u32. status is VYRE_STATE_DONE (low, high: the result) or VYRE_STATE_FAULT (low: the
+ * reason, high: the place in the Program). */
+#ifndef VYRE_MEGAKERNEL_PROTOCOL_H
+#define VYRE_MEGAKERNEL_PROTOCOL_H
+
+#include <stdint.h>
+
+enum {
+#define VYRE_CONTROL(name, offset, bits, writer, reader, meaning) VYRE_CONTROL_##name = offset,
+#define VYRE_RECORD_WORD(record, name, offset, bits, meaning) VYRE_##record##_##name = offset,
+#define VYRE_OPCODE(name, number, arguments, results, meaning)
+#define VYRE_HANDLER_ARG(name, index, meaning) VYRE_ARG_##name = index,
+#include "megakernel/protocol.def"
+#undef VYRE_CONTROL
+#undef VYRE_RECORD_WORD
+#undef VYRE_OPCODE
+#undef VYRE_HANDLER_ARG
+
+  VYRE_CONTROL_BYTES = 0x200,
+  VYRE_SLOT_BYTES = 64,
+  VYRE_COMPLETION_BYTES = 64,
+  VYRE_WINDOW_BYTES_EACH = 32,
+  VYRE_OPCODE_BYTES_EACH = 16,
+  VYRE_ENTRY_BYTES_EACH = 64,
+  VYRE_WORKER_BYTES_EACH = 512,
+
+  VYRE_SLOT_ARGS = 10,
+  VYRE_DISPATCH_BATCH = 32, /* slots taken before the lock is given up */
+};
+
+#define VYRE_OPCODE_HASH UINT32_C(0x9E3779B1) /* 2^32 / golden ratio: Knuth, The Art of Computer Programming 3, 6.4 */
+
+enum {
+#define VYRE_CONTROL(name, offset, bits, writer, reader, meaning)
+#define VYRE_RECORD_WORD(record, name, offset, bits, meaning)
+#define VYRE_OPCODE(name, number, arguments, results, meaning) VYRE_OPCODE_##name = (int)UINT32_C(number),
+#define VYRE_HANDLER_ARG(name, index, meaning)
+#include "megakernel/protocol.def"
+#undef VYRE_CONTROL
+#undef VYRE_RECORD_WORD
+#undef VYRE_OPCODE
+#undef VYRE_HANDLER_ARG
+};
+
+typedef enum vyre_state {
+  VYRE_STATE_EMPTY = 0,
+  VYRE_STATE_PUBLISHED = 1,
+  VYRE_STATE_CLAIMED = 2,
+  VYRE_STATE_DONE = 3,
+  VYRE_STATE_FAULT = 7,
+} vyre_state_t;
+
+enum { VYRE_STOP_RUN = 0, VYRE_STOP_FINISH = 1, VYRE_STOP_NOW = 2 };
+
+static inline uint32_t vyre_lap(uint64_t ticket, uint32_t ring_shift) { return (uint32_t)(ticket >> ring_shift) + 1; }
+static inline uint32_t vyre_completion_tag(uint64_t ticket) { return (uint32_t)ticket + 1; }
+
+#endif
