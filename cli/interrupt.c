@@ -26,8 +26,7 @@ static void set_handler(int number, void (*handler)(int)) {
 
 static void on_signal(int number) {
   arrived = number;
-  set_handler(SIGINT, SIG_DFL);
-  set_handler(SIGTERM, SIG_DFL);
+  cli_interrupt_end();
   if (attached) vyre_stream_request_shutdown(attached);
 }
 
@@ -43,18 +42,26 @@ static void unblock(void) {
   pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
-void cli_interrupt_attach(vyre_stream_t *stream) {
-  attached = stream;
+void cli_interrupt_begin(void) {
   set_handler(SIGINT, on_signal);
   set_handler(SIGTERM, on_signal);
+}
+
+void cli_interrupt_end(void) {
+  set_handler(SIGINT, SIG_DFL);
+  set_handler(SIGTERM, SIG_DFL);
+}
+
+void cli_interrupt_attach(vyre_stream_t *stream) {
+  attached = stream;
+  if (arrived) vyre_stream_request_shutdown(stream);
   unblock();
 }
 
 void cli_interrupt_detach(void) {
-  set_handler(SIGINT, SIG_DFL);
-  set_handler(SIGTERM, SIG_DFL);
+  cli_interrupt_block();
   attached = NULL;
   unblock();
 }
 
-int cli_interrupt_signal(void) { return arrived; }
+const char *cli_interrupt_name(void) { return arrived == 0 ? NULL : arrived == SIGTERM ? "SIGTERM" : "SIGINT"; }

@@ -1,6 +1,6 @@
-/* SIGINT and SIGTERM while a stream runs: the first one asks the stream to end, the second one ends the process.
+/* SIGINT and SIGTERM during a run: the first one asks for an orderly end, the second one ends the process.
  *
- * Threads: all of this from the main thread. The signals are blocked before the library starts its threads, so that
+ * Threads: all of this from the main thread. The signals are blocked while the library starts its threads, so that
  * those inherit the block and the handler runs here only: it never meets a stream that is being closed. A signal
  * that was ignored when the command began (nohup, a background job) stays ignored. */
 #ifndef VYRE_CLI_INTERRUPT_H
@@ -8,12 +8,15 @@
 
 #include <vyre/stream.h>
 
+/* From here on the first signal is noted, until cli_interrupt_end. */
+void cli_interrupt_begin(void);
+void cli_interrupt_end(void);
 void cli_interrupt_block(void);
-/* Installs the handler and lets the signals through. */
+/* From here on, and for one that came while blocked, the stream is asked to end; lets the signals through. */
 void cli_interrupt_attach(vyre_stream_t *stream);
-/* Undoes attach and block; the stream may be closed then. */
+/* The stream may be closed then; lets the signals through. */
 void cli_interrupt_detach(void);
-/* The signal that arrived, or 0. */
-int cli_interrupt_signal(void);
+/* "SIGINT" or "SIGTERM" when one has arrived, else NULL. */
+const char *cli_interrupt_name(void);
 
 #endif

@@ -2,7 +2,6 @@
 #include "run.h"
 
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,18 +54,20 @@ typedef struct run {
 
 static vyre_status_t stop_session(run_t *run) { return vyre_session_stop(run->session, STOP_NS); }
 
-static const char *signal_name(void) { return cli_interrupt_signal() == SIGTERM ? "SIGTERM" : "SIGINT"; }
+static vyre_status_t interrupted(const run_t *run) {
+  vyre_stream_progress_t progress = {0};
+  if (run->stream) progress = vyre_stream_progress(run->stream);
+  return cli_error(VYRE_E_STOPPED, NULL, "Run it again and let it finish; no results were printed.",
+                   "interrupted by %s after %" PRIu64 " of %" PRIu64 " bytes", cli_interrupt_name(),
+                   progress.bytes_done, progress.bytes_total);
+}
 
-/* In place of the library's words, which are about sessions: the reader sent a signal and wants to know what is left.
- */
-static vyre_status_t interrupted(const run_t *run, vyre_status_t status) {
+/* What a shutdown does to a stream is not news to who sent the signal; any other error is. */
+static vyre_status_t end_of_interrupted(const run_t *run, vyre_status_t status) {
   vyre_code_t code = vyre_status_code(status);
   if (code != VYRE_E_STOPPED && code != VYRE_E_FAULT) return status;
   vyre_status_destroy(&status);
-  vyre_stream_progress_t progress = vyre_stream_progress(run->stream);
-  return cli_error(VYRE_E_STOPPED, NULL, "Run it again and let it finish; no results were printed.",
-                   "interrupted by %s after %" PRIu64 " of %" PRIu64 " bytes", signal_name(), progress.bytes_done,
-                   progress.bytes_total);
+  return interrupted(run);
 }
 
 static vyre_status_t wait_for_end(run_t *run, cli_progress_t *bar) {
@@ -75,18 +76,18 @@ static vyre_status_t wait_for_end(run_t *run, cli_progress_t *bar) {
   for (;;) {
     bool finished = false;
     vyre_status_t status = vyre_stream_wait(run->stream, POLL_NS, &finished);
-    if (status && cli_interrupt_signal()) return interrupted(run, status);
+    if (status && cli_interrupt_name()) return end_of_interrupted(run, status);
     if (status || finished) return status;
     vyre_stream_progress_t progress = vyre_stream_progress(run->stream);
     cli_progress_update(bar, progress.bytes_done, progress.bytes_total);
-    if (!cli_interrupt_signal()) continue;
+    if (!cli_interrupt_name()) continue;
     waited_ns += POLL_NS;
     if (!stopped && waited_ns >= GRACE_NS) {
       CLI_TRY(stop_session(run));
       stopped = true;
     }
     if (waited_ns >= GRACE_NS + STOP_NS)
-      return cli_error(VYRE_E_DEVICE_STUCK, NULL, NULL, "the stream did not end after %s", signal_name());
+      return cli_error(VYRE_E_DEVICE_STUCK, NULL, NULL, "the stream did not end after %s", cli_interrupt_name());
   }
 }
 
@@ -119,7 +120,6 @@ static vyre_status_t run_stream(run_t *run, const run_options_t *options) {
   cli_interrupt_attach(run->stream);
   vyre_status_t status = wait_for_end(run, &bar);
   cli_progress_erase(&bar);
-  cli_interrupt_detach();
   if (status) return status;
   return copy_outputs(run);
 }
@@ -143,6 +143,7 @@ static vyre_status_t run_program(run_t *run, const run_options_t *options) {
   CLI_TRY(vyre_device_open(options->device, &run->device));
   CLI_TRY(vyre_session_create(run->device, &options->session, &run->session));
   CLI_TRY(vyre_session_register(run->session, run->program, &run->opcode));
+  if (cli_interrupt_name()) return interrupted(run);
   cli_interrupt_block();
   vyre_status_t status = run_stream(run, options);
   cli_interrupt_detach();
@@ -166,7 +167,9 @@ static void release(run_t *run) {
 
 static int run_with_options(const run_options_t *options) {
   run_t run = {0};
+  cli_interrupt_begin();
   vyre_status_t status = run_program(&run, options);
+  cli_interrupt_end();
   bool stuck = vyre_status_code(status) == VYRE_E_DEVICE_STUCK;
   if (!status) status = cli_output_write(&run.text);
   if (!status && !options->quiet && run.report.bytes) fputs(run.report.bytes, stderr);
