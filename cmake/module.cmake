@@ -11,3 +11,10 @@ function(vyre_module name)
   string(JOIN " " requires ${M_REQUIRES})
   set_property(GLOBAL APPEND PROPERTY VYRE_LAYERS "${name}: ${requires}")
 endfunction()
+
+# Writes the declared layers for tests/layers: lines "module: required modules", in the order of declaration.
+function(vyre_write_layers path)
+  get_property(layers GLOBAL PROPERTY VYRE_LAYERS)
+  string(JOIN "\n" text ${layers})
+  file(WRITE ${path} "${text}\n")
+endfunction()

@@ -1,6 +1,6 @@
 /* vyre/session.h: a megakernel that runs: launched once, it takes 64-byte slots from a ring until it is stopped.
  *
- * Life: create, register Programs, start, submit and wait from any thread, drain, stop, destroy.
+ * Life: create, register Programs, start, make windows, submit and wait from any thread, drain, stop, destroy.
  *
  * Credit: a session has `cells`. Submitting takes one, reading the completion (poll or wait) gives it back. So a
  * producer that does not read its completions blocks only itself, and the kernel never waits for a reader.
@@ -74,9 +74,11 @@ typedef struct vyre_session_stats {
 
 VYRE_API vyre_status_t vyre_session_create(vyre_device_t *device, const vyre_session_params_t *params,
                                            vyre_session_t **out_session);
-/* Compiles the Program and gives it an opcode: *opcode when that is not 0, else the next free one, stored there.
- * Before start only. Errors: VYRE_E_OPCODE_RANGE, _TABLE_FULL, _COMPILER_MISSING, _COMPILER, _STATE. */
+/* Gives the Program an opcode: *opcode when that is not 0, else the next free one, stored there. The session keeps what
+ * it needs of the Program. Before start only. Errors: VYRE_E_OPCODE_RANGE, _TABLE_FULL, _STATE. */
 VYRE_API vyre_status_t vyre_session_register(vyre_session_t *session, const vyre_program_t *program, uint32_t *opcode);
+/* Compiles the loop and the registered Programs, and launches. Errors: VYRE_E_COMPILER_MISSING, _COMPILER, _OBJECT,
+ * _THREADS, _MEMORY, _STATE. After a failure the session can only be destroyed. */
 VYRE_API vyre_status_t vyre_session_start(vyre_session_t *session);
 
 /* Window: memory that slots may name, as (handle, byte offset). `create` gives zeroed memory of the session, `bind`

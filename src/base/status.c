@@ -12,12 +12,16 @@
 
 struct vyre_status {
   vyre_code_t code;
-  bool is_static; /* the out-of-memory record: never freed, never annotated */
+  bool is_static; /* of the table `fixed`: never freed, never annotated */
   char *detail, *where, *source, *context, *fix; /* owned; NULL reads as "" (fix: as the catalogue's) */
   struct vyre_status *cause;
 };
 
-static struct vyre_status out_of_memory = {.code = VYRE_E_MEMORY, .is_static = true};
+static struct vyre_status fixed[] = {
+#define VYRE_ERROR(name, number, family, retry, summary, fix) {.code = VYRE_E_##name, .is_static = true},
+#include "vyre/error_codes.def"
+#undef VYRE_ERROR
+};
 
 static const vyre_code_info_t catalogue[] = {
 #define VYRE_ERROR(name, number, family, retry, summary, fix) \
@@ -37,9 +41,15 @@ const vyre_code_info_t *vyre_code_lookup(int number) {
   return NULL;
 }
 
+vyre_status_t vyre_status_fixed(vyre_code_t code) {
+  for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
+    if (fixed[i].code == code) return &fixed[i];
+  VYRE_UNREACHABLE();
+}
+
 vyre_status_t vyre_out_of_memory(size_t bytes) {
   (void)bytes; /* a record with the size would need the memory that is not there */
-  return &out_of_memory;
+  return vyre_status_fixed(VYRE_E_MEMORY);
 }
 
 /* NULL when memory is out. */
@@ -55,7 +65,7 @@ static vyre_status_t make(vyre_code_t code, char *detail) {
   struct vyre_status *status = detail ? vyre_calloc(1, sizeof *status) : NULL;
   if (!status) {
     vyre_free(detail);
-    return &out_of_memory;
+    return vyre_status_fixed(VYRE_E_MEMORY);
   }
   status->code = code;
   status->detail = detail;

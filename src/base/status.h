@@ -14,6 +14,9 @@
 /* A record with this code and detail (may be ""). */
 vyre_status_t vyre_status_make(vyre_code_t code, const char *format, ...) VYRE_PRINTF(2, 3);
 
+/* The code's own record, without a detail: needs no memory, for paths that may not allocate. */
+vyre_status_t vyre_status_fixed(vyre_code_t code);
+
 /* A record for a failed system call: maps errno to a code (ENOENT, EACCES, ENOMEM, ...; else fallback)
  * and appends the system's words to the detail. */
 vyre_status_t vyre_status_from_errno(int error, vyre_code_t fallback, const char *format, ...) VYRE_PRINTF(3, 4);

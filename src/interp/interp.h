@@ -2,7 +2,10 @@
  * with codegen but the tables of ir/.
  *
  * Threads: any number at once, each with its own frame; privileged accesses are real atomics on real memory.
- * Errors:  faults go into the frame, as machine code puts them. Allocates only at create. */
+ * Errors:  faults go into the frame, as machine code puts them. Allocates only at create.
+ * Stack:   a call keeps its variables there, 8 bytes each (512 KiB at VYRE_LIMIT_VARS), and recurses as deep as the
+ *          program nests (400 levels at VYRE_LIMIT_DEPTH): 1 MiB is enough for a call, 2 MiB for a loop and a handler.
+ */
 #ifndef VYRE_INTERP_INTERP_H
 #define VYRE_INTERP_INTERP_H
 

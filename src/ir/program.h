@@ -4,8 +4,7 @@
  * reserved and means "none". A block is a singly linked list of statements, named by its first statement; the empty
  * block is 0. Expressions are trees: each node has one parent. Operands are evaluated left to right.
  *
- * Owns:    the program owns its arrays and names. Handles are reference counted only in the public API; here a
- *          program is created once and destroyed once.
+ * Owns:    the program owns its arrays and names; whoever created or retained it owns a reference.
  * Threads: a validated program is immutable and may be read from any thread.
  * Limits:  VYRE_LIMIT_*, checked where nodes are added, so that no later pass meets more. */
 #ifndef VYRE_IR_PROGRAM_H
@@ -132,6 +131,7 @@ typedef struct vyre_stmt {
 
 typedef struct vyre_program vyre_program_t;
 struct vyre_program {
+  _Atomic uint32_t references;
   char *name;
   char *source_name; /* for messages: the file, or "" */
   bool is_privileged;
@@ -159,7 +159,9 @@ typedef struct vyre_layout {
 } vyre_layout_t;
 
 vyre_program_t *vyre_program_create(void); /* NULL when memory is out */
-void vyre_program_free(vyre_program_t *program); /* accepts NULL */
+/* A program is shared by count once it is validated: sessions keep theirs for as long as they may run it. */
+vyre_program_t *vyre_program_retain(const vyre_program_t *program);
+void vyre_program_free(vyre_program_t *program); /* gives one reference back; accepts NULL */
 
 void vyre_program_layout(const vyre_program_t *program, vyre_layout_t *out_layout);
 

@@ -1,0 +1,38 @@
+# The short way to what CMake does; CMakePresets.json has the long one. Each target first installs missing packages.
+JOBS ?= $(shell nproc)
+FILE ?=
+export JOBS
+
+.PHONY: help build run test bench docs clean setup
+
+help:
+	@echo 'make build  the command and the library, optimized: build/release/bin/vyre'
+	@echo 'make run    build, then run the example Programs over a large file; FILE=PATH chooses another'
+	@echo 'make test   build and test all presets: gcc, clang, sanitizers; then the release build'
+	@echo 'make bench  build, then run the benchmarks'
+	@echo 'make docs   write the pages that are made from tables'
+	@echo 'make clean  remove build/'
+	@echo 'JOBS=N      parallel jobs, here $(JOBS)'
+
+setup:
+	@tools/setup.sh
+
+build: setup
+	@cmake --preset release >/dev/null
+	@cmake --build --preset release -j $(JOBS)
+
+run: build
+	@tools/run.sh build/release/bin/vyre '$(FILE)'
+
+test: setup
+	@tools/test.sh
+
+bench: build
+	@tools/bench.sh build/release
+
+docs: setup
+	@cmake --preset dev >/dev/null
+	@cmake --build --preset dev -j $(JOBS) --target docs
+
+clean:
+	rm -rf build

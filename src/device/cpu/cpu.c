@@ -1,0 +1,70 @@
+/* The cpu device: handlers and loop are machine code, made by codegen and put into memory by the loader. */
+#include "base/memory.h"
+#include "codegen/codegen.h"
+#include "device/cpu/cpu.h"
+#include "device/registry.h"
+#include "device/workers.h"
+
+struct vyre_image {
+  uint32_t count;          /* loaded objects: the loop, then the handlers */
+  vyre_loaded_t **objects; /* by index */
+  vyre_entry_t *entries;   /* [0] the loop, [1 + handler] */
+};
+
+static void cpu_image_destroy(vyre_image_t *image) {
+  if (!image) return;
+  for (uint32_t i = 0; i < image->count && image->objects; i++) vyre_loaded_destroy(image->objects[i]);
+  vyre_free(image->objects);
+  vyre_free(image->entries);
+  vyre_free(image);
+}
+
+vyre_status_t vyre_cpu_compile(const vyre_program_t *program, bool is_unchecked, vyre_loaded_t **out_object,
+                               vyre_entry_t *out_entry) {
+  const vyre_codegen_table_t *codegen;
+  VYRE_TRY(vyre_codegen_load(&codegen));
+  vyre_codegen_options_t options = {.form = VYRE_CODEGEN_OBJECT, .is_unchecked = is_unchecked};
+  char *bytes;
+  size_t size;
+  VYRE_TRY(codegen->compile(program, &options, &bytes, &size));
+  vyre_loaded_t *object;
+  vyre_status_t status = vyre_loader_load(bytes, size, NULL, 0, &object);
+  vyre_free(bytes);
+  if (status) return vyre_status_context(status, "loading the code of %s", program->name);
+  vyre_loader_fn_t function = vyre_loaded_symbol(object, VYRE_CODEGEN_SYMBOL);
+  if (!function) {
+    vyre_loaded_destroy(object);
+    return vyre_status_make(VYRE_E_OBJECT, "no symbol %s", VYRE_CODEGEN_SYMBOL);
+  }
+  *out_object = object;
+  *out_entry = (vyre_entry_t){.function = (vyre_entry_fn)function};
+  return NULL;
+}
+
+static vyre_status_t cpu_build(vyre_device_t *device, const vyre_build_params_t *params, vyre_image_t **out_image) {
+  (void)device;
+  vyre_image_t *image = vyre_calloc(1, sizeof *image);
+  if (!image) return vyre_out_of_memory(sizeof *image);
+  uint32_t count = 1 + params->handler_count;
+  image->objects = vyre_calloc(count, sizeof *image->objects);
+  image->entries = vyre_calloc(count, sizeof *image->entries);
+  vyre_status_t status = image->objects && image->entries ? NULL : vyre_out_of_memory(count * sizeof *image->entries);
+  for (; !status && image->count < count; image->count += !status)
+    status = vyre_cpu_compile(image->count ? params->handlers[image->count - 1] : params->loop, false,
+                              &image->objects[image->count], &image->entries[image->count]);
+  if (status) {
+    cpu_image_destroy(image);
+    return status;
+  }
+  *out_image = image;
+  return NULL;
+}
+
+static vyre_status_t cpu_launch(vyre_device_t *device, vyre_image_t *image, const vyre_launch_params_t *params,
+                                vyre_launch_t **out_launch) {
+  (void)device;
+  return vyre_workers_launch(image->entries[0], image->entries + 1, params, out_launch);
+}
+
+const vyre_device_ops_t vyre_device_cpu = {
+    .build = cpu_build, .image_destroy = cpu_image_destroy, .launch = cpu_launch};

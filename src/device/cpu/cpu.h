@@ -1,0 +1,14 @@
+/* Compiling one Program for this process, for tests and benchmarks that call it without a session. */
+#ifndef VYRE_DEVICE_CPU_CPU_H
+#define VYRE_DEVICE_CPU_CPU_H
+
+#include "device/cpu/loader.h"
+#include "ir/frame.h"
+#include "ir/program.h"
+
+/* `is_unchecked` leaves out bounds checks, fuel and stop: for measuring their cost. The caller destroys the object when
+ * nothing runs in it. */
+vyre_status_t vyre_cpu_compile(const vyre_program_t *program, bool is_unchecked, vyre_loaded_t **out_object,
+                               vyre_entry_t *out_entry);
+
+#endif

@@ -1,0 +1,196 @@
+#include "device/workers.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <linux/membarrier.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/memory.h"
+
+enum {
+  PUMPS_MAX = 16,
+  /* A worker looks around this often even when nobody wakes it: SHUTDOWN by a slot wakes no sleeper. */
+  SLEEP_BOUND_MS = 50,
+  /* While a worker waits for its own io it does not hear the futex; this bounds how long a new slot waits for it. */
+  IO_WAIT_BOUND_US = 500,
+  STACK_BYTES = 1 << 20,
+};
+
+typedef struct worker {
+  _Alignas(64) vyre_launch_t *launch;
+  vyre_frame_t *frame;
+  pthread_t thread;
+  atomic_uint pump_guard; /* odd while the worker may be inside a pump */
+  atomic_bool has_left;
+} worker_t;
+
+struct vyre_launch {
+  vyre_hooks_t hooks; /* first: the loop's IR has its address in the frame */
+  vyre_entry_t loop;
+  uint32_t worker_count;
+  bool is_joined;
+  bool has_membarrier;
+  pthread_mutex_t pump_lock; /* attach and detach */
+  _Atomic(vyre_pump_t *) pumps[PUMPS_MAX];
+  worker_t workers[];
+};
+
+static vyre_launch_t *of_hooks(vyre_hooks_t *hooks) { return (vyre_launch_t *)(void *)hooks; }
+
+/* Calls `visit` for each attached pump, with the guard that detach waits for. */
+static uint32_t for_each_pump(vyre_launch_t *launch, uint32_t index,
+                              uint32_t (*visit)(vyre_pump_t *pump, uint32_t worker)) {
+  worker_t *worker = &launch->workers[index];
+  uint32_t done = 0;
+  atomic_fetch_add(&worker->pump_guard, 1); /* seq_cst: before the loads of the pumps, see detach */
+  for (unsigned i = 0; i < PUMPS_MAX; i++) {
+    vyre_pump_t *pump = atomic_load(&launch->pumps[i]);
+    if (pump) done += visit(pump, index);
+  }
+  atomic_fetch_add_explicit(&worker->pump_guard, 1, memory_order_release);
+  return done;
+}
+
+static uint32_t run_one(vyre_pump_t *pump, uint32_t worker) { return pump->run(pump, worker); }
+
+static uint32_t wait_one(vyre_pump_t *pump, uint32_t worker) {
+  return pump->wait(pump, worker, (uint64_t)IO_WAIT_BOUND_US * 1000);
+}
+
+static bool has_pumps(vyre_launch_t *launch) {
+  for (unsigned i = 0; i < PUMPS_MAX; i++)
+    if (atomic_load_explicit(&launch->pumps[i], memory_order_relaxed)) return true;
+  return false;
+}
+
+static uint32_t hook_pump(vyre_hooks_t *hooks, uint32_t worker) {
+  vyre_launch_t *launch = of_hooks(hooks);
+  return has_pumps(launch) ? for_each_pump(launch, worker, run_one) : 0;
+}
+
+static void hook_sleep(vyre_hooks_t *hooks, uint32_t worker, uint64_t word, uint32_t seen) {
+  vyre_launch_t *launch = of_hooks(hooks);
+  if (has_pumps(launch) && for_each_pump(launch, worker, wait_one)) return;
+  struct timespec bound = {0, SLEEP_BOUND_MS * 1000000L};
+  syscall(SYS_futex, (uint32_t *)(uintptr_t)word, FUTEX_WAIT_PRIVATE, seen, &bound, NULL, 0);
+}
+
+/* With membarrier, publishers need no fence of their own (docs/architecture.md, "Sleep"). Where the kernel lacks it the
+ * publishers fence, and so does the sleeper. */
+static void hook_heavy_fence(vyre_hooks_t *hooks) {
+  if (of_hooks(hooks)->has_membarrier)
+    syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+  else
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
+bool vyre_launch_has_membarrier(const vyre_launch_t *launch) { return launch->has_membarrier; }
+
+static void *work(void *argument) {
+  worker_t *worker = argument;
+  vyre_launch_t *launch = worker->launch;
+  launch->loop.function(worker->frame, launch->loop.context);
+  atomic_store_explicit(&worker->has_left, true, memory_order_release);
+  return NULL;
+}
+
+static vyre_status_t start_thread(worker_t *worker) {
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, STACK_BYTES);
+  int error = pthread_create(&worker->thread, &attributes, work, worker);
+  pthread_attr_destroy(&attributes);
+  if (error) return vyre_status_make(VYRE_E_THREADS, "pthread_create: %s", strerror(error));
+  pthread_setname_np(worker->thread, "vyre-worker");
+  return NULL;
+}
+
+vyre_status_t vyre_workers_launch(vyre_entry_t loop, const vyre_entry_t *handlers, const vyre_launch_params_t *params,
+                                  vyre_launch_t **out_launch) {
+  vyre_launch_t *launch =
+      vyre_alloc_aligned(64, sizeof *launch + params->workers * sizeof(worker_t));
+  if (!launch) return vyre_out_of_memory(sizeof *launch);
+  launch->hooks = (vyre_hooks_t){.handlers = handlers, .pump = hook_pump, .sleep = hook_sleep,
+                                 .heavy_fence = hook_heavy_fence};
+  launch->loop = loop;
+  launch->has_membarrier = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+  pthread_mutex_init(&launch->pump_lock, NULL);
+  for (uint32_t i = 0; i < params->workers; i++) {
+    worker_t *worker = &launch->workers[i];
+    worker->launch = launch;
+    worker->frame = (vyre_frame_t *)(void *)(params->worker_blocks + (size_t)i * params->block_bytes);
+    vyre_frame_t *call = (vyre_frame_t *)(void *)((uint8_t *)worker->frame + params->call_frame);
+    worker->frame->worker = call->worker = i;
+    worker->frame->hooks = call->hooks = (uint64_t)(uintptr_t)&launch->hooks;
+  }
+  for (uint32_t i = 0; i < params->workers; i++) {
+    vyre_status_t status = start_thread(&launch->workers[i]);
+    if (status) {
+      /* The caller sets the stop word and joins what did start. */
+      *out_launch = launch;
+      return vyre_status_context(status, "starting worker %u of %u", i, params->workers);
+    }
+    launch->worker_count++;
+  }
+  *out_launch = launch;
+  return NULL;
+}
+
+uint32_t vyre_launch_running(const vyre_launch_t *launch) {
+  uint32_t running = 0;
+  for (uint32_t i = 0; i < launch->worker_count; i++)
+    running += !atomic_load_explicit(&launch->workers[i].has_left, memory_order_acquire);
+  return running;
+}
+
+vyre_status_t vyre_launch_join(vyre_launch_t *launch, uint64_t timeout_ns) {
+  uint64_t deadline_ns = vyre_clock_deadline_ns(timeout_ns);
+  while (vyre_launch_running(launch) > 0) {
+    if (vyre_clock_ns() >= deadline_ns)
+      return vyre_status_make(VYRE_E_DEADLINE, "%u of %u workers still run", vyre_launch_running(launch),
+                              launch->worker_count);
+    vyre_sleep_ns(50000);
+  }
+  if (!launch->is_joined)
+    for (uint32_t i = 0; i < launch->worker_count; i++) pthread_join(launch->workers[i].thread, NULL);
+  launch->is_joined = true;
+  return NULL;
+}
+
+void vyre_launch_destroy(vyre_launch_t *launch) {
+  if (!launch) return;
+  VYRE_ASSERT(launch->is_joined || launch->worker_count == 0);
+  pthread_mutex_destroy(&launch->pump_lock);
+  vyre_free(launch);
+}
+
+vyre_status_t vyre_launch_attach(vyre_launch_t *launch, vyre_pump_t *pump) {
+  vyre_status_t status = vyre_status_make(VYRE_E_TABLE_FULL, "%d streams are open on this session", PUMPS_MAX);
+  pthread_mutex_lock(&launch->pump_lock);
+  for (unsigned i = 0; i < PUMPS_MAX && status; i++) {
+    if (atomic_load(&launch->pumps[i])) continue;
+    atomic_store(&launch->pumps[i], pump);
+    vyre_status_destroy(&status);
+  }
+  pthread_mutex_unlock(&launch->pump_lock);
+  return status;
+}
+
+void vyre_launch_detach(vyre_launch_t *launch, vyre_pump_t *pump) {
+  pthread_mutex_lock(&launch->pump_lock);
+  for (unsigned i = 0; i < PUMPS_MAX; i++)
+    if (atomic_load(&launch->pumps[i]) == pump) atomic_store(&launch->pumps[i], NULL);
+  pthread_mutex_unlock(&launch->pump_lock);
+  /* A worker makes its guard odd before it loads a pump, and the removal above comes before these loads: one that does
+   * not show an odd guard here sees the removal. */
+  for (uint32_t i = 0; i < launch->worker_count; i++) {
+    unsigned guard = atomic_load(&launch->workers[i].pump_guard);
+    while ((guard & 1) && atomic_load(&launch->workers[i].pump_guard) == guard) vyre_sleep_ns(20000);
+  }
+}

@@ -1,0 +1,24 @@
+/* Real memory accesses of the interpreter: atomic, of 1, 2, 4 or 8 bytes, at addresses that are multiples of their
+ * size. Every one is an __atomic access, so that two interpreters, or an interpreter and machine code, may share the
+ * memory. The memory order is that of the node.
+ *
+ * Threads: any. */
+#ifndef VYRE_INTERP_MEMORY_H
+#define VYRE_INTERP_MEMORY_H
+
+#include "ir/program.h"
+
+uint64_t vyre_memory_load(uint64_t address, unsigned bytes, vyre_order_t order);              /* RELAXED, ACQUIRE */
+void vyre_memory_store(uint64_t address, unsigned bytes, vyre_order_t order, uint64_t value); /* RELAXED, RELEASE */
+
+/* Both give the old value. */
+uint64_t vyre_memory_add(uint64_t address, unsigned bytes, vyre_order_t order, uint64_t value);
+uint64_t vyre_memory_compare_exchange(uint64_t address, unsigned bytes, vyre_order_t order, uint64_t expected,
+                                      uint64_t desired);
+
+/* Four u32 at a 16-byte aligned address. load16 reads word `tag` first, with acquire, and the others after it;
+ * store16 writes word `tag` last, with release. */
+void vyre_memory_load16(uint64_t address, unsigned tag, uint32_t out_words[4]);
+void vyre_memory_store16(uint64_t address, unsigned tag, const uint32_t words[4]);
+
+#endif

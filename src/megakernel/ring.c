@@ -1,0 +1,189 @@
+#include "megakernel/ring.h"
+
+#include <limits.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/memory.h"
+#include "ir/frame.h"
+#include "megakernel/protocol.h"
+
+enum { WORDS = 16, PREFETCH_SLOTS = 4 };
+
+/* ---- cells ---- */
+
+static void push_cell(vyre_ring_t *ring, uint32_t cell) {
+  uint64_t at = atomic_fetch_add_explicit(&ring->free_tail, 1, memory_order_relaxed);
+  vyre_free_cell_t *place = &ring->free_cells[at & ring->free_mask];
+  /* There are as many places as cells, so the place is free but for a pop that is between its claim and its store. */
+  while (atomic_load_explicit(&place->sequence, memory_order_acquire) != at) vyre_cpu_relax();
+  place->cell = cell;
+  atomic_store_explicit(&place->sequence, at + 1, memory_order_release);
+}
+
+static bool pop_cell(vyre_ring_t *ring, uint32_t *out_cell) {
+  uint64_t at = atomic_load_explicit(&ring->free_head, memory_order_relaxed);
+  for (;;) {
+    vyre_free_cell_t *place = &ring->free_cells[at & ring->free_mask];
+    uint64_t sequence = atomic_load_explicit(&place->sequence, memory_order_acquire);
+    if (sequence == at + 1) {
+      if (!atomic_compare_exchange_weak_explicit(&ring->free_head, &at, at + 1, memory_order_relaxed,
+                                                 memory_order_relaxed))
+        continue;
+      *out_cell = place->cell;
+      atomic_store_explicit(&place->sequence, at + ring->free_mask + 1, memory_order_release);
+      return true;
+    }
+    if ((int64_t)(sequence - (at + 1)) < 0) return false;
+    at = atomic_load_explicit(&ring->free_head, memory_order_relaxed);
+  }
+}
+
+vyre_status_t vyre_ring_init(vyre_ring_t *ring, uint64_t first_ticket) {
+  uint32_t places = 1;
+  while (places < ring->cell_count) places *= 2;
+  ring->free_mask = places - 1;
+  ring->free_cells = vyre_alloc_aligned(64, places * sizeof *ring->free_cells);
+  ring->cell_tickets = vyre_calloc(ring->cell_count, sizeof *ring->cell_tickets);
+  if (!ring->free_cells || !ring->cell_tickets) {
+    vyre_free(ring->free_cells);
+    vyre_free(ring->cell_tickets);
+    ring->free_cells = NULL;
+    return vyre_out_of_memory(places * sizeof *ring->free_cells);
+  }
+  pthread_mutex_init(&ring->cancel_lock, NULL);
+  for (uint32_t i = 0; i < places; i++) atomic_init(&ring->free_cells[i].sequence, i);
+  for (uint32_t i = 0; i < ring->cell_count; i++) push_cell(ring, i);
+  ring->first_ticket = first_ticket;
+  atomic_init(&ring->next_ticket, first_ticket);
+  atomic_store(VYRE_CONTROL_WORD64(ring->control, TAKEN), first_ticket);
+  /* Stale words: slots carry the lap before the one they are used in next, completions a tag that no first use has. */
+  for (uint64_t i = 0; i <= ring->mask; i++) {
+    uint64_t ticket = first_ticket + i;
+    _Atomic uint32_t *slot = &ring->slots[(ticket & ring->mask) * WORDS];
+    uint32_t stale = vyre_lap(ticket, ring->shift) - 1;
+    for (unsigned quarter = 0; quarter < 3; quarter++) atomic_init(&slot[4 * quarter + 3], stale);
+    atomic_init(&slot[15], stale << 16);
+  }
+  for (uint32_t i = 0; i < ring->cell_count; i++)
+    atomic_init(&ring->completions[i * WORDS], vyre_completion_tag(first_ticket - 1));
+  return NULL;
+}
+
+void vyre_ring_deinit(vyre_ring_t *ring) {
+  if (!ring->free_cells) return;
+  pthread_mutex_destroy(&ring->cancel_lock);
+  vyre_free(ring->free_cells);
+  vyre_free(ring->cell_tickets);
+}
+
+/* ---- publishing ---- */
+
+static void wake(vyre_ring_t *ring, int count) {
+  _Atomic uint32_t *event = VYRE_CONTROL_WORD32(ring->control, EVENT);
+  atomic_fetch_add_explicit(event, 1, memory_order_release);
+  syscall(SYS_futex, (uint32_t *)(void *)event, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
+}
+
+void vyre_ring_wake_all(vyre_ring_t *ring) { wake(ring, INT_MAX); }
+
+static inline void write_quarter(_Atomic uint32_t *words, uint32_t a, uint32_t b, uint32_t c, uint32_t tag) {
+  atomic_store_explicit(&words[0], a, memory_order_relaxed);
+  atomic_store_explicit(&words[1], b, memory_order_relaxed);
+  atomic_store_explicit(&words[2], c, memory_order_relaxed);
+  atomic_store_explicit(&words[3], tag, memory_order_release);
+}
+
+bool vyre_ring_publish(vyre_ring_t *ring, const vyre_slot_t *slot, vyre_ticket_t *out_ticket) {
+  uint32_t cell;
+  if (!pop_cell(ring, &cell)) return false;
+  uint64_t ticket = atomic_fetch_add_explicit(&ring->next_ticket, 1, memory_order_relaxed);
+  atomic_store_explicit(&ring->cell_tickets[cell], ticket + 1, memory_order_relaxed);
+  /* There are no more cells than slots, so the slot's last ticket was taken or is about to be: this is where its copy
+   * is ordered before the new words. */
+  while (ticket - atomic_load_explicit(VYRE_CONTROL_WORD64(ring->control, TAKEN), memory_order_acquire) > ring->mask)
+    vyre_cpu_relax();
+  _Atomic uint32_t *words = &ring->slots[(ticket & ring->mask) * WORDS];
+  /* The worker looked at the coming slots while they were empty; asking for their lines early hides the transfer. */
+  __builtin_prefetch((const void *)&ring->slots[((ticket + PREFETCH_SLOTS) & ring->mask) * WORDS], 1, 3);
+  uint32_t lap = vyre_lap(ticket, ring->shift);
+  const uint32_t *arg = slot->arg;
+  write_quarter(words, slot->opcode, slot->priority << 24, arg[0], lap);
+  write_quarter(words + 4, arg[1], arg[2], arg[3], lap);
+  write_quarter(words + 8, arg[4], arg[5], arg[6], lap);
+  write_quarter(words + 12, arg[7], arg[8], arg[9], lap << 16 | cell);
+  /* Store, then look for sleepers. The processor may look first; the sleeper's heavy fence makes up for it, or else
+   * this fence does. */
+  if (ring->fences_publish)
+    atomic_thread_fence(memory_order_seq_cst);
+  else
+    atomic_signal_fence(memory_order_seq_cst);
+  if (atomic_load_explicit(VYRE_CONTROL_WORD32(ring->control, SLEEPERS), memory_order_relaxed)) wake(ring, 1);
+  *out_ticket = (vyre_ticket_t){.number = ticket, .cell = cell};
+  return true;
+}
+
+/* ---- completions ---- */
+
+bool vyre_ring_knows(const vyre_ring_t *ring, vyre_ticket_t ticket) {
+  return ticket.cell < ring->cell_count &&
+         atomic_load_explicit(&ring->cell_tickets[ticket.cell], memory_order_relaxed) == ticket.number + 1;
+}
+
+static bool has_completed(const vyre_ring_t *ring, uint32_t cell, uint64_t ticket) {
+  return atomic_load_explicit(&ring->completions[cell * WORDS], memory_order_acquire) == vyre_completion_tag(ticket);
+}
+
+bool vyre_ring_take(vyre_ring_t *ring, vyre_ticket_t ticket, vyre_completion_t *out_completion) {
+  if (!has_completed(ring, ticket.cell, ticket.number)) return false;
+  _Atomic uint32_t *words = &ring->completions[ticket.cell * WORDS];
+  uint32_t state = atomic_load_explicit(&words[1], memory_order_relaxed);
+  uint32_t low = atomic_load_explicit(&words[2], memory_order_relaxed);
+  uint32_t high = atomic_load_explicit(&words[3], memory_order_relaxed);
+  if (state == VYRE_STATE_FAULT)
+    *out_completion = (vyre_completion_t){.state = VYRE_SLOT_FAULT, .fault = low, .fault_line = high >> 12,
+                                          .fault_column = high & 0xFFF};
+  else
+    *out_completion = (vyre_completion_t){.state = VYRE_SLOT_DONE, .result = {low, high}};
+  atomic_store_explicit(&ring->cell_tickets[ticket.cell], 0, memory_order_relaxed);
+  push_cell(ring, ticket.cell);
+  return true;
+}
+
+bool vyre_ring_is_settled(const vyre_ring_t *ring, uint32_t cell, uint64_t limit) {
+  uint64_t ticket = atomic_load_explicit(&ring->cell_tickets[cell], memory_order_relaxed);
+  return ticket == 0 || ticket - 1 - ring->first_ticket >= limit - ring->first_ticket ||
+         has_completed(ring, cell, ticket - 1);
+}
+
+static void complete_cancelled(vyre_ring_t *ring, uint32_t cell, uint32_t tag) {
+  _Atomic uint32_t *words = &ring->completions[cell * WORDS];
+  atomic_store_explicit(&words[1], VYRE_STATE_FAULT, memory_order_relaxed);
+  atomic_store_explicit(&words[2], VYRE_FAULT_CANCELLED, memory_order_relaxed);
+  atomic_store_explicit(&words[3], 0, memory_order_relaxed);
+  atomic_store_explicit(&words[0], tag, memory_order_release);
+}
+
+void vyre_ring_cancel(vyre_ring_t *ring) {
+  pthread_mutex_lock(&ring->cancel_lock);
+  _Atomic uint64_t *head = VYRE_CONTROL_WORD64(ring->control, QUEUE_HEAD);
+  for (uint64_t tail = atomic_load(VYRE_CONTROL_WORD64(ring->control, QUEUE_TAIL)); atomic_load(head) != tail;
+       atomic_fetch_add(head, 1)) {
+    uint32_t cell = atomic_load(&ring->queue[atomic_load(head) & ring->mask]);
+    complete_cancelled(ring, cell, atomic_load(&ring->table[cell * WORDS + VYRE_ENTRY_TAG / 4]));
+  }
+  _Atomic uint64_t *taken = VYRE_CONTROL_WORD64(ring->control, TAKEN);
+  while (atomic_load(taken) != atomic_load(&ring->next_ticket)) {
+    uint64_t ticket = atomic_load(taken);
+    _Atomic uint32_t *slot = &ring->slots[(ticket & ring->mask) * WORDS];
+    /* A taken ticket is always published: its producer is between the two. */
+    while (atomic_load_explicit(&slot[15], memory_order_acquire) >> 16 != (vyre_lap(ticket, ring->shift) & 0xFFFF))
+      vyre_cpu_relax();
+    complete_cancelled(ring, atomic_load(&slot[15]) & 0xFFFF, vyre_completion_tag(ticket));
+    atomic_store_explicit(taken, ticket + 1, memory_order_release);
+  }
+  pthread_mutex_unlock(&ring->cancel_lock);
+}

@@ -1,0 +1,65 @@
+/* The host's side of a session's ring: cells, tickets, publishing, completions. Nothing here allocates or locks after
+ * init, but for cancel, which runs when the kernel has ended.
+ *
+ * Owns:    the free list of cells and the tickets; the shared memory is the session's.
+ * Threads: publish and take from any thread; a ticket is taken by one thread. */
+#ifndef VYRE_MEGAKERNEL_RING_H
+#define VYRE_MEGAKERNEL_RING_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include <vyre/session.h>
+
+#include "base/status.h"
+
+/* One place of the free list: a bounded queue of many producers and consumers after Dmitry Vyukov
+ * (1024cores.net, "Bounded MPMC queue"). First in, first out: a cell rests as long as possible, so that the tag of its
+ * last completion cannot equal that of its next before all cells went round. */
+typedef struct vyre_free_cell {
+  _Atomic uint64_t sequence;
+  uint32_t cell;
+} vyre_free_cell_t;
+
+typedef struct vyre_ring {
+  /* shared with the kernel */
+  uint8_t *control;
+  _Atomic uint32_t *slots;       /* 16 words each */
+  _Atomic uint32_t *completions; /* 16 words each */
+  _Atomic uint32_t *table;       /* 16 words each */
+  _Atomic uint32_t *queue;
+  uint32_t shift, mask;
+  bool fences_publish; /* a publisher fences between its slot and its look for sleepers */
+
+  /* the host's own */
+  vyre_free_cell_t *free_cells;
+  uint32_t free_mask;
+  _Atomic uint64_t *cell_tickets; /* by cell: ticket number + 1 in flight or unread, 0 when free */
+  uint32_t cell_count;
+  uint64_t first_ticket;
+  pthread_mutex_t cancel_lock;
+  _Alignas(64) _Atomic uint64_t free_head; /* next to pop */
+  _Alignas(64) _Atomic uint64_t free_tail; /* next to push */
+  _Alignas(64) _Atomic uint64_t next_ticket;
+} vyre_ring_t;
+
+/* The shared pointers, shift, mask and cell_count are set by the caller; control words get their first values here. */
+vyre_status_t vyre_ring_init(vyre_ring_t *ring, uint64_t first_ticket);
+void vyre_ring_deinit(vyre_ring_t *ring);
+
+/* Takes a cell and a ticket and publishes; false when no cell is free. */
+bool vyre_ring_publish(vyre_ring_t *ring, const vyre_slot_t *slot, vyre_ticket_t *out_ticket);
+/* True when the ticket's slot has completed: reads the completion and gives the cell back. */
+bool vyre_ring_take(vyre_ring_t *ring, vyre_ticket_t ticket, vyre_completion_t *out_completion);
+/* Whether the ticket is in flight or unread. */
+bool vyre_ring_knows(const vyre_ring_t *ring, vyre_ticket_t ticket);
+/* Whether the slot that holds `cell` now, if it is below `limit`, has completed. */
+bool vyre_ring_is_settled(const vyre_ring_t *ring, uint32_t cell, uint64_t limit);
+void vyre_ring_wake_all(vyre_ring_t *ring);
+/* After the kernel has ended: completes everything that was published and not run as FAULT, cancelled. */
+void vyre_ring_cancel(vyre_ring_t *ring);
+
+#define VYRE_CONTROL_WORD32(control, name) ((_Atomic uint32_t *)(void *)((control) + VYRE_CONTROL_##name))
+#define VYRE_CONTROL_WORD64(control, name) ((_Atomic uint64_t *)(void *)((control) + VYRE_CONTROL_##name))
+
+#endif
