@@ -1,0 +1,301 @@
+#include "ir/lexer.h"
+
+#include <string.h>
+
+static const struct token_info {
+  const char *text;
+  uint8_t length;
+  uint8_t binary, compound; /* vyre_expr_op_t */
+} tokens[VYRE_TOKEN_COUNT] = {
+    {"", 0, 0, 0},
+    {"", 0, 0, 0},
+    {"", 0, 0, 0},
+    {"", 0, 0, 0},
+#define VYRE_KEYWORD(name, text) {text, sizeof text - 1, 0, 0},
+#define VYRE_BINARY(name, text, op, level) {text, sizeof text - 1, VYRE_EXPR_##op, 0},
+#define VYRE_COMPOUND(name, text, op) {text, sizeof text - 1, 0, VYRE_EXPR_##op},
+#define VYRE_PUNCT(name, text) {text, sizeof text - 1, 0, 0},
+#include "ir/token.def"
+#undef VYRE_KEYWORD
+#undef VYRE_BINARY
+#undef VYRE_COMPOUND
+#undef VYRE_PUNCT
+};
+
+static const uint8_t levels[VYRE_EXPR_COUNT] = {
+    [VYRE_EXPR_NEG] = VYRE_LEVEL_UNARY,
+    [VYRE_EXPR_NOT] = VYRE_LEVEL_UNARY,
+    [VYRE_EXPR_LOGICAL_NOT] = VYRE_LEVEL_UNARY,
+#define VYRE_KEYWORD(name, text)
+#define VYRE_BINARY(name, text, op, level) [VYRE_EXPR_##op] = level,
+#define VYRE_COMPOUND(name, text, op)
+#define VYRE_PUNCT(name, text)
+#include "ir/token.def"
+#undef VYRE_KEYWORD
+#undef VYRE_BINARY
+#undef VYRE_COMPOUND
+#undef VYRE_PUNCT
+};
+
+const char *vyre_token_text(vyre_token_kind_t kind) { return tokens[kind].text; }
+vyre_expr_op_t vyre_token_binary(vyre_token_kind_t kind) { return (vyre_expr_op_t)tokens[kind].binary; }
+vyre_expr_op_t vyre_token_compound(vyre_token_kind_t kind) { return (vyre_expr_op_t)tokens[kind].compound; }
+unsigned vyre_expr_level(vyre_expr_op_t op) { return levels[op] ? levels[op] : VYRE_LEVEL_PRIMARY; }
+
+static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+vyre_token_kind_t vyre_token_of_word(const char *word, size_t length, vyre_type_t *out_type) {
+  *out_type = VYRE_TYPE_VOID;
+  for (int kind = VYRE_TOKEN_PROGRAM; kind <= VYRE_TOKEN_FALSE; kind++)
+    if (tokens[kind].length == length && memcmp(tokens[kind].text, word, length) == 0) return (vyre_token_kind_t)kind;
+  for (int type = VYRE_TYPE_BOOL; type < VYRE_TYPE_COUNT; type++) {
+    const char *text = vyre_type_text((vyre_type_t)type);
+    if (strlen(text) == length && memcmp(text, word, length) == 0) {
+      *out_type = (vyre_type_t)type;
+      return VYRE_TOKEN_TYPE;
+    }
+  }
+  return VYRE_TOKEN_NAME;
+}
+
+void vyre_lexer_init(vyre_lexer_t *lexer, const char *text, uint32_t length) {
+  *lexer = (vyre_lexer_t){.text = text, .length = length, .line = 1};
+}
+
+void vyre_lexer_deinit(vyre_lexer_t *lexer) { vyre_status_destroy(&lexer->status); }
+
+static vyre_position_t position_of(const vyre_lexer_t *lexer, uint32_t offset) {
+  return vyre_position_make(lexer->line, offset - lexer->line_start + 1);
+}
+
+/* Keeps the first error; takes `status`. */
+static void fail(vyre_lexer_t *lexer, uint32_t offset, vyre_status_t status) {
+  if (lexer->status) {
+    vyre_status_destroy(&status);
+    return;
+  }
+  lexer->status = status;
+  lexer->error_position = position_of(lexer, offset);
+}
+
+static char byte_at(const vyre_lexer_t *lexer, uint32_t offset) {
+  return offset < lexer->length ? lexer->text[offset] : '\0';
+}
+
+/* RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF. */
+size_t vyre_utf8_length(const char *text, size_t left) {
+  const unsigned char *s = (const unsigned char *)text;
+  if (left == 0) return 0;
+  if (s[0] < 0x80) return 1;
+  size_t length = s[0] >= 0xC2 && s[0] <= 0xDF   ? 2
+                  : s[0] >= 0xE0 && s[0] <= 0xEF ? 3
+                  : s[0] >= 0xF0 && s[0] <= 0xF4 ? 4
+                                                 : 0;
+  if (length == 0 || left < length) return 0;
+  for (size_t i = 1; i < length; i++)
+    if ((s[i] & 0xC0) != 0x80) return 0;
+  if ((s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xED && s[1] > 0x9F)) return 0;
+  if ((s[0] == 0xF0 && s[1] < 0x90) || (s[0] == 0xF4 && s[1] > 0x8F)) return 0;
+  return length;
+}
+
+static void refuse_byte(vyre_lexer_t *lexer, uint32_t offset) {
+  unsigned char byte = (unsigned char)lexer->text[offset];
+  const char *fix = "Remove the byte; outside comments a text holds ASCII only.";
+  if (offset == 0 && lexer->length >= 3 && memcmp(lexer->text, "\xEF\xBB\xBF", 3) == 0)
+    fix = "Save the file as UTF-8 without a byte order mark.";
+  else if (byte == '"')
+    fix = "Write single bytes as character literals such as 'a'; there are no strings.";
+  else if (byte == '?')
+    fix = "Write select(condition, a, b) instead of ?:.";
+  else if (byte > ' ' && byte < 0x7F)
+    fix = "Remove the character; docs/formats/text.md lists the operators.";
+  if (byte > ' ' && byte < 0x7F)
+    fail(lexer, offset,
+         vyre_status_with_fix(vyre_status_make(VYRE_E_SYNTAX, "unexpected character '%c'", byte), "%s", fix));
+  else
+    fail(lexer, offset,
+         vyre_status_with_fix(vyre_status_make(VYRE_E_SYNTAX, "unexpected byte 0x%02X", byte), "%s", fix));
+}
+
+/* Stops at the newline. Comments may hold UTF-8 and tabs, no other control characters. */
+static bool skip_comment(vyre_lexer_t *lexer) {
+  while (lexer->offset < lexer->length && lexer->text[lexer->offset] != '\n') {
+    const char *at = lexer->text + lexer->offset;
+    size_t left = lexer->length - lexer->offset;
+    size_t bytes = vyre_utf8_length(at, left);
+    bool is_control = (unsigned char)*at < ' ' && *at != '\t' && !(*at == '\r' && (left == 1 || at[1] == '\n'));
+    if (bytes == 0 || is_control || *at == 0x7F) {
+      fail(lexer, lexer->offset,
+           vyre_status_with_fix(vyre_status_make(VYRE_E_SYNTAX, "byte 0x%02X in a comment", (unsigned char)*at),
+                                "Remove the byte; comments are UTF-8 without control characters."));
+      return false;
+    }
+    lexer->offset += (uint32_t)bytes;
+  }
+  return true;
+}
+
+static bool skip_space(vyre_lexer_t *lexer) {
+  while (lexer->offset < lexer->length) {
+    char c = lexer->text[lexer->offset];
+    char following = byte_at(lexer, lexer->offset + 1);
+    if (c == '\n') {
+      lexer->line++;
+      lexer->line_start = ++lexer->offset;
+    } else if (c == ' ' || c == '\t' || c == '\r') {
+      lexer->offset++;
+    } else if (c == '#' || (c == '/' && following == '/')) {
+      if (!skip_comment(lexer)) return false;
+    } else if (c == '/' && following == '*') {
+      fail(lexer, lexer->offset,
+           vyre_status_with_fix(vyre_status_make(VYRE_E_SYNTAX, "unexpected '/*'"),
+                                "Begin each comment line with # or //."));
+      return false;
+    } else {
+      return true;
+    }
+  }
+  return true;
+}
+
+static unsigned digit_value(char c) {
+  if (is_digit(c)) return (unsigned)(c - '0');
+  if (c >= 'a' && c <= 'f') return (unsigned)(c - 'a') + 10;
+  if (c >= 'A' && c <= 'F') return (unsigned)(c - 'A') + 10;
+  return 99;
+}
+
+static void fail_number(vyre_lexer_t *lexer, const vyre_token_t *token, const char *what, const char *fix) {
+  int shown = token->length > 40 ? 40 : (int)token->length;
+  fail(lexer, token->offset,
+       vyre_status_with_fix(vyre_status_make(VYRE_E_SYNTAX, "'%.*s' %s", shown, lexer->text + token->offset, what),
+                            "%s", fix));
+}
+
+/* digits, 0x digits or 0b digits, with _ anywhere after the first digit, then an optional type as suffix. */
+static void lex_number(vyre_lexer_t *lexer, vyre_token_t *token) {
+  const char *text = lexer->text + token->offset;
+  uint32_t length = 1;
+  while (token->offset + length < lexer->length && (is_letter(text[length]) || is_digit(text[length]))) length++;
+  token->kind = VYRE_TOKEN_INTEGER;
+  token->length = length;
+  unsigned base = 10;
+  uint32_t i = 0;
+  if (length > 1 && text[0] == '0' && (text[1] == 'x' || text[1] == 'b')) {
+    base = text[1] == 'x' ? 16 : 2;
+    i = 2;
+  }
+  uint32_t digits = 0;
+  bool is_over = false;
+  for (; i < length && (text[i] == '_' || digit_value(text[i]) < base); i++) {
+    if (text[i] == '_') continue;
+    digits++;
+    unsigned digit = digit_value(text[i]);
+    is_over |= token->value > (UINT64_MAX - digit) / base;
+    token->value = token->value * base + digit;
+  }
+  if (digits == 0 || (i < length && vyre_token_of_word(text + i, length - i, &token->type) != VYRE_TOKEN_TYPE) ||
+      token->type == VYRE_TYPE_BOOL) {
+    fail_number(lexer, token, "is not an integer",
+                "Write decimal, 0x or 0b digits with an optional type at the end, for example 255, 0xFF or 255u8.");
+  } else if (is_over) {
+    fail_number(lexer, token, "does not fit 64 bits",
+                "Write a value up to 18446744073709551615 (0xFFFF_FFFF_FFFF_FFFF).");
+  } else if (byte_at(lexer, token->offset + length) == '.' && is_digit(byte_at(lexer, token->offset + length + 1))) {
+    fail_number(lexer, token, "is followed by a fraction",
+                "Write an integer; floating point is not in the language. A range is written with two dots, 0 .. 9.");
+  }
+  lexer->offset += length;
+}
+
+/* The byte that an escape stands for; gives how many bytes of text it takes after the backslash, 0 when unknown. */
+static uint32_t escape(const vyre_lexer_t *lexer, uint32_t offset, uint64_t *out_value) {
+  switch (byte_at(lexer, offset)) {
+    case 'n': *out_value = '\n'; return 1;
+    case 'r': *out_value = '\r'; return 1;
+    case 't': *out_value = '\t'; return 1;
+    case '0': *out_value = 0; return 1;
+    case '\\': *out_value = '\\'; return 1;
+    case '\'': *out_value = '\''; return 1;
+    case 'x': {
+      unsigned high = digit_value(byte_at(lexer, offset + 1)), low = digit_value(byte_at(lexer, offset + 2));
+      *out_value = high * 16 + low;
+      return high < 16 && low < 16 ? 3 : 0;
+    }
+    default: return 0;
+  }
+}
+
+static void lex_character(vyre_lexer_t *lexer, vyre_token_t *token) {
+  uint32_t at = token->offset + 1;
+  char c = byte_at(lexer, at);
+  uint32_t taken = 0;
+  token->kind = VYRE_TOKEN_INTEGER;
+  if (c == '\\') {
+    taken = escape(lexer, at + 1, &token->value);
+    if (taken) taken++;
+  } else if (c >= ' ' && c < 0x7F && c != '\'') {
+    token->value = (unsigned char)c;
+    taken = 1;
+  }
+  if (taken == 0 || byte_at(lexer, at + taken) != '\'') {
+    fail(lexer, token->offset,
+         vyre_status_with_fix(
+             vyre_status_make(VYRE_E_SYNTAX, "malformed character literal"),
+             "Write one ASCII character between quotes, or '\\n' '\\r' '\\t' '\\0' '\\\\' '\\'' or '\\x0a'."));
+    return;
+  }
+  token->length = taken + 2;
+  lexer->offset += token->length;
+}
+
+static void lex_word(vyre_lexer_t *lexer, vyre_token_t *token) {
+  const char *text = lexer->text + token->offset;
+  uint32_t length = 1;
+  while (token->offset + length < lexer->length && (is_letter(text[length]) || is_digit(text[length]))) length++;
+  token->length = length;
+  token->kind = vyre_token_of_word(text, length, &token->type);
+  if (length > VYRE_LIMIT_NAME_BYTES)
+    fail(lexer, token->offset,
+         vyre_status_with_fix(vyre_status_make(VYRE_E_LIMIT, "a name of %u bytes", length),
+                              "Shorten the name to at most %d bytes.", VYRE_LIMIT_NAME_BYTES));
+  lexer->offset += length;
+}
+
+/* The longest sign that the text begins with. */
+static void lex_sign(vyre_lexer_t *lexer, vyre_token_t *token) {
+  uint32_t left = lexer->length - token->offset;
+  for (int kind = VYRE_TOKEN_FALSE + 1; kind < VYRE_TOKEN_COUNT; kind++) {
+    uint32_t length = tokens[kind].length;
+    if (length <= left && length > token->length &&
+        memcmp(tokens[kind].text, lexer->text + token->offset, length) == 0) {
+      token->kind = (vyre_token_kind_t)kind;
+      token->length = length;
+    }
+  }
+  if (token->length == 0) refuse_byte(lexer, token->offset);
+  lexer->offset += token->length;
+}
+
+void vyre_lexer_next(vyre_lexer_t *lexer, vyre_token_t *out_token) {
+  bool is_clean = !lexer->status && skip_space(lexer);
+  vyre_token_t token = {.kind = VYRE_TOKEN_END, .offset = lexer->offset, .position = position_of(lexer, lexer->offset)};
+  if (is_clean && lexer->offset < lexer->length) {
+    char c = lexer->text[lexer->offset];
+    if (is_letter(c))
+      lex_word(lexer, &token);
+    else if (is_digit(c))
+      lex_number(lexer, &token);
+    else if (c == '\'')
+      lex_character(lexer, &token);
+    else
+      lex_sign(lexer, &token);
+  }
+  if (lexer->status) {
+    token.kind = VYRE_TOKEN_END;
+    token.length = 0;
+  }
+  *out_token = token;
+}

@@ -1,0 +1,253 @@
+/* Messages of the parser: what was expected and found, near names, the line of the source. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "ir/parser.h"
+
+enum { SUGGESTED_BYTES_MAX = 64, LINE_SHOWN_BYTES = 160 };
+
+vyre_status_t vyre_parser_error(vyre_parser_t *p, vyre_code_t code, vyre_position_t position, const char *format, ...) {
+  vyre_strbuf_t text;
+  vyre_strbuf_init(&text);
+  va_list arguments;
+  va_start(arguments, format);
+  vyre_strbuf_vprintf(&text, format, arguments);
+  va_end(arguments);
+  char *detail = vyre_strbuf_take(&text);
+  vyre_status_t status = vyre_status_make(code, "%s", detail ? detail : format);
+  vyre_free(detail);
+  const vyre_program_t *program = p->builder.program;
+  const char *source = *p->source_name                              ? p->source_name
+                       : program && program->name && *program->name ? program->name
+                                                                    : "program";
+  return vyre_status_at(status, "%s:%u:%u", source, vyre_position_line(position), vyre_position_column(position));
+}
+
+void vyre_parser_fail(vyre_parser_t *p, vyre_status_t status) {
+  vyre_builder_fail(&p->builder, status);
+  p->token.kind = VYRE_TOKEN_END;
+  p->token.length = 0;
+}
+
+vyre_status_t vyre_parser_unexpected(vyre_parser_t *p, const char *what) {
+  if (vyre_parser_at(p, VYRE_TOKEN_END))
+    return vyre_parser_error(p, VYRE_E_SYNTAX, p->token.position, "expected %s, found the end of the text", what);
+  return vyre_parser_error(p, VYRE_E_SYNTAX, p->token.position, "expected %s, found '%.*s'", what,
+                           VYRE_TOKEN_SHOWN(p, &p->token));
+}
+
+bool vyre_parser_expect(vyre_parser_t *p, vyre_token_kind_t kind, const char *after, const char *fix) {
+  if (!vyre_parser_ok(p)) return false;
+  if (vyre_parser_at(p, kind)) {
+    vyre_parser_advance(p);
+    return vyre_parser_ok(p);
+  }
+  char what[96];
+  snprintf(what, sizeof what, "'%s' %s", vyre_token_text(kind), after);
+  vyre_status_t status = vyre_parser_unexpected(p, what);
+  if (fix)
+    status = vyre_status_with_fix(status, "%s", fix);
+  else
+    status = vyre_status_with_fix(status, "Write '%s' there.", vyre_token_text(kind));
+  vyre_parser_fail(p, status);
+  return false;
+}
+
+/* Levenshtein distance; both strings at most SUGGESTED_BYTES_MAX. */
+static unsigned edit_distance(const char *a, size_t a_length, const char *b, size_t b_length) {
+  unsigned row[SUGGESTED_BYTES_MAX + 1];
+  for (unsigned j = 0; j <= b_length; j++) row[j] = j;
+  for (unsigned i = 1; i <= a_length; i++) {
+    unsigned diagonal = row[0];
+    row[0] = i;
+    for (unsigned j = 1; j <= b_length; j++) {
+      unsigned replaced = diagonal + (a[i - 1] != b[j - 1]);
+      unsigned moved = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+      diagonal = row[j];
+      row[j] = replaced < moved ? replaced : moved;
+    }
+  }
+  return row[b_length];
+}
+
+/* The nearest candidate so far to a misspelt word. */
+typedef struct nearest {
+  const char *word;
+  size_t word_length;
+  const char *best;
+  size_t best_length;
+  unsigned distance; /* of the best; a candidate must come below it */
+} nearest_t;
+
+static nearest_t nearest_begin(const vyre_parser_t *p, const vyre_token_t *word) {
+  /* One edit in short words, two in longer ones; beyond that a suggestion is noise. */
+  return (nearest_t){.word = vyre_parser_text(p, word),
+                     .word_length = word->length,
+                     .distance = word->length < 2   ? 0
+                                 : word->length < 5 ? 2
+                                                    : 3};
+}
+
+static void nearest_try(nearest_t *nearest, const char *candidate, size_t length) {
+  size_t difference = length > nearest->word_length ? length - nearest->word_length : nearest->word_length - length;
+  if (length == 0 || length > SUGGESTED_BYTES_MAX || nearest->word_length > SUGGESTED_BYTES_MAX ||
+      difference >= nearest->distance)
+    return;
+  unsigned distance = edit_distance(nearest->word, nearest->word_length, candidate, length);
+  if (distance >= nearest->distance) return;
+  nearest->best = candidate;
+  nearest->best_length = length;
+  nearest->distance = distance;
+}
+
+void vyre_parser_fail_unknown_name(vyre_parser_t *p, const vyre_token_t *name) {
+  nearest_t nearest = nearest_begin(p, name);
+  for (uint32_t i = 1; i < p->scope.count; i++) nearest_try(&nearest, p->scope.names[i].text, p->scope.names[i].length);
+  vyre_status_t status =
+      vyre_parser_error(p, VYRE_E_NAME, name->position, "'%.*s' is not declared here", VYRE_TOKEN_SHOWN(p, name));
+  if (nearest.best)
+    status =
+        vyre_status_with_fix(status, "Write '%.*s' if that is what is meant, or declare '%.*s' before its first use.",
+                             (int)nearest.best_length, nearest.best, VYRE_TOKEN_SHOWN(p, name));
+  else
+    status = vyre_status_with_fix(status, "Declare it before its first use, for example with `var %.*s = 0`.",
+                                  VYRE_TOKEN_SHOWN(p, name));
+  vyre_parser_fail(p, status);
+}
+
+static bool is_word(const char *text) { return *text >= 'a' && *text <= 'z'; }
+
+void vyre_parser_fail_unknown_function(vyre_parser_t *p, const vyre_token_t *name) {
+  nearest_t nearest = nearest_begin(p, name);
+  for (int op = VYRE_EXPR_NONE + 1; op < VYRE_EXPR_COUNT; op++) {
+    const char *text = vyre_expr_text((vyre_expr_op_t)op);
+    if (is_word(text) && (p->allow_privileged || vyre_expr_class((vyre_expr_op_t)op) != VYRE_CLASS_PRIVILEGED))
+      nearest_try(&nearest, text, strlen(text));
+  }
+  vyre_status_t status =
+      vyre_parser_error(p, VYRE_E_NAME, name->position, "there is no function '%.*s'", VYRE_TOKEN_SHOWN(p, name));
+  if (nearest.best)
+    status = vyre_status_with_fix(status, "Write %.*s(...).", (int)nearest.best_length, nearest.best);
+  else
+    status = vyre_status_with_fix(
+        status,
+        "Use min, max, select, len, stream_offset, is_last or a cast such as u64(x); Programs define no functions.");
+  vyre_parser_fail(p, status);
+}
+
+void vyre_parser_fail_unknown_statement(vyre_parser_t *p, const vyre_token_t *name) {
+  nearest_t nearest = nearest_begin(p, name);
+  for (int kind = VYRE_TOKEN_LET; kind <= VYRE_TOKEN_TRAP; kind++)
+    if (kind != VYRE_TOKEN_IN) {
+      const char *text = vyre_token_text((vyre_token_kind_t)kind);
+      nearest_try(&nearest, text, strlen(text));
+    }
+  for (int op = VYRE_STMT_NONE + 1; p->allow_privileged && op < VYRE_STMT_COUNT; op++)
+    if (vyre_stmt_is_privileged((vyre_stmt_op_t)op))
+      nearest_try(&nearest, vyre_stmt_text((vyre_stmt_op_t)op), strlen(vyre_stmt_text((vyre_stmt_op_t)op)));
+  const char *word = vyre_parser_text(p, name);
+  bool is_else_if =
+      (name->length == 4 && memcmp(word, "elif", 4) == 0) || (name->length == 6 && memcmp(word, "elseif", 6) == 0);
+  vyre_status_t status = vyre_parser_error(p, VYRE_E_SYNTAX, name->position, "'%.*s' does not begin a statement",
+                                           VYRE_TOKEN_SHOWN(p, name));
+  if (is_else_if)
+    status = vyre_status_with_fix(status, "Write `else if`.");
+  else if (nearest.best)
+    status = vyre_status_with_fix(status, "Write `%.*s` if that is what is meant, or assign: `%.*s = ...`.",
+                                  (int)nearest.best_length, nearest.best, VYRE_TOKEN_SHOWN(p, name));
+  else
+    status = vyre_status_with_fix(
+        status,
+        "Write an assignment (`%.*s = ...`, `%.*s += ...`), or one of let, var, if, while, forever, for, foreach.",
+        VYRE_TOKEN_SHOWN(p, name), VYRE_TOKEN_SHOWN(p, name));
+  vyre_parser_fail(p, status);
+}
+
+/* What other languages call our types. */
+static const char *translate_type(const char *word, size_t length) {
+  static const struct {
+    const char *theirs, *ours;
+  } known[] = {{"uint8_t", "u8"},   {"uint16_t", "u16"}, {"uint32_t", "u32"}, {"uint64_t", "u64"}, {"int8_t", "i8"},
+               {"int16_t", "i16"},  {"int32_t", "i32"},  {"int64_t", "i64"},  {"int", "i32"},      {"uint", "u32"},
+               {"unsigned", "u32"}, {"long", "i64"},     {"size_t", "u64"},   {"usize", "u64"},    {"isize", "i64"},
+               {"char", "u8"},      {"byte", "u8"},      {"short", "i16"},    {"boolean", "bool"}, {"_Bool", "bool"},
+               {"uint8", "u8"},     {"uint16", "u16"},   {"uint32", "u32"},   {"uint64", "u64"},   {"int8", "i8"},
+               {"int16", "i16"},    {"int32", "i32"},    {"int64", "i64"}};
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+    if (strlen(known[i].theirs) == length && memcmp(known[i].theirs, word, length) == 0) return known[i].ours;
+  return NULL;
+}
+
+void vyre_parser_fail_type(vyre_parser_t *p) {
+  if (!vyre_parser_at(p, VYRE_TOKEN_NAME)) {
+    vyre_parser_fail(p, vyre_status_with_fix(vyre_parser_unexpected(p, "a type"),
+                                             "Write one of bool, u8, u16, u32, u64, i8, i16, i32, i64."));
+    return;
+  }
+  vyre_token_t word = p->token;
+  nearest_t nearest = nearest_begin(p, &word);
+  nearest.distance = 2; /* type names are short: one edit */
+  for (int type = VYRE_TYPE_BOOL; type < VYRE_TYPE_COUNT; type++)
+    nearest_try(&nearest, vyre_type_text((vyre_type_t)type), strlen(vyre_type_text((vyre_type_t)type)));
+  const char *ours = translate_type(vyre_parser_text(p, &word), word.length);
+  if (!ours && nearest.best) ours = nearest.best; /* a table's string, NUL-terminated */
+  vyre_status_t status =
+      vyre_parser_error(p, VYRE_E_TYPE, word.position, "there is no type '%.*s'", VYRE_TOKEN_SHOWN(p, &word));
+  if (ours)
+    status = vyre_status_with_fix(status, "Write %s; the types are bool, u8, u16, u32, u64, i8, i16, i32, i64.", ours);
+  else
+    status = vyre_status_with_fix(status, "Write one of bool, u8, u16, u32, u64, i8, i16, i32, i64.");
+  vyre_parser_fail(p, status);
+}
+
+/* The numbers of "file:line:column"; false where they are not there, or saturated and so not exact. */
+static bool read_where(const char *where, uint32_t *out_line, uint32_t *out_column) {
+  const char *last = strrchr(where, ':');
+  if (!last || last == where) return false;
+  const char *first = last - 1;
+  while (first > where && *first != ':') first--;
+  if (*first != ':') return false;
+  unsigned long line = strtoul(first + 1, NULL, 10), column = strtoul(last + 1, NULL, 10);
+  *out_line = (uint32_t)line;
+  *out_column = (uint32_t)column;
+  return line >= 1 && line < 0xFFFFF && column >= 1 && column < 0xFFF;
+}
+
+/* A line of hostile bytes becomes one that a terminal and a C string can hold. */
+static void make_printable(char *line, size_t length) {
+  for (size_t i = 0; i < length;) {
+    size_t bytes = vyre_utf8_length(line + i, length - i);
+    bool is_control = ((unsigned char)line[i] < ' ' && line[i] != '\t') || line[i] == 0x7F;
+    if (bytes == 0 || is_control) line[i] = '?';
+    i += bytes ? bytes : 1;
+  }
+}
+
+vyre_status_t vyre_parser_with_source(const vyre_parser_t *p, vyre_status_t status) {
+  uint32_t line = 0, column = 0;
+  if (!read_where(vyre_status_where(status), &line, &column)) return status;
+  const char *text = p->lexer.text, *end = text + p->lexer.length;
+  for (uint32_t i = 1; i < line; i++) {
+    const char *newline = memchr(text, '\n', (size_t)(end - text));
+    if (!newline) return status;
+    text = newline + 1;
+  }
+  const char *newline = text < end ? memchr(text, '\n', (size_t)(end - text)) : NULL;
+  size_t length = (size_t)((newline ? newline : end) - text);
+  if (length > 0 && text[length - 1] == '\r') length--;
+  if (column > LINE_SHOWN_BYTES / 2 && length > LINE_SHOWN_BYTES) {
+    size_t cut = column - LINE_SHOWN_BYTES / 2;
+    if (cut > length) cut = length;
+    text += cut;
+    length -= cut;
+    column -= (uint32_t)cut;
+  }
+  if (length > LINE_SHOWN_BYTES) length = LINE_SHOWN_BYTES;
+  char shown[LINE_SHOWN_BYTES];
+  memcpy(shown, text, length);
+  make_printable(shown, length);
+  return vyre_status_with_source(status, shown, length, column);
+}

@@ -1,0 +1,106 @@
+/* What the parts of the parser share: parse.c (header and statements), parse_expr.c, parse_error.c.
+ *
+ * An expression is read into terms first and given to the builder when it is complete: only then is it known which
+ * type its literals take. Terms live until the end of their statement.
+ *
+ * Owns:   its terms, scope, marks and the builder's program until finish.
+ * Errors: sticky, in builder.status; every function returns quickly after the first. */
+#ifndef VYRE_IR_PARSER_H
+#define VYRE_IR_PARSER_H
+
+#include "ir/builder.h"
+#include "ir/lexer.h"
+#include "ir/scope.h"
+
+typedef struct vyre_term {
+  uint8_t op;       /* vyre_expr_op_t */
+  uint8_t type;     /* of the value; VOID while nothing but literals without suffix is below */
+  uint8_t order;    /* vyre_order_t */
+  bool is_negative; /* CONST: imm is to be negated; others without type: such a literal or a negation is below */
+  uint16_t depth;   /* 1 for a leaf */
+  uint32_t a, b, c; /* as in vyre_expr_t, with terms for expressions */
+  uint64_t imm;     /* CONST: the magnitude */
+  vyre_position_t position;
+} vyre_term_t;
+
+typedef struct vyre_parser {
+  vyre_lexer_t lexer;
+  vyre_token_t token; /* the one looked at; END after an error */
+  vyre_builder_t builder;
+  vyre_scope_t scope;
+  const char *source_name;
+  vyre_term_t *terms; /* terms[0] is reserved */
+  size_t term_capacity;
+  uint32_t term_count;
+  uint32_t depth; /* of nested expressions being read */
+  bool allow_privileged;
+  /* Offsets of the first token of each declaration and statement, in order: for the formatter. */
+  bool keeps_marks;
+  uint32_t *marks;
+  size_t mark_capacity;
+  uint32_t mark_count, header_count;
+} vyre_parser_t;
+
+static inline bool vyre_parser_ok(const vyre_parser_t *p) { return vyre_builder_ok(&p->builder); }
+
+/* Runs the whole of it; the program and the marks stay in the parser. */
+void vyre_parser_init(vyre_parser_t *p, const char *text, size_t length, const char *source_name);
+void vyre_parser_run(vyre_parser_t *p);
+void vyre_parser_deinit(vyre_parser_t *p);
+
+void vyre_parser_advance(vyre_parser_t *p);
+static inline bool vyre_parser_at(const vyre_parser_t *p, vyre_token_kind_t kind) { return p->token.kind == kind; }
+static inline const char *vyre_parser_text(const vyre_parser_t *p, const vyre_token_t *token) {
+  return p->lexer.text + token->offset;
+}
+/* printf arguments for "%.*s": the token's text, cut where it is too long for a message. */
+#define VYRE_TOKEN_SHOWN(p, token) \
+  (int)((token)->length > 40 ? 40 : (token)->length), vyre_parser_text(p, token)
+
+/* A name as a C string; the lexer limits names to VYRE_LIMIT_NAME_BYTES. */
+typedef struct vyre_name_text {
+  char text[VYRE_LIMIT_NAME_BYTES + 1];
+} vyre_name_text_t;
+
+vyre_name_text_t vyre_parser_copy_name(const vyre_parser_t *p, const vyre_token_t *name);
+bool vyre_parser_token_is(const vyre_parser_t *p, const vyre_token_t *token, const char *word);
+/* Passes over a name that is not declared yet; declare follows when the node is there. */
+bool vyre_parser_new_name(vyre_parser_t *p, vyre_token_t *out_name, const char *what);
+void vyre_parser_declare(vyre_parser_t *p, const vyre_token_t *name, bool is_param, uint32_t id);
+bool vyre_parser_type(vyre_parser_t *p, vyre_type_t *out_type);
+void vyre_parser_skip_semicolons(vyre_parser_t *p);
+void vyre_parser_mark(vyre_parser_t *p);
+
+/* parse_stmt.c */
+void vyre_parser_statement(vyre_parser_t *p);
+
+/* parse_expr.c: 0 and false after an error. Emit gives the terms to the builder; `expected` is the type that literals
+ * take where nothing else gives them one (VOID: u64, or i64 when one is negative). */
+uint32_t vyre_parser_expr(vyre_parser_t *p);
+vyre_expr_id_t vyre_parser_emit(vyre_parser_t *p, uint32_t term, vyre_type_t expected);
+/* The type that emit would give. */
+vyre_type_t vyre_parser_settle(const vyre_parser_t *p, uint32_t term, vyre_type_t expected);
+uint32_t vyre_parser_add_term(vyre_parser_t *p, vyre_term_t term);
+/* '.' type '.' order, as in raw_load.u32.acquire. */
+bool vyre_parser_access(vyre_parser_t *p, vyre_type_t *out_type, vyre_order_t *out_order);
+/* The node of a function's name, VYRE_EXPR_NONE when there is none. */
+vyre_expr_op_t vyre_parser_function(const vyre_parser_t *p, const vyre_token_t *name);
+/* Notes that the program is privileged; fails when that is not allowed. */
+bool vyre_parser_privileged(vyre_parser_t *p, const vyre_token_t *name);
+
+/* parse_error.c. `expect` passes over a token of this kind, or fails: `after` says where ("after the name"), `fix` may
+ * be NULL. */
+bool vyre_parser_expect(vyre_parser_t *p, vyre_token_kind_t kind, const char *after, const char *fix);
+void vyre_parser_fail(vyre_parser_t *p, vyre_status_t status);
+vyre_status_t vyre_parser_error(vyre_parser_t *p, vyre_code_t code, vyre_position_t position, const char *format, ...)
+    VYRE_PRINTF(4, 5);
+/* "expected WHAT, found TOKEN" */
+vyre_status_t vyre_parser_unexpected(vyre_parser_t *p, const char *what);
+void vyre_parser_fail_unknown_name(vyre_parser_t *p, const vyre_token_t *name);
+void vyre_parser_fail_unknown_function(vyre_parser_t *p, const vyre_token_t *name);
+void vyre_parser_fail_unknown_statement(vyre_parser_t *p, const vyre_token_t *name);
+void vyre_parser_fail_type(vyre_parser_t *p);
+/* Adds the line of the source that `where` of the status points to. */
+vyre_status_t vyre_parser_with_source(const vyre_parser_t *p, vyre_status_t status);
+
+#endif
