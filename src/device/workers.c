@@ -19,7 +19,7 @@ enum {
   SLEEP_BOUND_MS = 50,
   /* While a worker waits for its own io it does not hear the futex; this bounds how long a new slot waits for it. */
   IO_WAIT_BOUND_US = 500,
-  STACK_BYTES = 1 << 20,
+  STACK_BYTES = 4 << 20, /* the interpreter keeps variables there; untouched pages cost nothing */
 };
 
 typedef struct worker {
