@@ -14,11 +14,11 @@ $ cat >lines.vyre <<'END'
 $ vyre check - <lines.vyre
 | ok count_lines
 
-$ sed 's/= 10/= /' lines.vyre >syntax.vyre; vyre check syntax.vyre
+$ sed 's/== 10/==/' lines.vyre >syntax.vyre; vyre check syntax.vyre
 ! syntax.vyre:6:*: error VYRE-2001: syntax error*
 ! ...
-!   |   if data[i] == \ { lines += 1 }
-! ...
+!   |   if data[i] == { lines += 1 }
+!   |                 ^
 ! Fix: *
 = 3
 

@@ -8,6 +8,13 @@ $ vyre doctor --json >out.json; json-check version facts.0.key facts.0.advice <o
 | 0.1.0
 | cpu
 
+$ vyre doctor | grep -A 1 -e '^compiler' -e '^device '
+| device * auto takes cpu (*)
+| device.cpu *
+| --
+| compiler * LLVM 19*
+| io_uring *
+
 # Limits that are too small get advice, which names the limit.
 $ (ulimit -n 256; vyre doctor) | grep -A 1 '^open_files'
 | open_files *256
@@ -16,11 +23,11 @@ $ (ulimit -n 256; vyre doctor) | grep -A 1 '^open_files'
 $ taskset -c 0 vyre doctor | grep '^processors'
 | processors * 1 in the affinity mask*
 
-$ (ulimit -l 64; setpriv --bounding-set=-all --inh-caps=-all vyre doctor) >page; grep -A 1 '^memlock' page
+$ (ulimit -l 64; $DROP vyre doctor) >page; grep -A 1 '^memlock' page
 | memlock * 64 KiB, less than the * of the default buffers
 |  *Fix: Raise the hard limit as root *
 
-$ (ulimit -S -l 64; setpriv --bounding-set=-all --inh-caps=-all vyre doctor) | grep -A 1 '^memlock'
+$ (ulimit -S -l 64; $DROP vyre doctor) | grep -A 1 '^memlock'
 | memlock * 64 KiB, less than the * of the default buffers
 |  *Fix: Raise the limit with `ulimit -l *
 

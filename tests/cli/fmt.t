@@ -96,8 +96,10 @@ $ : >empty.vyre; vyre fmt empty.vyre
 = 3
 
 # A full disk while rewriting leaves the file as it was.
-$ cp bad.vyre small.vyre; (ulimit -f 0; trap '' XFSZ; vyre fmt --write small.vyre); echo $?; cmp small.vyre bad.vyre; ls -A | grep '^\.'
+$ cp bad.vyre small.vyre; (ulimit -f 0; trap '' XFSZ; vyre fmt --write small.vyre 2>&1; echo $?) | cat
+| *small.vyre: error VYRE-6005: input or output failed: write: File too large
+| Fix: *
 | 3
-! *small.vyre: error VYRE-6005: input or output failed: write: File too large
-! Fix: *
+
+$ cmp small.vyre bad.vyre; ls -A | grep '^\.'
 = 1

@@ -23,6 +23,7 @@ $ vyre inspect --emit llvm lines.vyre | grep -c '^define.*vyre_entry'
 | 1
 
 $ vyre inspect --emit llvm-opt lines.vyre >opt.ll; grep -c '^define.*vyre_entry' opt.ll; grep -q '<[0-9]* x i' opt.ll
+| 1
 
 $ vyre inspect --emit asm lines.vyre | grep -c '^vyre_entry:'
 | 1

@@ -8,24 +8,23 @@ $ cat >lines.vyre <<'END'
 > END
 > cp lines.vyre secret.vyre; cp lines.vyre fixed.vyre; echo data >secret.txt; chmod 000 secret.*; chmod 444 fixed.vyre
 > mkdir closed; cp lines.vyre closed; chmod 555 closed
-> if [ "$(id -u)" = 0 ]; then echo 'exec setpriv --bounding-set=-all --inh-caps=-all "$@"'; else echo 'exec "$@"'; fi >drop
 
-$ sh drop vyre check secret.vyre
+$ $DROP vyre check secret.vyre
 ! secret.vyre: error VYRE-6002: permission denied*
 ! Fix: Run `ls -ld` *
 = 3
 
-$ sh drop vyre fmt secret.vyre
+$ $DROP vyre fmt secret.vyre
 ! secret.vyre: error VYRE-6002: permission denied: open: Permission denied
 ! Fix: *
 = 3
 
-$ sh drop vyre fmt --write fixed.vyre
+$ $DROP vyre fmt --write fixed.vyre
 ! *fixed.vyre: error VYRE-6002: permission denied: open for writing: Permission denied
 ! Fix: Run `chmod u+w` on the file, or run as its owner.
 = 3
 
-$ sh drop vyre fmt --write closed/lines.vyre
+$ $DROP vyre fmt --write closed/lines.vyre
 ! *closed/lines.vyre: error VYRE-6002: permission denied: create a file beside it: Permission denied
 ! Fix: *
 = 3
@@ -33,7 +32,7 @@ $ sh drop vyre fmt --write closed/lines.vyre
 $ cmp fixed.vyre lines.vyre && cmp closed/lines.vyre lines.vyre; ls -A closed
 | lines.vyre
 
-$ sh drop vyre inspect lines.vyre -o closed/out
+$ $DROP vyre inspect lines.vyre -o closed/out
 ! closed/out: error VYRE-6002: permission denied: create a file beside it: Permission denied
 ! Fix: *
 = 3

@@ -146,7 +146,7 @@ $ vyre run lines.vyre numbers 2>/dev/full
 $ vyre run lines.vyre numbers 2>&-
 | lines 1000
 
-$ chmod 000 numbers; if [ "$(id -u)" = 0 ]; then drop='setpriv --bounding-set=-all --inh-caps=-all'; fi; $drop vyre run lines.vyre numbers
+$ chmod 000 numbers; $DROP vyre run lines.vyre numbers
 ! numbers: error VYRE-6002: permission denied*
 ! Fix: *
 = 3

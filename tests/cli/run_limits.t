@@ -18,8 +18,7 @@ $ forbid-uring vyre doctor | grep -A 1 '^io_uring'
 |  *Fix: *
 
 # 64 KiB of lockable memory do not hold buffers of 16 MiB.
-$ if [ "$(id -u)" = 0 ]; then drop='setpriv --bounding-set=-all --inh-caps=-all'; fi
-> ulimit -l 64; $drop vyre run --workers 1 --depth 1 --chunk 16M lines.vyre numbers
+$ ulimit -l 64; $DROP vyre run --workers 1 --depth 1 --chunk 16M lines.vyre numbers
 ! error VYRE-7002: too little lockable memory for the I/O buffers*
 ! ...
 ! Fix: *

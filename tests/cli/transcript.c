@@ -9,8 +9,9 @@
  *   = 3                              the exit status; 0 when not given
  *
  * What is not listed must not appear. Every command has TIMEOUT_S seconds. In the environment: VYRE (the command, also
- * first in PATH), TOOLS (the directory of test tools), SOURCE (the project). `transcript --skip-unless COMMAND file.t`
- * exits 77 when `sh -c COMMAND` fails. */
+ * first in PATH, as are the test tools), SOURCE (the project),
+ * DROP (before a command: as somebody whom modes and limits concern, root without its capabilities or a user as is).
+ * `transcript --skip-unless COMMAND file.t` exits 77 when `sh -c COMMAND` fails. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -216,8 +217,8 @@ static void set_environment(const char *binaries) {
   setenv("PATH", value, 1);
   snprintf(value, sizeof value, "%s/vyre", binaries);
   setenv("VYRE", value, 1);
-  setenv("TOOLS", binaries, 1);
   setenv("SOURCE", VYRE_SOURCE_DIR, 1);
+  setenv("DROP", geteuid() == 0 ? "setpriv --bounding-set=-all --inh-caps=-all" : "", 1);
   unsetenv("NO_COLOR");
   unsetenv("POSIXLY_CORRECT");
   umask(022);
