@@ -9,9 +9,9 @@
  *   = 3                              the exit status; 0 when not given
  *
  * What is not listed must not appear. Every command has TIMEOUT_S seconds. In the environment: VYRE (the command, also
- * first in PATH, as are the test tools), SOURCE (the project),
- * DROP (before a command: as somebody whom modes and limits concern, root without its capabilities or a user as is).
- * `transcript --skip-unless COMMAND file.t` exits 77 when `sh -c COMMAND` fails. */
+ * first in PATH, as are the test tools), SOURCE (the project), DROP (to put before a command: it runs as somebody whom
+ * modes and limits concern, root without its capabilities, or the user as is). With `--skip-unless COMMAND` the
+ * transcript is skipped (77) when `sh -c COMMAND` fails. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
