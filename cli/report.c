@@ -66,7 +66,6 @@ vyre_status_t cli_error_errno(int error, const char *where, const char *doing) {
 static int exit_status(vyre_code_t code) {
   switch (code) {
     case VYRE_OK: return CLI_EXIT_OK;
-    case VYRE_E_ARGUMENT: /* the library found a value of an option out of its range */
     case VYRE_E_COMMAND_LINE:
     case VYRE_E_UNKNOWN_CODE: return CLI_EXIT_USAGE;
     default: return CLI_EXIT_FAILURE;

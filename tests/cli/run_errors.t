@@ -56,10 +56,9 @@ $ vyre run --device '' lines.vyre numbers
 = 3
 
 $ vyre run --ingest mapped lines.vyre numbers
-! error VYRE-100*mapped*
-! ...
-! Fix: *
-= 2
+! error VYRE-1005: *mapped*
+! Fix: Use --ingest fixed, or auto.
+= 3
 
 $ vyre run --workers 4000000000 lines.vyre numbers
 ! error VYRE-*
