@@ -5,8 +5,10 @@
 #include "doctor/facts.h"
 #include "uring/facts.h"
 
-/* What the cpu device registers by default for each worker: 4 buffers of 512 KiB (vyre/stream.h). */
-#define BUFFER_BYTES_PER_WORKER (UINT64_C(4) * (512 << 10))
+/* Buffers of one worker by default, and the least that a stream makes of them when less may be locked (vyre/stream.h).
+ * A stream takes no more than half of the limit. */
+#define BUFFER_BYTES_PER_WORKER (UINT64_C(4) << 20)
+#define BUFFER_BYTES_PER_WORKER_LEAST (UINT64_C(256) << 10)
 
 /* The device that "auto" takes, then each by name. Returns how many workers "auto" would start, 0 when none. */
 static uint32_t add_devices(vyre_fact_list_t *list) {
@@ -60,7 +62,7 @@ static void add_uring(vyre_fact_list_t *list, uint32_t workers) {
   if (facts.uring_disabled > 0) vyre_fact_value(list, "; kernel.io_uring_disabled = %" PRId32, facts.uring_disabled);
   if (facts.seccomp_mode > 0) vyre_fact_value(list, "; under seccomp");
 
-  uint64_t wanted = workers * BUFFER_BYTES_PER_WORKER;
+  uint64_t wanted = 2 * workers * BUFFER_BYTES_PER_WORKER, least = workers * BUFFER_BYTES_PER_WORKER_LEAST;
   vyre_fact_begin(list, "memlock");
   if (facts.memlock_bytes == VYRE_URING_UNLIMITED)
     vyre_fact_value(list, "no limit");
@@ -69,9 +71,9 @@ static void add_uring(vyre_fact_list_t *list, uint32_t workers) {
   if (facts.memlock_exempt) {
     vyre_fact_value(list, ", which does not apply (CAP_IPC_LOCK)");
   } else if (facts.memlock_bytes < wanted) {
-    vyre_fact_value(list, ", less than the ");
+    vyre_fact_value(list, facts.memlock_bytes < least ? ", too little for any buffers: " : ", small buffers only: ");
     vyre_fact_bytes(list, wanted);
-    vyre_fact_value(list, " of the default buffers");
+    vyre_fact_value(list, " allow those of the default size");
     if (facts.memlock_bytes_hard >= wanted)
       vyre_fact_advice(list,
                        "Raise the limit with `ulimit -l %" PRIu64

@@ -24,11 +24,11 @@ $ taskset -c 0 vyre doctor | grep '^processors'
 | processors * 1 in the affinity mask*
 
 $ (ulimit -l 64; $DROP vyre doctor) >page; grep -A 1 '^memlock' page
-| memlock * 64 KiB, less than the * of the default buffers
+| memlock * 64 KiB, too little for any buffers: * allow those of the default size
 |  *Fix: Raise the hard limit as root *
 
 $ (ulimit -S -l 64; $DROP vyre doctor) | grep -A 1 '^memlock'
-| memlock * 64 KiB, less than the * of the default buffers
+| memlock * 64 KiB, too little for any buffers: * allow those of the default size
 |  *Fix: Raise the limit with `ulimit -l *
 
 $ vyre doctor >/dev/full

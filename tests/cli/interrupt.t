@@ -33,7 +33,7 @@ $ timeout --preserve-status -k 10 -s INT 1 vyre run --fuel 18446744073709551615 
 = 3
 
 # A second signal ends it at once, the way the system does it.
-$ vyre run --fuel 18446744073709551615 loop.vyre numbers & sleep 1; kill -TERM $!; sleep 0.2; kill -TERM $!; wait $!
+$ vyre run --fuel 18446744073709551615 loop.vyre numbers & sleep 1; kill -TERM $!; sleep 0.2; kill -TERM $!; wait $! 2>/dev/null
 = 143
 
 # What was told to ignore SIGINT (a background job of a script) goes on ignoring it.

@@ -82,14 +82,14 @@ $ cp numbers ./--json; vyre run --quiet -- lines.vyre --json
 | lines 100000
 
 # The bar: on a terminal only, in colour unless asked not to, gone at the end.
-$ truncate -s 4G big; script -qec 'vyre run --chunk 64K lines.vyre big' /dev/null >bar; grep -c '% ' bar; tail -c 300 bar | tr '\r\033' '\n@' | tail -n 4
+$ truncate -s 512M big; script -qec 'vyre run --chunk 16K lines.vyre big' /dev/null >bar; grep -c '% ' bar; tail -c 300 bar | tr '\r\033' '\n@' | tail -n 4
 | 1
-| @[K
-| lines 0
+| @[Klines 0
 | 
 | fixed (*) | device cpu (*) | * GB/s
+| 
 
-$ tr '\033' '@' <bar | grep -c '@\[32m'; NO_COLOR=1 script -qec 'vyre run --chunk 64K lines.vyre big' /dev/null | tr '\033' '@' >plain
+$ tr '\033' '@' <bar | grep -c '@\[32m'; NO_COLOR=1 script -qec 'vyre run --chunk 16K lines.vyre big' /dev/null | tr '\033' '@' >plain
 > grep -c '@\[32m' plain; grep -c '% ' plain
 | 1
 | 0
@@ -98,6 +98,7 @@ $ tr '\033' '@' <bar | grep -c '@\[32m'; NO_COLOR=1 script -qec 'vyre run --chun
 $ for o in --no-progress --quiet; do script -qec "vyre run $o lines.vyre big" /dev/null | grep -c '% '; done
 | 0
 | 0
+= 1
 
 $ TERM=dumb script -qec 'vyre run lines.vyre big' /dev/null | grep -c '% '
 | 0
