@@ -80,6 +80,14 @@ vyre_status_t vyre_status_make(vyre_code_t code, const char *format, ...) {
   return status;
 }
 
+vyre_status_t vyre_status_create(vyre_code_t code, const char *detail, const char *where, const char *fix) {
+  if (!vyre_code_lookup((int)code)) return vyre_status_make(VYRE_E_INTERNAL, "no code %d: %s", (int)code, detail);
+  vyre_status_t status = vyre_status_make(code, "%s", detail);
+  if (where) status = vyre_status_at(status, "%s", where);
+  if (fix) status = vyre_status_with_fix(status, "%s", fix);
+  return status;
+}
+
 static vyre_code_t code_of_errno(int error, vyre_code_t fallback) {
   switch (error) {
     case ENOENT:

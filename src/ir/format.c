@@ -1,6 +1,7 @@
 /* What `vyre fmt` prints: the tokens and comments of a text, laid out as the printer would. Works on tokens, so that
  * comments, literals and the writer's parentheses stay; the parser says where statements begin. */
 #include <string.h>
+#include <vyre/program.h>
 
 #include "base/memory.h"
 #include "ir/parser.h"

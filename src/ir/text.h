@@ -1,9 +1,10 @@
-/* The text form (.vyre): parse, print and format. The grammar is docs/formats/text.md.
+/* The text form (.vyre): parse and print; format is vyre_text_format of <vyre/program.h>. The grammar is
+ * docs/formats/text.md.
  *
  * parse(print(p)) builds the same nodes as p (all but positions). print gives the canonical text of a Program, without
  * comments, which are not part of it; format lays out a text the same way and keeps its comments.
  *
- * Owns:    parse gives the program (vyre_program_free), format gives the string (vyre_free).
+ * Owns:    parse gives the program (vyre_program_free), format the string (vyre_text_free).
  * Threads: all functions from any thread.
  * Limits:  VYRE_LIMIT_*; any bytes are safe input. */
 #ifndef VYRE_IR_TEXT_H
@@ -21,10 +22,5 @@ vyre_status_t vyre_text_parse(const char *text, size_t length, const char *sourc
 
 /* Appends the text of a validated program. Never fails but for memory (the buffer's own flag). */
 void vyre_text_print(const vyre_program_t *program, vyre_strbuf_t *out);
-
-/* What `vyre fmt` prints: the text laid out as vyre_text_print does, with its comments, its literals and parentheses as
- * they were written, and at most one blank line where there were some. Formatting the result changes nothing. A text
- * that does not parse (privileged nodes are accepted) is an error. */
-vyre_status_t vyre_text_format(const char *text, size_t length, const char *source_name, char **out_text);
 
 #endif

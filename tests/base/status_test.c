@@ -47,6 +47,19 @@ static void success_is_null(void **state) {
   assert_null(vyre_status_at(NULL, "nowhere"));
 }
 
+static void callers_make_their_own(void **state) {
+  (void)state;
+  vyre_status_t status = vyre_status_create(VYRE_E_PIPE, "100% gone", "stdout", NULL);
+  assert_int_equal(vyre_status_code(status), VYRE_E_PIPE);
+  assert_string_equal(vyre_status_detail(status), "100% gone");
+  assert_string_equal(vyre_status_where(status), "stdout");
+  assert_string_equal(vyre_status_fix(status), vyre_code_lookup(VYRE_E_PIPE)->fix);
+  vyre_status_destroy(&status);
+  status = vyre_status_create((vyre_code_t)1, "x", NULL, "Read it.");
+  assert_int_equal(vyre_status_code(status), VYRE_E_INTERNAL);
+  vyre_status_destroy(&status);
+}
+
 static void out_of_memory_needs_no_memory(void **state) {
   (void)state;
   vyre_status_t status = vyre_status_at(vyre_out_of_memory(1), "x");
@@ -84,6 +97,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(formats_every_part),
       cmocka_unit_test(success_is_null),
+      cmocka_unit_test(callers_make_their_own),
       cmocka_unit_test(out_of_memory_needs_no_memory),
       cmocka_unit_test(catalogue_is_well_formed),
   };

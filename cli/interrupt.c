@@ -1,0 +1,67 @@
+#include "interrupt.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+
+static vyre_stream_t *volatile attached;
+static volatile sig_atomic_t arrived;
+
+static void set_signals(sigset_t *set) {
+  sigemptyset(set);
+  sigaddset(set, SIGINT);
+  sigaddset(set, SIGTERM);
+}
+
+/* Leaves alone what was ignored from the start. */
+static void set_handler(int number, void (*handler)(int)) {
+  struct sigaction action = {0};
+  sigaction(number, NULL, &action);
+  if (action.sa_handler == SIG_IGN) return;
+  action = (struct sigaction){0};
+  action.sa_handler = handler;
+  sigemptyset(&action.sa_mask);
+  sigaction(number, &action, NULL);
+}
+
+static void on_signal(int number) {
+  arrived = number;
+  cli_interrupt_end();
+  if (attached) vyre_stream_request_shutdown(attached);
+}
+
+void cli_interrupt_block(void) {
+  sigset_t set;
+  set_signals(&set);
+  pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+static void unblock(void) {
+  sigset_t set;
+  set_signals(&set);
+  pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+void cli_interrupt_begin(void) {
+  set_handler(SIGINT, on_signal);
+  set_handler(SIGTERM, on_signal);
+}
+
+void cli_interrupt_end(void) {
+  set_handler(SIGINT, SIG_DFL);
+  set_handler(SIGTERM, SIG_DFL);
+}
+
+void cli_interrupt_attach(vyre_stream_t *stream) {
+  attached = stream;
+  if (arrived) vyre_stream_request_shutdown(stream);
+  unblock();
+}
+
+void cli_interrupt_detach(void) {
+  cli_interrupt_block();
+  attached = NULL;
+  unblock();
+}
+
+const char *cli_interrupt_name(void) { return arrived == 0 ? NULL : arrived == SIGTERM ? "SIGTERM" : "SIGINT"; }

@@ -1,0 +1,34 @@
+/* `vyre run` in two files: run.c does it, run_print.c shows what came out. */
+#ifndef VYRE_CLI_RUN_H
+#define VYRE_CLI_RUN_H
+
+#include <stdbool.h>
+#include <vyre/vyre.h>
+
+#include "text.h"
+
+typedef struct run_options {
+  const char *program_path;
+  const char *device;
+  vyre_session_params_t session;
+  vyre_stream_params_t stream;
+  bool json, quiet, no_progress, all;
+} run_options_t;
+
+/* What a finished run leaves, while its stream, device and Program are still there. */
+typedef struct run_result {
+  const vyre_program_t *program;
+  vyre_device_info_t device;
+  vyre_stream_report_t report;
+  vyre_session_stats_t stats;
+  uint32_t output_count;
+  vyre_output_info_t *outputs;
+  void **values; /* by output: count * element_bytes bytes */
+} run_result_t;
+
+void run_print_text(const run_result_t *result, bool all, cli_text_t *text);
+void run_print_json(const run_result_t *result, cli_text_t *text);
+/* One line for stderr: which paths were taken, why, how fast. */
+void run_print_report(const run_result_t *result, cli_text_t *text);
+
+#endif

@@ -1,0 +1,94 @@
+#include <inttypes.h>
+#include <string.h>
+
+#include "json.h"
+#include "run.h"
+
+/* Element i as 64 bits: sign-extended when the type is signed. */
+static uint64_t element_at(const vyre_output_info_t *info, const void *values, uint32_t i) {
+  if (info->element_bytes == 8) {
+    uint64_t value;
+    memcpy(&value, (const char *)values + (size_t)i * 8, sizeof value);
+    return value;
+  }
+  uint32_t value;
+  memcpy(&value, (const char *)values + (size_t)i * 4, sizeof value);
+  return info->is_signed ? (uint64_t)(int64_t)(int32_t)value : value;
+}
+
+static void print_value(cli_text_t *text, const vyre_output_info_t *info, uint64_t value) {
+  if (info->is_signed)
+    cli_text_printf(text, " %" PRId64 "\n", (int64_t)value);
+  else
+    cli_text_printf(text, " %" PRIu64 "\n", value);
+}
+
+void run_print_text(const run_result_t *result, bool all, cli_text_t *text) {
+  for (uint32_t output = 0; output < result->output_count; output++) {
+    const vyre_output_info_t *info = &result->outputs[output];
+    for (uint32_t i = 0; i < info->count; i++) {
+      uint64_t value = element_at(info, result->values[output], i);
+      if (info->is_array && value == 0 && !all) continue;
+      cli_text_puts(text, info->name);
+      if (info->is_array) cli_text_printf(text, "[%" PRIu32 "]", i);
+      print_value(text, info, value);
+    }
+  }
+}
+
+static void json_value(cli_json_t *json, const char *key, const vyre_output_info_t *info, uint64_t value) {
+  if (info->is_signed)
+    cli_json_signed(json, key, (int64_t)value);
+  else
+    cli_json_unsigned(json, key, value);
+}
+
+static void json_outputs(cli_json_t *json, const run_result_t *result) {
+  cli_json_open(json, "outputs", '{');
+  for (uint32_t output = 0; output < result->output_count; output++) {
+    const vyre_output_info_t *info = &result->outputs[output];
+    if (!info->is_array) {
+      json_value(json, info->name, info, element_at(info, result->values[output], 0));
+      continue;
+    }
+    cli_json_open(json, info->name, '[');
+    for (uint32_t i = 0; i < info->count; i++)
+      json_value(json, NULL, info, element_at(info, result->values[output], i));
+    cli_json_close(json, ']');
+  }
+  cli_json_close(json, '}');
+}
+
+void run_print_json(const run_result_t *result, cli_text_t *text) {
+  cli_json_t json = {*text, false};
+  cli_json_open(&json, NULL, '{');
+  cli_json_string(&json, "program", vyre_program_name(result->program));
+  cli_json_string(&json, "device", result->device.name);
+  cli_json_string(&json, "device_reason", result->device.reason);
+  cli_json_unsigned(&json, "workers", result->stats.workers);
+  cli_json_open(&json, "ingest", '[');
+  cli_json_open(&json, NULL, '{');
+  cli_json_string(&json, "path", result->report.ingest);
+  cli_json_string(&json, "reason", result->report.ingest_reason);
+  cli_json_unsigned(&json, "bytes", result->report.bytes);
+  cli_json_unsigned(&json, "bytes_cpu_copied", result->report.bytes_cpu_copied);
+  cli_json_close(&json, '}');
+  cli_json_close(&json, ']');
+  cli_json_unsigned(&json, "bytes", result->report.bytes);
+  cli_json_real(&json, "seconds", result->report.seconds);
+  json_outputs(&json, result);
+  cli_json_unsigned(&json, "slots", result->report.slots);
+  cli_json_unsigned(&json, "faults", result->report.faults);
+  cli_json_unsigned(&json, "launches", result->stats.launches);
+  cli_json_unsigned(&json, "swaps", result->stats.swaps);
+  cli_json_close(&json, '}');
+  cli_text_puts(&json.text, "\n");
+  *text = json.text;
+}
+
+void run_print_report(const run_result_t *result, cli_text_t *text) {
+  double seconds = result->report.seconds;
+  cli_text_printf(text, "%s (%s) | device %s (%s) | %.2f GB/s\n", result->report.ingest, result->report.ingest_reason,
+                  result->device.name, result->device.reason,
+                  seconds > 0 ? (double)result->report.bytes * 1e-9 / seconds : 0);
+}
