@@ -1,6 +1,6 @@
-/* The texts of tests/ir/golden: NAME.vyre, and beside it NAME.print (its canonical text), NAME.fmt (formatted, where that
- * differs from the printed text) or NAME.err (the error it gives). Names that begin with "privileged" may use privileged
- * nodes. */
+/* The texts of tests/ir/golden: NAME.vyre, and beside it NAME.print (its canonical text), NAME.fmt (formatted, where
+ * that differs from the printed text) or NAME.err (the error it gives). Names that begin with "privileged" may use
+ * privileged nodes. */
 #ifndef VYRE_TESTS_IR_GOLDEN_FILES_H
 #define VYRE_TESTS_IR_GOLDEN_FILES_H
 

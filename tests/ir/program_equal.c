@@ -30,7 +30,8 @@ static bool declare(comparison_t *c, uint32_t x, uint32_t y) {
 static bool equal_block(comparison_t *c, uint32_t x, uint32_t y) {
   for (; x && y; x = c->a->stmts[x].next, y = c->b->stmts[y].next) {
     const vyre_stmt_t *a = &c->a->stmts[x], *b = &c->b->stmts[y];
-    if (a->op != b->op || a->type != b->type || a->order != b->order || a->tag != b->tag || a->param != b->param) return false;
+    if (a->op != b->op || a->type != b->type || a->order != b->order || a->tag != b->tag || a->param != b->param)
+      return false;
     for (unsigned i = 0; i < vyre_stmt_arity((vyre_stmt_op_t)a->op); i++)
       if (!equal_expr(c, a->arg[i], b->arg[i])) return false;
     bool is_declared = a->op == VYRE_STMT_LET || a->op == VYRE_STMT_FOR || a->op == VYRE_STMT_FOREACH;
@@ -44,7 +45,8 @@ static bool equal_block(comparison_t *c, uint32_t x, uint32_t y) {
 }
 
 bool vyre_program_equal(const vyre_program_t *a, const vyre_program_t *b, bool with_variable_names) {
-  if (strcmp(a->name, b->name) != 0 || a->is_privileged != b->is_privileged || a->param_count != b->param_count) return false;
+  if (strcmp(a->name, b->name) != 0 || a->is_privileged != b->is_privileged || a->param_count != b->param_count)
+    return false;
   for (uint32_t i = 0; i < a->param_count; i++) {
     const vyre_param_t *x = &a->params[i], *y = &b->params[i];
     if (strcmp(x->name, y->name) != 0 || x->role != y->role || x->type != y->type || x->reducer != y->reducer ||

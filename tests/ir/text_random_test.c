@@ -37,7 +37,8 @@ static void expect_round_trip(const vyre_program_t *program, bool with_names, co
   vyre_program_t *again = NULL;
   vyre_status_t status = vyre_text_parse(text, strlen(text), "again", program->is_privileged, &again);
   if (status)
-    fail_msg("%s: %s: %s\n%s\n%s", what, vyre_status_where(status), vyre_status_detail(status), vyre_status_source(status), text);
+    fail_msg("%s: %s: %s\n%s\n%s", what, vyre_status_where(status), vyre_status_detail(status),
+             vyre_status_source(status), text);
   if (!vyre_program_equal(program, again, with_names)) fail_msg("%s: other nodes after printing:\n%s", what, text);
   char *second = print(again);
   if (strcmp(second, text) != 0) fail_msg("%s: other text after parsing:\n%s\n%s", what, text, second);
@@ -51,7 +52,8 @@ static void expect_round_trip(const vyre_program_t *program, bool with_names, co
 }
 
 static generate_options_t options_of(uint64_t seed) {
-  generate_options_t options = {.no_faults = seed % 3 == 0, .foreach_heavy = seed % 5 == 0, .deep_nesting = seed % 100 == 0};
+  generate_options_t options = {
+      .no_faults = seed % 3 == 0, .foreach_heavy = seed % 5 == 0, .deep_nesting = seed % 100 == 0};
   return options;
 }
 
@@ -113,7 +115,9 @@ static size_t damage(random_t *random, char *text, size_t length, const vyre_gol
     size_t count = 1 + random_below(random, random_once_in(random, 4) ? 64 : 4);
     switch (random_below(random, 4)) {
       case 0:
-        if (at < length) text[at] = (char)(random_once_in(random, 2) ? random_next(random) : (uint64_t)text[at] ^ 1u << random_below(random, 8));
+        if (at < length)
+          text[at] = (char)(random_once_in(random, 2) ? random_next(random)
+                                                      : (uint64_t)text[at] ^ 1u << random_below(random, 8));
         break;
       case 1:
         if (count > length - at) count = length - at;
@@ -143,7 +147,8 @@ static size_t damage(random_t *random, char *text, size_t length, const vyre_gol
 static void expect_good_error(vyre_status_t status, const char *what) {
   const char *where = vyre_status_where(status), *fix = vyre_status_fix(status);
   unsigned line = 0, column = 0;
-  if (sscanf(where, "d.vyre:%u:%u", &line, &column) != 2 || line == 0 || column == 0) fail_msg("%s: where is '%s'", what, where);
+  if (sscanf(where, "d.vyre:%u:%u", &line, &column) != 2 || line == 0 || column == 0)
+    fail_msg("%s: where is '%s'", what, where);
   if (strlen(fix) < 8) fail_msg("%s: the Fix is '%s'", what, fix);
   if (*vyre_status_detail(status) == '\0' || *vyre_status_source(status) == '\0') fail_msg("%s: nothing is said", what);
 }
@@ -159,8 +164,10 @@ static void damaged_texts_give_programs_or_good_errors(void **state) {
   for (uint64_t i = 0; i < DAMAGED_TEXTS; i++) {
     uint64_t seed = seed_of_run() * 1000003 + i;
     random_t random = {seed};
-    const vyre_golden_t *g = &golden[random_below(&random, (uint32_t)count)], *other = &golden[random_below(&random, (uint32_t)count)];
-    if (strncmp(g->name, "err_", 4) == 0 && random_once_in(&random, 2)) g = &golden[whole[random_below(&random, whole_count)]];
+    const vyre_golden_t *g = &golden[random_below(&random, (uint32_t)count)],
+                        *other = &golden[random_below(&random, (uint32_t)count)];
+    if (strncmp(g->name, "err_", 4) == 0 && random_once_in(&random, 2))
+      g = &golden[whole[random_below(&random, whole_count)]];
     assert_true(g->length <= sizeof text);
     memcpy(text, g->text, g->length);
     size_t length = damage(&random, text, g->length, other);

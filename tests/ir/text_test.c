@@ -145,6 +145,55 @@ static void formatting_is_idempotent_and_keeps_nodes(void **state) {
   assert_true(with_file >= 2);
 }
 
+static char *read_file(const char *path) {
+  FILE *file = fopen(path, "rb");
+  if (!file) fail_msg("cannot open %s", path);
+  char *text = NULL;
+  size_t capacity = 0;
+  ssize_t length = getdelim(&text, &capacity, '\0', file);
+  assert_true(length > 0);
+  fclose(file);
+  return text;
+}
+
+/* What the page shows is what the parser takes, laid out as the formatter would. */
+static void examples_of_the_page_are_right(void **state) {
+  (void)state;
+  char *page = read_file(VYRE_SOURCE_DIR "/docs/formats/text.md");
+  static const char begin[] = "```vyre\n";
+  size_t count = 0;
+  for (char *at = strstr(page, begin); at; at = strstr(at, begin)) {
+    at += strlen(begin);
+    char *end = strstr(at, "```\n");
+    assert_non_null(end);
+    *end = '\0';
+    char *formatted = format(at, "text.md");
+    assert_string_equal(formatted, at);
+    vyre_free(formatted);
+    at = end + 1;
+    count++;
+  }
+  assert_int_equal(count, 4);
+  free(page);
+}
+
+static void shipped_programs_parse_and_are_formatted(void **state) {
+  (void)state;
+  static const char *const names[] = {"count_lines", "histogram"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    char path[512];
+    snprintf(path, sizeof path, VYRE_SOURCE_DIR "/programs/%s.vyre", names[i]);
+    char *text = read_file(path);
+    vyre_program_t *program = parse(text, path, false);
+    assert_string_equal(program->name, names[i]);
+    char *formatted = format(text, path);
+    assert_string_equal(formatted, text);
+    vyre_free(formatted);
+    vyre_program_free(program);
+    free(text);
+  }
+}
+
 static void formatting_refuses_what_does_not_parse(void **state) {
   (void)state;
   char *out = NULL;
@@ -186,7 +235,8 @@ static vyre_code_t code_of(const char *text, size_t length) {
 }
 
 /* "program p\nlet x = " before, count times `open`, `middle`, count times `close`. */
-static vyre_code_t code_of_nested(const char *before, const char *open, const char *middle, const char *close, unsigned count) {
+static vyre_code_t code_of_nested(const char *before, const char *open, const char *middle, const char *close,
+                                  unsigned count) {
   vyre_strbuf_t text;
   vyre_strbuf_init(&text);
   vyre_strbuf_append(&text, before);
@@ -201,8 +251,10 @@ static vyre_code_t code_of_nested(const char *before, const char *open, const ch
 static void depth_is_limited(void **state) {
   (void)state;
   static const char let[] = "program p\nlet x = ";
-  assert_int_equal(code_of_nested(let, "(", "1", ")", VYRE_LIMIT_DEPTH - 1), VYRE_OK);
-  assert_int_equal(code_of_nested(let, "(", "1", ")", VYRE_LIMIT_DEPTH), VYRE_E_LIMIT);
+  assert_int_equal(code_of_nested(let, "(", "1", ")", VYRE_LIMIT_DEPTH), VYRE_OK);
+  assert_int_equal(code_of_nested(let, "(", "1", ")", VYRE_LIMIT_DEPTH + 1), VYRE_E_LIMIT);
+  assert_int_equal(code_of_nested(let, "-", "(5)", "", VYRE_LIMIT_DEPTH - 1), VYRE_OK);
+  assert_int_equal(code_of_nested(let, "-", "(5)", "", VYRE_LIMIT_DEPTH), VYRE_E_LIMIT);
   assert_int_equal(code_of_nested(let, "-", "len", "", 1000000), VYRE_E_LIMIT);
   assert_int_equal(code_of_nested(let, "min(1, ", "1", ")", 1000000), VYRE_E_LIMIT);
   assert_int_equal(code_of_nested(let, "1 + ", "1", "", VYRE_LIMIT_DEPTH - 1), VYRE_OK);
@@ -235,21 +287,33 @@ static void bytes_of_all_kinds_are_safe(void **state) {
     const char *text;
     vyre_code_t code;
   } cases[] = {
-      {"program p # \xC3\xA4\n", VYRE_OK},              {"program p # \xF0\x9F\x98\x80\n", VYRE_OK},
-      {"program p # \xC3\n", VYRE_E_SYNTAX},            {"program p # \xC0\x80\n", VYRE_E_SYNTAX},
-      {"program p # \xED\xA0\x80\n", VYRE_E_SYNTAX},    {"program p # \xF4\x90\x80\x80\n", VYRE_E_SYNTAX},
-      {"program p\nlet \xC3\xA4 = 1", VYRE_E_SYNTAX},   {"\xEF\xBB\xBFprogram p", VYRE_E_SYNTAX},
-      {"program p # a\r\nlet x = 1\r\n", VYRE_OK},      {"program p # a\rb\n", VYRE_E_SYNTAX},
-      {"program p # tab\there\n", VYRE_OK},             {"program p // to the end of the text", VYRE_OK},
-      {"", VYRE_E_SYNTAX},                              {"#", VYRE_E_SYNTAX},
-      {"program p\nlet x = '", VYRE_E_SYNTAX},          {"program p\nlet x = '\\", VYRE_E_SYNTAX},
-      {"program p\nlet x = '\\x0", VYRE_E_SYNTAX},      {"program p\nlet x = 0x", VYRE_E_SYNTAX},
-      {"program p\nlet x = 18446744073709551615", VYRE_OK}, {"program p\nlet x = 18446744073709551616", VYRE_E_SYNTAX},
-      {"program p\nlet x = -9223372036854775808", VYRE_OK}, {"program p\nlet x = -9223372036854775809", VYRE_E_TYPE},
+      {"program p # \xC3\xA4\n", VYRE_OK},
+      {"program p # \xF0\x9F\x98\x80\n", VYRE_OK},
+      {"program p # \xC3\n", VYRE_E_SYNTAX},
+      {"program p # \xC0\x80\n", VYRE_E_SYNTAX},
+      {"program p # \xED\xA0\x80\n", VYRE_E_SYNTAX},
+      {"program p # \xF4\x90\x80\x80\n", VYRE_E_SYNTAX},
+      {"program p\nlet \xC3\xA4 = 1", VYRE_E_SYNTAX},
+      {"\xEF\xBB\xBFprogram p", VYRE_E_SYNTAX},
+      {"program p # a\r\nlet x = 1\r\n", VYRE_OK},
+      {"program p # a\rb\n", VYRE_E_SYNTAX},
+      {"program p # tab\there\n", VYRE_OK},
+      {"program p // to the end of the text", VYRE_OK},
+      {"", VYRE_E_SYNTAX},
+      {"#", VYRE_E_SYNTAX},
+      {"program p\nlet x = '", VYRE_E_SYNTAX},
+      {"program p\nlet x = '\\", VYRE_E_SYNTAX},
+      {"program p\nlet x = '\\x0", VYRE_E_SYNTAX},
+      {"program p\nlet x = 0x", VYRE_E_SYNTAX},
+      {"program p\nlet x = 18446744073709551615", VYRE_OK},
+      {"program p\nlet x = 18446744073709551616", VYRE_E_SYNTAX},
+      {"program p\nlet x = -9223372036854775808", VYRE_OK},
+      {"program p\nlet x = -9223372036854775809", VYRE_E_TYPE},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     vyre_code_t code = code_of(cases[i].text, strlen(cases[i].text));
-    if (code != cases[i].code) fail_msg("case %zu (%s): code %d, %d expected", i, cases[i].text, (int)code, (int)cases[i].code);
+    if (code != cases[i].code)
+      fail_msg("case %zu (%s): code %d, %d expected", i, cases[i].text, (int)code, (int)cases[i].code);
   }
 }
 
@@ -258,6 +322,8 @@ int main(void) {
       cmocka_unit_test(texts_give_what_their_files_say),
       cmocka_unit_test(printing_and_parsing_gives_equal_nodes),
       cmocka_unit_test(formatting_is_idempotent_and_keeps_nodes),
+      cmocka_unit_test(examples_of_the_page_are_right),
+      cmocka_unit_test(shipped_programs_parse_and_are_formatted),
       cmocka_unit_test(formatting_refuses_what_does_not_parse),
       cmocka_unit_test(privileged_nodes_need_permission),
       cmocka_unit_test(depth_is_limited),
