@@ -22,8 +22,8 @@ typedef struct vyre_stream_params {
   const char *const *paths; /* regular files */
   uint32_t path_count;
   const char *ingest;   /* ("auto") or "fixed": io_uring READ_FIXED into registered buffers */
-  uint32_t chunk_bytes; /* (512 KiB on the cpu) a multiple of 4096, 4 KiB to 64 MiB */
-  uint32_t depth;       /* (4) buffers per worker */
+  uint32_t chunk_bytes; /* (1 MiB) a multiple of 4096, 4 KiB to 64 MiB */
+  uint32_t depth;       /* (4) buffers per worker, at most 64 */
 } vyre_stream_params_t;
 
 typedef struct vyre_stream_progress {
@@ -39,6 +39,8 @@ typedef struct vyre_stream_report {
   uint64_t slots;
   uint64_t faults;
   double seconds;            /* from open to the last completion */
+  uint32_t chunk_bytes;      /* as planned: defaults shrink where little memory may be locked */
+  uint32_t depth;
 } vyre_stream_report_t;
 
 /* Opens the files and begins to read. The first error of any file ends the call, nothing having run. Errors:

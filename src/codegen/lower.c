@@ -84,7 +84,8 @@ void vyre_lower_fault(vyre_lower_t *l, vyre_fault_t fault, vyre_position_t posit
 
 void vyre_lower_check(vyre_lower_t *l, LLVMValueRef failed, vyre_fault_t fault, vyre_position_t position) {
   if (!l->is_checked) return;
-  if (l->mode == VYRE_MODE_FAST && fault != VYRE_FAULT_FUEL) {
+  /* Out of range and division go on with 0; what bounds time cannot. */
+  if (l->mode == VYRE_MODE_FAST && fault != VYRE_FAULT_FUEL && fault != VYRE_FAULT_CANCELLED) {
     mark_seen(l, failed);
     return;
   }

@@ -62,6 +62,7 @@ struct vyre_lower {
   vyre_lower_loop_t *loop;     /* innermost */
   LLVMValueRef foreach_index;  /* i64: the iteration, from 0; NULL outside */
   LLVMValueRef foreach_share;  /* i64: the fuel of each iteration; NULL when its body holds no loop */
+  LLVMValueRef foreach_used;   /* alloca i64: what the iterations used of it; NULL likewise */
   LLVMBasicBlockRef iteration_end;
   LLVMValueRef seen;      /* alloca i32: a fault happened in this strip */
   bool foreach_can_fault; /* a check was emitted in the fast loop */
@@ -97,6 +98,6 @@ void vyre_lower_stmts(vyre_lower_t *l, uint32_t block);
 
 /* lower_range.c: for and foreach */
 void vyre_lower_range(vyre_lower_t *l, const vyre_stmt_t *stmt);
-void vyre_lower_look_at_stop(vyre_lower_t *l);
+void vyre_lower_look_at_stop(vyre_lower_t *l, vyre_position_t position);
 
 #endif

@@ -19,13 +19,13 @@ static LLVMValueRef unsigned_min(vyre_lower_t *l, LLVMValueRef a, LLVMValueRef b
   return vyre_lower_intrinsic(l, "llvm.umin", l->i64, (LLVMValueRef[]){a, b}, 2);
 }
 
-void vyre_lower_look_at_stop(vyre_lower_t *l) {
+void vyre_lower_look_at_stop(vyre_lower_t *l, vyre_position_t position) {
   LLVMValueRef word = vyre_lower_load(l, l->i32, l->stop, "stop");
   LLVMSetAlignment(word, 4);
   LLVMSetOrdering(word, LLVMAtomicOrderingMonotonic);
   LLVMSetVolatile(word, true);
   LLVMValueRef now = LLVMBuildICmp(l->ir, LLVMIntUGE, word, LLVMConstInt(l->i32, 2, false), "");
-  vyre_lower_check(l, now, VYRE_FAULT_CANCELLED, 0);
+  vyre_lower_check(l, now, VYRE_FAULT_CANCELLED, position);
 }
 
 static range_t begin_range(vyre_lower_t *l, const vyre_stmt_t *s) {
@@ -68,6 +68,11 @@ static void lower_iteration(vyre_lower_t *l, const range_t *r, LLVMValueRef inde
   }
   vyre_lower_stmts(l, s->body);
   vyre_lower_continue_in(l, end);
+  if (s->op == VYRE_STMT_FOREACH && l->foreach_used) {
+    LLVMValueRef used = LLVMBuildSub(l->ir, l->foreach_share, vyre_lower_load(l, l->i64, l->fuel, ""), "");
+    LLVMValueRef sum = LLVMBuildAdd(l->ir, vyre_lower_load(l, l->i64, l->foreach_used, ""), used, "");
+    LLVMBuildStore(l->ir, sum, l->foreach_used);
+  }
   l->iteration_end = outer_end;
   l->loop = loop.outer;
 }
@@ -144,9 +149,9 @@ static void lower_slow_strip(vyre_lower_t *l, const range_t *r, LLVMValueRef fro
   LLVMPositionBuilderAtEnd(l->ir, good);
 }
 
-/* Iterations 0 .. bound in strips of STRIP_ITERATIONS, with a look at the stop word behind each. */
+/* Iterations 0 .. bound in strips of STRIP_ITERATIONS, with a look at the stop word before each. */
 static void lower_strips(vyre_lower_t *l, const range_t *r, LLVMBasicBlockRef on_break) {
-  bool is_foreach = r->stmt->op == VYRE_STMT_FOREACH;
+  bool is_foreach = r->stmt->op == VYRE_STMT_FOREACH, is_bounded = l->is_checked && !l->program->is_privileged;
   LLVMBasicBlockRef before = LLVMGetInsertBlock(l->ir);
   LLVMBasicBlockRef head = vyre_lower_block(l, "strip"), body = vyre_lower_block(l, "strip_body");
   LLVMBasicBlockRef after = vyre_lower_block(l, "endstrips");
@@ -156,7 +161,8 @@ static void lower_strips(vyre_lower_t *l, const range_t *r, LLVMBasicBlockRef on
   LLVMBuildCondBr(l->ir, LLVMBuildICmp(l->ir, LLVMIntULT, from, r->bound, ""), body, after);
   LLVMPositionBuilderAtEnd(l->ir, body);
   LLVMValueRef to = r->bound;
-  if (l->is_checked) {
+  if (is_bounded) {
+    vyre_lower_look_at_stop(l, r->stmt->position);
     LLVMValueRef left = LLVMBuildSub(l->ir, r->bound, from, "");
     to = LLVMBuildAdd(l->ir, from, unsigned_min(l, left, vyre_lower_i64(l, STRIP_ITERATIONS)), "to");
   }
@@ -170,7 +176,6 @@ static void lower_strips(vyre_lower_t *l, const range_t *r, LLVMBasicBlockRef on
   } else {
     lower_loop(l, r, from, to, 1, on_break);
   }
-  if (l->is_checked) vyre_lower_look_at_stop(l);
   LLVMBasicBlockRef latch = LLVMGetInsertBlock(l->ir);
   LLVMBuildBr(l->ir, head);
   LLVMValueRef values[] = {vyre_lower_i64(l, 0), to};
@@ -181,32 +186,31 @@ static void lower_strips(vyre_lower_t *l, const range_t *r, LLVMBasicBlockRef on
 
 static void lower_for(vyre_lower_t *l, const range_t *r) {
   LLVMBasicBlockRef left = vyre_lower_block(l, "left"); /* by break: no FUEL then */
-  if (l->mode == VYRE_MODE_UNIFORM)
-    lower_strips(l, r, left);
-  else
-    lower_loop(l, r, vyre_lower_i64(l, 0), r->bound, 1, left);
+  lower_strips(l, r, left);
   end_range(l, r);
   vyre_lower_continue_in(l, left);
 }
 
 static void lower_foreach(vyre_lower_t *l, const range_t *r) {
   VYRE_ASSERT(l->mode == VYRE_MODE_UNIFORM);
-  LLVMValueRef call_fuel = l->fuel, share = NULL;
+  LLVMValueRef call_fuel = l->fuel;
   if (l->is_checked && vyre_block_has_loop(l->program, r->stmt->body)) {
-    /* Each iteration gets share = (f / 2) / m of the fuel f that is left; f - share * m stays. */
     LLVMValueRef fuel = vyre_lower_load(l, l->i64, call_fuel, "");
-    LLVMValueRef half = LLVMBuildLShr(l->ir, fuel, vyre_lower_i64(l, 1), "");
     LLVMValueRef is_empty = LLVMBuildICmp(l->ir, LLVMIntEQ, r->bound, vyre_lower_i64(l, 0), "");
     LLVMValueRef divisor = LLVMBuildSelect(l->ir, is_empty, vyre_lower_i64(l, 1), r->bound, "");
-    share = LLVMBuildSelect(l->ir, is_empty, vyre_lower_i64(l, 0), LLVMBuildUDiv(l->ir, half, divisor, ""), "share");
-    LLVMBuildStore(l->ir, LLVMBuildSub(l->ir, fuel, LLVMBuildMul(l->ir, share, r->bound, ""), ""), call_fuel);
+    l->foreach_share = LLVMBuildUDiv(l->ir, fuel, divisor, "share");
+    l->foreach_used = vyre_lower_alloca(l, l->i64, "used");
+    LLVMBuildStore(l->ir, vyre_lower_i64(l, 0), l->foreach_used);
     l->fuel = vyre_lower_alloca(l, l->i64, "share_left");
   }
-  l->foreach_share = share;
   LLVMBuildStore(l->ir, LLVMConstInt(l->i32, 0, false), l->seen);
   lower_strips(l, r, NULL);
-  l->fuel = call_fuel;
-  l->foreach_share = NULL;
+  if (l->foreach_used) {
+    l->fuel = call_fuel;
+    LLVMValueRef used = vyre_lower_load(l, l->i64, l->foreach_used, "");
+    LLVMBuildStore(l->ir, LLVMBuildSub(l->ir, vyre_lower_load(l, l->i64, l->fuel, ""), used, ""), l->fuel);
+    l->foreach_share = l->foreach_used = NULL;
+  }
   l->foreach_index = r->bound; /* the iteration that fuel did not reach */
   end_range(l, r);
   l->foreach_index = NULL;

@@ -17,7 +17,7 @@ static void lower_if(vyre_lower_t *l, const vyre_stmt_t *s) {
   }
 }
 
-/* while and forever: fuel and the stop word are looked at in every iteration (in a foreach, fuel bounds it alone) */
+/* while and forever: fuel and the stop word are looked at in every iteration */
 static void lower_uncounted(vyre_lower_t *l, const vyre_stmt_t *s) {
   LLVMBasicBlockRef head = vyre_lower_block(l, "while"), body = vyre_lower_block(l, "do");
   LLVMBasicBlockRef after = vyre_lower_block(l, "endwhile");
@@ -31,7 +31,7 @@ static void lower_uncounted(vyre_lower_t *l, const vyre_stmt_t *s) {
     LLVMValueRef fuel = vyre_lower_load(l, l->i64, l->fuel, "");
     vyre_lower_check(l, LLVMBuildICmp(l->ir, LLVMIntEQ, fuel, vyre_lower_i64(l, 0), ""), VYRE_FAULT_FUEL, s->position);
     LLVMBuildStore(l->ir, LLVMBuildSub(l->ir, fuel, vyre_lower_i64(l, 1), ""), l->fuel);
-    if (l->mode == VYRE_MODE_UNIFORM) vyre_lower_look_at_stop(l);
+    vyre_lower_look_at_stop(l, s->position);
   }
   vyre_lower_loop_t loop = {.on_break = after, .on_continue = head, .outer = l->loop};
   l->loop = &loop;

@@ -19,7 +19,7 @@ enum {
   SLEEP_BOUND_MS = 50,
   /* While a worker waits for its own io it does not hear the futex; this bounds how long a new slot waits for it. */
   IO_WAIT_BOUND_US = 500,
-  STACK_BYTES = 1 << 20,
+  STACK_BYTES = 4 << 20, /* the interpreter keeps variables there; untouched pages cost nothing */
 };
 
 typedef struct worker {
@@ -76,8 +76,10 @@ static uint32_t hook_pump(vyre_hooks_t *hooks, uint32_t worker) {
 
 static void hook_sleep(vyre_hooks_t *hooks, uint32_t worker, uint64_t word, uint32_t seen) {
   vyre_launch_t *launch = of_hooks(hooks);
-  if (has_pumps(launch) && for_each_pump(launch, worker, wait_one)) return;
-  struct timespec bound = {0, SLEEP_BOUND_MS * 1000000L};
+  bool pumps = has_pumps(launch);
+  if (pumps && for_each_pump(launch, worker, wait_one)) return;
+  /* Nobody wakes a worker when a slot of its pump ends on another one. */
+  struct timespec bound = {0, pumps ? IO_WAIT_BOUND_US * 1000L : SLEEP_BOUND_MS * 1000000L};
   syscall(SYS_futex, (uint32_t *)(uintptr_t)word, FUTEX_WAIT_PRIVATE, seen, &bound, NULL, 0);
 }
 

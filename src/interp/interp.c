@@ -231,9 +231,9 @@ static flow_t exec_for(run_t *run, const vyre_stmt_t *s, uint64_t low, uint64_t 
 static flow_t exec_foreach(run_t *run, const vyre_stmt_t *s, uint64_t low, uint64_t high) {
   uint64_t n = high > low ? high - low : 0;
   uint64_t m = charge(run, n);
-  uint64_t f = run->fuel;
+  uint64_t f = run->fuel, used = 0;
   bool has_loop = vyre_block_has_loop(run->program, s->body);
-  uint64_t q = m ? f / 2 / m : 0;
+  uint64_t q = m ? f / m : 0;
   for (uint64_t k = 0; k < m; k++) {
     run->iteration = k;
     if (!begin_counted_iteration(run, s, k)) return FLOW_END;
@@ -242,8 +242,9 @@ static flow_t exec_foreach(run_t *run, const vyre_stmt_t *s, uint64_t low, uint6
     flow_t flow = exec_block(run, s->body);
     if (flow == FLOW_END) return FLOW_END;
     VYRE_ASSERT(flow == FLOW_NEXT || flow == FLOW_CONTINUE);
+    if (has_loop) used += q - run->fuel;
   }
-  run->fuel = has_loop ? f - q * m : f;
+  run->fuel = f - used;
   run->iteration = m < n ? m : 0;
   if (m == n) return FLOW_NEXT;
   raise_fault(run, VYRE_FAULT_FUEL, s->position);

@@ -1,0 +1,45 @@
+/* The files of a stream, opened, and the cursor that cuts them into chunks.
+ *
+ * Owns:    the descriptors and copies of the paths.
+ * Threads: vyre_stream_files_next from any thread; the rest before and after the stream runs.
+ * Units:   bytes. A file's size is that of when it was opened: bytes that are added later are not read. */
+#ifndef VYRE_STREAM_FILES_H
+#define VYRE_STREAM_FILES_H
+
+#include <pthread.h>
+
+#include "base/status.h"
+
+typedef struct vyre_stream_file {
+  char *path;
+  int fd;
+  uint64_t bytes;
+} vyre_stream_file_t;
+
+typedef struct vyre_stream_chunk {
+  uint32_t file;   /* index */
+  bool is_last;    /* ends its file */
+  uint64_t offset; /* in the file */
+  uint32_t bytes;  /* 0 only for an empty file */
+} vyre_stream_chunk_t;
+
+typedef struct vyre_stream_files {
+  vyre_stream_file_t *files;
+  uint32_t count;
+  uint32_t chunk_bytes;
+  uint64_t bytes; /* of all */
+  pthread_mutex_t lock;
+  uint32_t next_file; /* under lock */
+  uint64_t next_offset;
+} vyre_stream_files_t;
+
+/* Opens every file for reading; the first that cannot be opened, is no regular file or whose size is not a multiple of
+ * element_bytes ends it. chunk_bytes is a multiple of element_bytes. */
+vyre_status_t vyre_stream_files_open(vyre_stream_files_t *files, const char *const *paths, uint32_t count,
+                                     uint32_t chunk_bytes, uint32_t element_bytes);
+void vyre_stream_files_close(vyre_stream_files_t *files);
+
+/* The next chunk in order; false when there is none left. */
+bool vyre_stream_files_next(vyre_stream_files_t *files, vyre_stream_chunk_t *out_chunk);
+
+#endif

@@ -1,0 +1,256 @@
+#include "stream/pump.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/memory.h"
+#include "ir/frame.h"
+#include "megakernel/protocol.h"
+
+static vyre_stream_pump_t *of_base(vyre_pump_t *base) { return (vyre_stream_pump_t *)(void *)base; }
+
+/* ---- the end ---- */
+
+static void check_finished(vyre_stream_pump_t *pump) {
+  if (!atomic_load(&pump->is_exhausted) || atomic_load(&pump->busy) != 0) return;
+  pthread_mutex_lock(&pump->lock);
+  atomic_store(&pump->is_finished, true);
+  pthread_cond_broadcast(&pump->finished);
+  pthread_mutex_unlock(&pump->lock);
+}
+
+static void fail(vyre_stream_pump_t *pump, vyre_status_t status) {
+  pthread_mutex_lock(&pump->lock);
+  if (pump->failure)
+    vyre_status_destroy(&status);
+  else
+    pump->failure = status;
+  pthread_mutex_unlock(&pump->lock);
+  atomic_store(&pump->is_exhausted, true);
+}
+
+/* Says where in which file, and how far the stream had come. */
+static vyre_status_t locate(const vyre_stream_pump_t *pump, const vyre_stream_chunk_t *chunk, uint32_t within,
+                            vyre_status_t status) {
+  status = vyre_status_context(status, "streaming %s: %llu of %llu bytes were finished",
+                               pump->files->files[chunk->file].path,
+                               (unsigned long long)atomic_load(&pump->bytes_done),
+                               (unsigned long long)pump->files->bytes);
+  if (*vyre_status_where(status)) return status;
+  return vyre_status_at(status, "%s, byte %llu", pump->files->files[chunk->file].path,
+                        (unsigned long long)(chunk->offset + within));
+}
+
+static void release(vyre_stream_pump_t *pump, vyre_stream_buffer_t *buffer) {
+  buffer->state = VYRE_BUFFER_FREE;
+  atomic_fetch_sub(&pump->busy, 1);
+  check_finished(pump);
+}
+
+/* ---- one buffer ---- */
+
+static uint32_t index_of(const vyre_stream_worker_t *worker, const vyre_stream_buffer_t *buffer) {
+  return (uint32_t)(buffer - worker->buffers);
+}
+
+static void publish(vyre_stream_pump_t *pump, vyre_stream_worker_t *worker, vyre_stream_buffer_t *buffer) {
+  const vyre_stream_chunk_t *chunk = &buffer->chunk;
+  uint64_t at = index_of(worker, buffer) * vyre_uring_arena_buffer_bytes(worker->arena);
+  vyre_slot_t slot = {.opcode = pump->opcode, .priority = 2};
+  slot.arg[VYRE_ARG_DATA_WINDOW] = worker->window;
+  slot.arg[VYRE_ARG_DATA_OFFSET_LOW] = (uint32_t)at;
+  slot.arg[VYRE_ARG_DATA_OFFSET_HIGH] = (uint32_t)(at >> 32);
+  slot.arg[VYRE_ARG_DATA_BYTES] = chunk->bytes;
+  slot.arg[VYRE_ARG_STREAM_OFFSET_LOW] = (uint32_t)chunk->offset;
+  slot.arg[VYRE_ARG_STREAM_OFFSET_HIGH] = (uint32_t)(chunk->offset >> 32);
+  slot.arg[VYRE_ARG_FLAGS] = chunk->is_last ? VYRE_FRAME_IS_LAST : 0;
+  slot.arg[VYRE_ARG_OUTPUT_WINDOW] = pump->output_window;
+  vyre_status_t status = vyre_session_submit(pump->session, &slot, 0, &buffer->ticket);
+  if (!status) {
+    buffer->state = VYRE_BUFFER_RUNNING;
+    atomic_fetch_add(&pump->slots, 1);
+  } else if (vyre_status_code(status) == VYRE_E_RING_FULL) {
+    vyre_status_destroy(&status);
+    buffer->state = VYRE_BUFFER_READY; /* again at the next call */
+  } else {
+    fail(pump, locate(pump, chunk, 0, status));
+    release(pump, buffer);
+  }
+}
+
+static void request_read(vyre_stream_pump_t *pump, vyre_stream_worker_t *worker, vyre_stream_buffer_t *buffer) {
+  uint32_t index = index_of(worker, buffer);
+  const vyre_stream_chunk_t *chunk = &buffer->chunk;
+  bool has_room = vyre_uring_read_fixed(worker->uring, pump->files->files[chunk->file].fd, index,
+                                        vyre_uring_arena_buffer(worker->arena, index) + buffer->filled,
+                                        chunk->bytes - buffer->filled, chunk->offset + buffer->filled, index,
+                                        VYRE_URING_INLINE);
+  VYRE_ASSERT(has_room); /* the ring has an entry per buffer */
+  buffer->state = VYRE_BUFFER_READING;
+}
+
+/* A read has ended: goes on after a short one, publishes a full chunk, ends the stream on an error. */
+static void finish_read(vyre_stream_pump_t *pump, vyre_stream_worker_t *worker, vyre_stream_buffer_t *buffer,
+                        int32_t result) {
+  const vyre_stream_chunk_t *chunk = &buffer->chunk;
+  if (vyre_uring_result_is_retryable(result)) {
+    request_read(pump, worker, buffer);
+    return;
+  }
+  vyre_status_t status = NULL;
+  if (result < 0)
+    status = vyre_status_from_errno(-result, VYRE_E_IO, "read");
+  else if (result == 0)
+    status = vyre_status_make(VYRE_E_FILE_CHANGED, "it ends here; it had %llu bytes when it was opened",
+                              (unsigned long long)pump->files->files[chunk->file].bytes);
+  if (status) {
+    fail(pump, locate(pump, chunk, buffer->filled, status));
+    release(pump, buffer);
+    return;
+  }
+  buffer->filled += (uint32_t)result;
+  if (buffer->filled < chunk->bytes)
+    request_read(pump, worker, buffer);
+  else
+    publish(pump, worker, buffer);
+}
+
+/* True when the slot has completed. */
+static bool take_slot(vyre_stream_pump_t *pump, vyre_stream_buffer_t *buffer) {
+  bool is_done = false;
+  vyre_completion_t completion;
+  vyre_status_t status = vyre_session_poll(pump->session, buffer->ticket, &is_done, &completion);
+  if (!status && !is_done) return false;
+  if (!status) {
+    status = vyre_completion_status(pump->session, pump->opcode, &completion);
+    if (status)
+      atomic_fetch_add(&pump->faults, 1);
+    else
+      atomic_fetch_add(&pump->bytes_done, buffer->chunk.bytes);
+  }
+  if (status) fail(pump, locate(pump, &buffer->chunk, 0, status));
+  release(pump, buffer);
+  return true;
+}
+
+/* ---- the pump ---- */
+
+static uint32_t reap_reads(vyre_stream_pump_t *pump, vyre_stream_worker_t *worker) {
+  vyre_uring_completion_t completions[16];
+  uint32_t total = 0, count;
+  while ((count = vyre_uring_reap(worker->uring, completions, 16)) > 0) {
+    for (uint32_t i = 0; i < count; i++)
+      finish_read(pump, worker, &worker->buffers[completions[i].user_data], completions[i].result);
+    total += count;
+  }
+  return total;
+}
+
+/* Gives the next chunk to a free buffer; false when there is none. */
+static bool begin_chunk(vyre_stream_pump_t *pump, vyre_stream_worker_t *worker, vyre_stream_buffer_t *buffer) {
+  if (atomic_load_explicit(&pump->is_exhausted, memory_order_relaxed)) return false;
+  atomic_fetch_add(&pump->busy, 1);
+  if (!vyre_stream_files_next(pump->files, &buffer->chunk)) {
+    atomic_store(&pump->is_exhausted, true);
+    atomic_fetch_sub(&pump->busy, 1);
+    check_finished(pump);
+    return false;
+  }
+  buffer->filled = 0;
+  if (buffer->chunk.bytes == 0)
+    publish(pump, worker, buffer);
+  else
+    request_read(pump, worker, buffer);
+  return true;
+}
+
+static uint32_t run(vyre_pump_t *base, uint32_t index) {
+  vyre_stream_pump_t *pump = of_base(base);
+  vyre_stream_worker_t *worker = &pump->workers[index];
+  if (atomic_load_explicit(&pump->is_finished, memory_order_acquire)) return 0;
+  if (atomic_load_explicit(&pump->stop_requested, memory_order_relaxed)) {
+    atomic_store(&pump->is_exhausted, true);
+    check_finished(pump);
+  }
+  uint32_t work = 0;
+  for (uint32_t i = 0; i < pump->depth; i++) {
+    vyre_stream_buffer_t *buffer = &worker->buffers[i];
+    if (buffer->state == VYRE_BUFFER_RUNNING) work += take_slot(pump, buffer);
+    if (buffer->state == VYRE_BUFFER_READY) {
+      publish(pump, worker, buffer);
+      work += buffer->state != VYRE_BUFFER_READY;
+    }
+  }
+  if (vyre_uring_in_flight(worker->uring)) work += reap_reads(pump, worker);
+  for (uint32_t i = 0; i < pump->depth && work == 0; i++) {
+    vyre_stream_buffer_t *buffer = &worker->buffers[i];
+    if (buffer->state != VYRE_BUFFER_FREE) continue;
+    if (!begin_chunk(pump, worker, buffer)) break;
+    if (buffer->state != VYRE_BUFFER_READING) {
+      work++;
+      break;
+    }
+    vyre_status_t status = vyre_uring_submit(worker->uring);
+    if (status) fail(pump, locate(pump, &buffer->chunk, 0, status));
+    work += reap_reads(pump, worker);
+  }
+  /* Reads that finish_read asked for again. */
+  if (vyre_uring_in_flight(worker->uring)) {
+    vyre_status_t status = vyre_uring_submit(worker->uring);
+    if (status) fail(pump, status);
+  }
+  return work;
+}
+
+static bool wait(vyre_pump_t *base, uint32_t index, uint64_t timeout_ns) {
+  vyre_stream_pump_t *pump = of_base(base);
+  vyre_stream_worker_t *worker = &pump->workers[index];
+  if (!vyre_uring_in_flight(worker->uring)) return false;
+  vyre_status_t status = vyre_uring_submit_and_wait(worker->uring, 1, timeout_ns);
+  if (status) fail(pump, status);
+  return true;
+}
+
+/* ---- life ---- */
+
+static vyre_status_t init_worker(vyre_stream_pump_t *pump, vyre_stream_worker_t *worker) {
+  enum { HUGE_FROM_BYTES = 2 << 20 };
+  uint32_t chunk_bytes = pump->files->chunk_bytes;
+  VYRE_TRY(vyre_uring_arena_create(chunk_bytes, pump->depth, chunk_bytes >= HUGE_FROM_BYTES, &worker->arena));
+  VYRE_TRY(vyre_uring_create(&(vyre_uring_params_t){.entries = pump->depth}, &worker->uring));
+  VYRE_TRY(vyre_uring_register_arena(worker->uring, worker->arena));
+  return vyre_session_window_bind(pump->session, vyre_uring_arena_buffer(worker->arena, 0),
+                                  vyre_uring_arena_bytes(worker->arena), &worker->window);
+}
+
+vyre_status_t vyre_stream_pump_init(vyre_stream_pump_t *pump) {
+  pump->base = (vyre_pump_t){.run = run, .wait = wait};
+  pthread_mutex_init(&pump->lock, NULL);
+  pthread_condattr_t attributes;
+  pthread_condattr_init(&attributes);
+  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+  pthread_cond_init(&pump->finished, &attributes);
+  pthread_condattr_destroy(&attributes);
+  pump->workers = vyre_calloc(pump->worker_count, sizeof *pump->workers);
+  if (!pump->workers) return vyre_out_of_memory(pump->worker_count * sizeof *pump->workers);
+  for (uint32_t i = 0; i < pump->worker_count; i++)
+    VYRE_TRY(vyre_status_context(init_worker(pump, &pump->workers[i]), "setting up the buffers of worker %u of %u", i,
+                                 pump->worker_count));
+  return NULL;
+}
+
+void vyre_stream_pump_deinit(vyre_stream_pump_t *pump) {
+  for (uint32_t i = 0; pump->workers && i < pump->worker_count; i++) {
+    vyre_stream_worker_t *worker = &pump->workers[i];
+    if (worker->window) {
+      vyre_status_t status = vyre_session_window_remove(pump->session, worker->window);
+      VYRE_ASSERT(!status);
+    }
+    vyre_uring_destroy(&worker->uring);
+    vyre_uring_arena_destroy(&worker->arena);
+  }
+  vyre_free(pump->workers);
+  vyre_status_destroy(&pump->failure);
+  pthread_cond_destroy(&pump->finished);
+  pthread_mutex_destroy(&pump->lock);
+}

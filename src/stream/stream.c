@@ -1,0 +1,226 @@
+#include <vyre/stream.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "megakernel/session.h"
+#include "stream/pump.h"
+#include "uring/facts.h"
+
+enum {
+  CHUNK_BYTES_DEFAULT = 1 << 20,
+  CHUNK_BYTES_MIN = 4096,
+  CHUNK_BYTES_MAX = 64 << 20,
+  DEPTH_DEFAULT = 4,
+  /* While a stream waits it looks this often whether the session still lives. */
+  LOOK_MS = 100,
+};
+
+struct vyre_stream {
+  vyre_stream_pump_t pump;
+  vyre_stream_files_t files;
+  const vyre_program_t *program; /* lent by the session */
+  uint8_t *outputs;              /* the output block, also a window */
+  bool has_files, has_pump, is_attached;
+  const char *reason;
+  uint64_t start_ns;
+  _Atomic uint64_t end_ns; /* 0 until it is finished */
+};
+
+static const vyre_param_t *stream_param(const vyre_program_t *program) {
+  for (uint32_t i = 0; i < program->param_count; i++)
+    if (program->params[i].role == VYRE_ROLE_STREAM) return &program->params[i];
+  return NULL;
+}
+
+static vyre_status_t check_params(const vyre_stream_params_t *p) {
+  if (p->path_count == 0) return vyre_status_make(VYRE_E_ARGUMENT, "no files");
+  if (p->ingest && strcmp(p->ingest, "auto") != 0 && strcmp(p->ingest, "fixed") != 0)
+    return vyre_status_with_fix(vyre_status_make(VYRE_E_UNSUPPORTED, "the ingest path '%s'", p->ingest),
+                                "Use --ingest fixed, or auto.");
+  if (p->chunk_bytes && (p->chunk_bytes % CHUNK_BYTES_MIN || p->chunk_bytes > CHUNK_BYTES_MAX))
+    return vyre_status_make(VYRE_E_ARGUMENT, "chunks of %u bytes; a multiple of %d up to %d is needed", p->chunk_bytes,
+                            CHUNK_BYTES_MIN, CHUNK_BYTES_MAX);
+  if (p->depth > VYRE_STREAM_DEPTH_MAX)
+    return vyre_status_make(VYRE_E_ARGUMENT, "depth %u; at most %d is allowed", p->depth, VYRE_STREAM_DEPTH_MAX);
+  return NULL;
+}
+
+/* What the caller left open: as much as is fast, halved while it is over half of what this user may lock. */
+static void plan_buffers(const vyre_stream_params_t *params, uint32_t workers, uint32_t *out_chunk_bytes,
+                         uint32_t *out_depth) {
+  enum { CHUNK_BYTES_FLOOR = 128 << 10, DEPTH_FLOOR = 2 };
+  vyre_uring_facts_t facts;
+  vyre_uring_facts_read(&facts);
+  uint32_t chunk_bytes = params->chunk_bytes ? params->chunk_bytes : CHUNK_BYTES_DEFAULT;
+  uint32_t depth = params->depth ? params->depth : DEPTH_DEFAULT;
+  while (!facts.memlock_exempt && (uint64_t)chunk_bytes * depth * workers > facts.memlock_bytes / 2) {
+    if (!params->depth && depth > DEPTH_FLOOR)
+      depth /= 2;
+    else if (!params->chunk_bytes && chunk_bytes > CHUNK_BYTES_FLOOR)
+      chunk_bytes /= 2;
+    else
+      break;
+  }
+  *out_chunk_bytes = chunk_bytes;
+  *out_depth = depth;
+}
+
+static vyre_status_t open_outputs(vyre_stream_t *stream, vyre_session_t *session) {
+  vyre_layout_t layout;
+  vyre_program_layout(stream->program, &layout);
+  if (layout.output_bytes == 0) return NULL;
+  stream->outputs = vyre_alloc_aligned(64, layout.output_bytes);
+  if (!stream->outputs) return vyre_out_of_memory(layout.output_bytes);
+  return vyre_session_window_bind(session, stream->outputs, layout.output_bytes, &stream->pump.output_window);
+}
+
+static vyre_status_t open_stream(vyre_stream_t *stream, vyre_session_t *session, uint32_t opcode,
+                                 const vyre_stream_params_t *params) {
+  const vyre_param_t *param = stream_param(stream->program);
+  if (!param)
+    return vyre_status_with_fix(
+        vyre_status_make(VYRE_E_ARGUMENT, "the Program %s reads no stream", stream->program->name),
+        "Declare one in the Program: `stream data : u8`.");
+  uint32_t workers = vyre_session_workers(session), chunk_bytes, depth;
+  plan_buffers(params, workers, &chunk_bytes, &depth);
+  stream->has_files = true;
+  VYRE_TRY(vyre_stream_files_open(&stream->files, params->paths, params->path_count, chunk_bytes,
+                                  vyre_type_bytes(param->type)));
+  VYRE_TRY(open_outputs(stream, session));
+  stream->pump.session = session;
+  stream->pump.opcode = opcode;
+  stream->pump.depth = depth;
+  stream->pump.files = &stream->files;
+  stream->pump.worker_count = workers;
+  stream->has_pump = true;
+  VYRE_TRY(vyre_stream_pump_init(&stream->pump));
+  VYRE_TRY(vyre_session_attach(session, &stream->pump.base));
+  stream->is_attached = true;
+  return NULL;
+}
+
+vyre_status_t vyre_stream_open(vyre_session_t *session, uint32_t opcode, const vyre_stream_params_t *params,
+                               vyre_stream_t **out_stream) {
+  VYRE_TRY(check_params(params));
+  const vyre_program_t *program = vyre_session_program(session, opcode);
+  if (!program) return vyre_status_make(VYRE_E_OPCODE_RANGE, "no Program is registered as 0x%x", opcode);
+  vyre_stream_t *stream = vyre_calloc(1, sizeof *stream);
+  if (!stream) return vyre_out_of_memory(sizeof *stream);
+  stream->program = program;
+  stream->start_ns = vyre_clock_ns();
+  stream->reason = params->ingest && strcmp(params->ingest, "auto") != 0 ? "named" : "auto: the one path of this build";
+  vyre_status_t status = open_stream(stream, session, opcode, params);
+  if (status) {
+    vyre_stream_close(&stream);
+    return status;
+  }
+  *out_stream = stream;
+  return NULL;
+}
+
+/* When the session has ended no worker pumps any more: what is in flight is brought to its end here. */
+static void pump_for_ended_session(vyre_stream_t *stream) {
+  if (!vyre_session_has_ended(stream->pump.session)) return;
+  vyre_stream_request_shutdown(stream);
+  for (uint32_t i = 0; i < stream->pump.worker_count; i++) {
+    stream->pump.base.run(&stream->pump.base, i);
+    stream->pump.base.wait(&stream->pump.base, i, VYRE_NS_PER_MS);
+  }
+}
+
+static bool wait_finished(vyre_stream_t *stream, uint64_t timeout_ns) {
+  vyre_stream_pump_t *pump = &stream->pump;
+  uint64_t deadline_ns = vyre_clock_deadline_ns(timeout_ns);
+  while (!atomic_load(&pump->is_finished)) {
+    uint64_t now_ns = vyre_clock_ns();
+    if (now_ns >= deadline_ns) return false;
+    uint64_t until_ns = now_ns + LOOK_MS * VYRE_NS_PER_MS;
+    if (until_ns > deadline_ns) until_ns = deadline_ns;
+    struct timespec until = {(time_t)(until_ns / VYRE_NS_PER_S), (long)(until_ns % VYRE_NS_PER_S)};
+    pthread_mutex_lock(&pump->lock);
+    int waited = 0;
+    while (!atomic_load(&pump->is_finished) && waited != ETIMEDOUT)
+      waited = pthread_cond_timedwait(&pump->finished, &pump->lock, &until);
+    pthread_mutex_unlock(&pump->lock);
+    pump_for_ended_session(stream);
+  }
+  uint64_t unset = 0;
+  atomic_compare_exchange_strong(&stream->end_ns, &unset, vyre_clock_ns());
+  return true;
+}
+
+vyre_status_t vyre_stream_wait(vyre_stream_t *stream, uint64_t timeout_ns, bool *out_finished) {
+  vyre_stream_pump_t *pump = &stream->pump;
+  *out_finished = wait_finished(stream, timeout_ns);
+  if (!*out_finished) return NULL;
+  pthread_mutex_lock(&pump->lock);
+  vyre_status_t status = pump->failure;
+  pump->failure = NULL;
+  pthread_mutex_unlock(&pump->lock);
+  uint64_t done = atomic_load(&pump->bytes_done);
+  if (!status && atomic_load(&pump->stop_requested) && done < stream->files.bytes)
+    status = vyre_status_make(VYRE_E_STOPPED, "%llu of %llu bytes were finished", (unsigned long long)done,
+                              (unsigned long long)stream->files.bytes);
+  return status;
+}
+
+vyre_stream_progress_t vyre_stream_progress(const vyre_stream_t *stream) {
+  return (vyre_stream_progress_t){.bytes_done = atomic_load(&stream->pump.bytes_done),
+                                  .bytes_total = stream->files.bytes};
+}
+
+void vyre_stream_request_shutdown(vyre_stream_t *stream) { atomic_store(&stream->pump.stop_requested, true); }
+
+vyre_status_t vyre_stream_output(const vyre_stream_t *stream, uint32_t index, void *values, size_t bytes) {
+  if (!atomic_load(&stream->pump.is_finished) || atomic_load(&stream->pump.bytes_done) != stream->files.bytes)
+    return vyre_status_make(VYRE_E_STATE, "the stream has not finished, or not without an error");
+  vyre_layout_t layout;
+  vyre_program_layout(stream->program, &layout);
+  uint32_t seen = 0;
+  for (uint32_t i = 0; i < stream->program->param_count; i++) {
+    const vyre_param_t *param = &stream->program->params[i];
+    if (param->role != VYRE_ROLE_OUTPUT || seen++ != index) continue;
+    size_t size = (size_t)vyre_type_bytes(param->type) * (param->count ? param->count : 1);
+    if (bytes != size) return vyre_status_make(VYRE_E_ARGUMENT, "output %s has %zu bytes, not %zu", param->name, size, bytes);
+    memcpy(values, stream->outputs + layout.output_offset[i], size);
+    return NULL;
+  }
+  return vyre_status_make(VYRE_E_ARGUMENT, "the Program has %u outputs", seen);
+}
+
+vyre_stream_report_t vyre_stream_report(const vyre_stream_t *stream) {
+  const vyre_stream_pump_t *pump = &stream->pump;
+  uint64_t done = atomic_load(&pump->bytes_done), end_ns = atomic_load(&stream->end_ns);
+  if (end_ns == 0) end_ns = vyre_clock_ns();
+  return (vyre_stream_report_t){.ingest = "fixed",
+                                .ingest_reason = stream->reason,
+                                .bytes = done,
+                                .bytes_cpu_copied = done,
+                                .slots = atomic_load(&pump->slots),
+                                .faults = atomic_load(&pump->faults),
+                                .seconds = (double)(end_ns - stream->start_ns) / (double)VYRE_NS_PER_S,
+                                .chunk_bytes = stream->files.chunk_bytes,
+                                .depth = pump->depth};
+}
+
+void vyre_stream_close(vyre_stream_t **stream_pointer) {
+  if (!stream_pointer || !*stream_pointer) return;
+  vyre_stream_t *stream = *stream_pointer;
+  *stream_pointer = NULL;
+  if (stream->is_attached) {
+    vyre_stream_request_shutdown(stream);
+    wait_finished(stream, VYRE_FOREVER);
+    vyre_session_detach(stream->pump.session, &stream->pump.base);
+  }
+  if (stream->has_pump) vyre_stream_pump_deinit(&stream->pump);
+  if (stream->pump.output_window) {
+    vyre_status_t status = vyre_session_window_remove(stream->pump.session, stream->pump.output_window);
+    vyre_status_destroy(&status);
+  }
+  vyre_free(stream->outputs);
+  if (stream->has_files) vyre_stream_files_close(&stream->files);
+  vyre_free(stream);
+}

@@ -1,0 +1,426 @@
+/* A session on ref and cpu: slots of every opcode from several threads, faults, credit, wrap-around of every counter,
+ * stop and shutdown. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include <vyre/session.h>
+
+#include "base/clock.h"
+#include "ir/builder.h"
+#include "ir/frame.h"
+#include "megakernel/protocol.h"
+
+#define SECOND VYRE_NS_PER_S
+
+static void ok(vyre_status_t status) {
+  if (!status) return;
+  char text[1000];
+  vyre_status_format(status, text, sizeof text);
+  vyre_status_destroy(&status);
+  fail_msg("%s", text);
+}
+
+static void expect(vyre_status_t status, vyre_code_t code) {
+  assert_int_equal(vyre_status_code(status), code);
+  assert_true(strlen(vyre_status_fix(status)) > 10);
+  vyre_status_destroy(&status);
+}
+
+/* Counts the elements of its chunk that equal 10. */
+static vyre_program_t *count_program(void) {
+  vyre_builder_t b;
+  vyre_builder_init(&b, "count_lines", "", false);
+  vyre_param_id_t data = vyre_build_stream(&b, "data", VYRE_TYPE_U8);
+  vyre_param_id_t lines = vyre_build_output(&b, "lines", VYRE_TYPE_U64, 0, VYRE_REDUCER_SUM);
+  vyre_var_id_t i = vyre_build_range(&b, VYRE_STMT_FOREACH, "i", vyre_build_const(&b, VYRE_TYPE_U64, 0),
+                                     vyre_build_len(&b, data));
+  vyre_expr_id_t byte = vyre_build_load(&b, data, vyre_build_var(&b, i));
+  vyre_build_if(&b, vyre_build_binary(&b, VYRE_EXPR_EQ, byte, vyre_build_const(&b, VYRE_TYPE_U8, 10)));
+  vyre_build_reduce(&b, lines, vyre_build_const(&b, VYRE_TYPE_U64, 1));
+  vyre_build_end(&b);
+  vyre_build_end(&b);
+  vyre_program_t *program;
+  ok(vyre_builder_finish(&b, &program));
+  return program;
+}
+
+/* forever { } */
+static vyre_program_t *endless_program(void) {
+  vyre_builder_t b;
+  vyre_builder_init(&b, "endless", "", false);
+  b.position = vyre_position_make(7, 3);
+  vyre_build_forever(&b);
+  vyre_build_end(&b);
+  vyre_program_t *program;
+  ok(vyre_builder_finish(&b, &program));
+  return program;
+}
+
+typedef struct fixture {
+  vyre_device_t *device;
+  vyre_session_t *session;
+  uint32_t count_opcode, endless_opcode;
+  uint32_t window;
+  uint32_t *words;
+  uint32_t out_window;
+  uint64_t *out;
+} fixture_t;
+
+enum { WORDS = 4096 };
+
+static void open_session(fixture_t *f, const char *device, const vyre_session_params_t *params) {
+  *f = (fixture_t){.count_opcode = 0x1234567};
+  ok(vyre_device_open(device, &f->device));
+  ok(vyre_session_create(f->device, params, &f->session));
+  vyre_program_t *program = count_program();
+  ok(vyre_session_register(f->session, program, &f->count_opcode));
+  vyre_program_destroy(&program);
+  program = endless_program();
+  ok(vyre_session_register(f->session, program, &f->endless_opcode));
+  vyre_program_destroy(&program);
+  assert_int_equal(f->endless_opcode, VYRE_OPCODE_USER_FIRST);
+  ok(vyre_session_start(f->session));
+  ok(vyre_session_window_create(f->session, WORDS * 4, &f->window, (void **)&f->words));
+  ok(vyre_session_window_create(f->session, 64 * 64, &f->out_window, (void **)&f->out));
+}
+
+static void close_session(fixture_t *f) {
+  ok(vyre_session_stop(f->session, 5 * SECOND));
+  vyre_session_destroy(&f->session);
+  vyre_device_close(&f->device);
+}
+
+static vyre_completion_t run_slot(fixture_t *f, vyre_slot_t slot) {
+  vyre_ticket_t ticket;
+  vyre_completion_t completion;
+  ok(vyre_session_submit(f->session, &slot, SECOND, &ticket));
+  ok(vyre_session_wait(f->session, ticket, 20 * SECOND, &completion));
+  return completion;
+}
+
+static vyre_slot_t count_slot(const fixture_t *f, uint32_t offset, uint32_t bytes, uint32_t out_offset) {
+  return (vyre_slot_t){.opcode = f->count_opcode,
+                       .arg = {f->window, offset, 0, bytes, 0, 0, VYRE_FRAME_IS_LAST, f->out_window, out_offset, 0}};
+}
+
+static void expect_fault(fixture_t *f, vyre_slot_t slot, vyre_fault_t fault) {
+  vyre_completion_t completion = run_slot(f, slot);
+  assert_int_equal(completion.state, VYRE_SLOT_FAULT);
+  assert_int_equal(completion.fault, fault);
+  vyre_status_t status = vyre_completion_status(f->session, slot.opcode, &completion);
+  assert_non_null(status);
+  vyre_status_destroy(&status);
+}
+
+static void every_opcode_and_fault(fixture_t *f) {
+  vyre_completion_t c = run_slot(f, (vyre_slot_t){.opcode = VYRE_OP_NOP, .priority = 4});
+  assert_int_equal(c.state, VYRE_SLOT_DONE);
+  c = run_slot(f, (vyre_slot_t){.opcode = VYRE_OP_STORE_U32, .arg = {f->window, 8, 0xCAFE}});
+  assert_int_equal(c.state, VYRE_SLOT_DONE);
+  assert_int_equal(f->words[2], 0xCAFE);
+  c = run_slot(f, (vyre_slot_t){.opcode = VYRE_OP_LOAD_U32, .arg = {f->window, 8}});
+  assert_int_equal(c.result[0], 0xCAFE);
+  assert_null(vyre_completion_status(f->session, VYRE_OP_LOAD_U32, &c));
+
+  expect_fault(f, (vyre_slot_t){.opcode = 2}, VYRE_FAULT_UNKNOWN_OPCODE);
+  expect_fault(f, (vyre_slot_t){.opcode = 0x7FFFFFFF}, VYRE_FAULT_UNKNOWN_OPCODE);
+  expect_fault(f, (vyre_slot_t){.opcode = f->endless_opcode + 1}, VYRE_FAULT_UNKNOWN_OPCODE);
+  expect_fault(f, (vyre_slot_t){.opcode = VYRE_OP_STORE_U32, .arg = {0, 0, 1}}, VYRE_FAULT_BAD_HANDLE);
+  expect_fault(f, (vyre_slot_t){.opcode = VYRE_OP_STORE_U32, .arg = {40, 0, 1}}, VYRE_FAULT_BAD_HANDLE);
+  expect_fault(f, (vyre_slot_t){.opcode = VYRE_OP_STORE_U32, .arg = {4000000000u, 0, 1}}, VYRE_FAULT_BAD_HANDLE);
+  expect_fault(f, (vyre_slot_t){.opcode = VYRE_OP_LOAD_U32, .arg = {f->window, 2}}, VYRE_FAULT_BAD_RANGE);
+  expect_fault(f, (vyre_slot_t){.opcode = VYRE_OP_LOAD_U32, .arg = {f->window, WORDS * 4}}, VYRE_FAULT_BAD_RANGE);
+  expect_fault(f, (vyre_slot_t){.opcode = VYRE_OP_STORE_U32, .arg = {f->window, 0xFFFFFFFC, 1}}, VYRE_FAULT_BAD_RANGE);
+  c = run_slot(f, (vyre_slot_t){.opcode = VYRE_OP_STORE_U32, .arg = {f->window, WORDS * 4 - 4, 9}});
+  assert_int_equal(c.state, VYRE_SLOT_DONE);
+
+  memset(f->words, 10, 100);
+  memset((uint8_t *)f->words + 100, 'x', 100);
+  f->out[0] = 5;
+  c = run_slot(f, count_slot(f, 50, 100, 0));
+  assert_int_equal(c.state, VYRE_SLOT_DONE);
+  assert_int_equal(f->out[0], 55);
+  vyre_slot_t slot = count_slot(f, 0, 0, 64);
+  slot.arg[VYRE_ARG_DATA_WINDOW] = 0; /* no bytes, no window needed */
+  assert_int_equal(run_slot(f, slot).state, VYRE_SLOT_DONE);
+  assert_int_equal(f->out[8], 0);
+  slot.arg[VYRE_ARG_DATA_BYTES] = 1;
+  expect_fault(f, slot, VYRE_FAULT_BAD_HANDLE);
+  expect_fault(f, count_slot(f, WORDS * 4, 1, 0), VYRE_FAULT_BAD_RANGE);
+  expect_fault(f, count_slot(f, WORDS * 4 + 1, 0, 0), VYRE_FAULT_BAD_RANGE);
+  expect_fault(f, count_slot(f, 1, WORDS * 4, 0), VYRE_FAULT_BAD_RANGE);
+  expect_fault(f, count_slot(f, 0, 8, 64 * 64), VYRE_FAULT_BAD_RANGE);
+  expect_fault(f, count_slot(f, 0, 8, 4), VYRE_FAULT_BAD_RANGE);
+  slot = count_slot(f, 0, 8, 0);
+  slot.arg[VYRE_ARG_DATA_OFFSET_HIGH] = 0xFFFFFFFF;
+  expect_fault(f, slot, VYRE_FAULT_BAD_RANGE);
+  slot = count_slot(f, 0, 8, 0);
+  slot.arg[VYRE_ARG_OUTPUT_WINDOW] = 0;
+  expect_fault(f, slot, VYRE_FAULT_BAD_HANDLE);
+  slot = count_slot(f, 0, 8, 0);
+  slot.arg[VYRE_ARG_FLAGS] = 2;
+  expect_fault(f, slot, VYRE_FAULT_BAD_ARGUMENT);
+  slot = count_slot(f, 0, 8, 0);
+  slot.arg[VYRE_ARG_RESERVED] = 1;
+  expect_fault(f, slot, VYRE_FAULT_BAD_ARGUMENT);
+  assert_int_equal(f->out[0], 55);
+
+  ok(vyre_session_window_remove(f->session, f->window));
+  expect_fault(f, (vyre_slot_t){.opcode = VYRE_OP_LOAD_U32, .arg = {f->window, 8}}, VYRE_FAULT_BAD_HANDLE);
+}
+
+static void opcodes(void **state) {
+  fixture_t f;
+  open_session(&f, *state, &(vyre_session_params_t){.workers = 2, .ring_slots = 16, .fuel = 100000});
+  every_opcode_and_fault(&f);
+  vyre_completion_t c = run_slot(&f, (vyre_slot_t){.opcode = f.endless_opcode, .arg = {[7] = f.out_window}});
+  assert_int_equal(c.fault, VYRE_FAULT_FUEL);
+  assert_int_equal(c.fault_line, 7);
+  assert_int_equal(c.fault_column, 3);
+  expect(vyre_completion_status(f.session, f.endless_opcode, &c), VYRE_E_FUEL);
+  close_session(&f);
+}
+
+/* ---- many producers ---- */
+
+typedef struct producer {
+  fixture_t *f;
+  uint32_t index, slots;
+  pthread_t thread;
+  const char *wrong; /* what went wrong, NULL when nothing did */
+} producer_t;
+
+/* Together fewer than the cells: a producer that waits for a cell does not read. */
+enum { PRODUCERS = 3, IN_FLIGHT = 16 };
+
+/* Each producer owns words [index * 64, index * 64 + 64): what it loads is what it stored last. */
+static void *produce(void *argument) {
+  producer_t *p = argument;
+  vyre_ticket_t tickets[IN_FLIGHT];
+  uint32_t expected[IN_FLIGHT], kind[IN_FLIGHT], stored = 0;
+  uint64_t random = p->index * 77 + 1;
+  for (uint32_t i = 0; i < p->slots + IN_FLIGHT; i++) {
+    uint32_t at = i % IN_FLIGHT;
+    if (i >= IN_FLIGHT) {
+      vyre_completion_t c;
+      vyre_status_t status = vyre_session_wait(p->f->session, tickets[at], 30 * SECOND, &c);
+      if (status) p->wrong = vyre_status_detail(status);
+      if (status) return NULL;
+      if (kind[at] == 3 ? c.state != VYRE_SLOT_FAULT : c.state != VYRE_SLOT_DONE) p->wrong = "state";
+      if (kind[at] == 2 && c.result[0] != expected[at]) p->wrong = "loaded value";
+    }
+    if (i >= p->slots) continue;
+    random = random * 6364136223846793005u + 1442695040888963407u;
+    kind[at] = (uint32_t)(random >> 33) % 5;
+    vyre_slot_t slot = {.opcode = VYRE_OP_NOP};
+    uint32_t offset = p->index * 256 + 4 * ((uint32_t)(random >> 40) % 64);
+    if (kind[at] == 1) {
+      /* A store is followed by a load of the same word: in ticket order both run in the dispatcher, in order. */
+      stored = (uint32_t)(random >> 20);
+      slot = (vyre_slot_t){.opcode = VYRE_OP_STORE_U32, .arg = {p->f->window, p->index * 256, stored}};
+    } else if (kind[at] == 2) {
+      slot = (vyre_slot_t){.opcode = VYRE_OP_LOAD_U32, .arg = {p->f->window, p->index * 256}};
+      expected[at] = stored;
+    } else if (kind[at] == 3) {
+      slot = (vyre_slot_t){.opcode = 5, .arg = {offset}};
+    } else if (kind[at] == 4) {
+      slot = count_slot(p->f, 8192, 64, 64 * p->index);
+    }
+    vyre_status_t status = vyre_session_submit(p->f->session, &slot, 30 * SECOND, &tickets[at]);
+    if (status) p->wrong = "submit";
+    if (status) return NULL;
+  }
+  return NULL;
+}
+
+static void run_producers(fixture_t *f, uint32_t slots) {
+  memset((uint8_t *)f->words + 8192, 10, 64);
+  producer_t producers[PRODUCERS];
+  for (uint32_t i = 0; i < PRODUCERS; i++) {
+    producers[i] = (producer_t){.f = f, .index = i, .slots = slots};
+    assert_int_equal(pthread_create(&producers[i].thread, NULL, produce, &producers[i]), 0);
+  }
+  for (uint32_t i = 0; i < PRODUCERS; i++) {
+    pthread_join(producers[i].thread, NULL);
+    if (producers[i].wrong) fail_msg("producer %u: %s", i, producers[i].wrong);
+  }
+}
+
+static void producers_on(const char *device, uint32_t workers, uint64_t first_ticket, uint32_t slots) {
+  fixture_t f;
+  open_session(&f, device, &(vyre_session_params_t){.workers = workers, .ring_slots = 64, .cells = 50,
+                                                    .first_ticket = first_ticket});
+  run_producers(&f, slots);
+  vyre_session_stats_t stats = vyre_session_stats(f.session);
+  assert_int_equal(stats.published, PRODUCERS * slots);
+  assert_int_equal(stats.launches, 1 + stats.swaps);
+  for (uint32_t i = 0; i < PRODUCERS; i++) assert_int_equal(f.out[8 * i] % 64, 0);
+  close_session(&f);
+}
+
+static bool is_ref(void **state) { return strcmp(*state, "ref") == 0; }
+
+static void many_producers(void **state) { producers_on(*state, 2, 0, is_ref(state) ? 3000 : 340000); }
+
+/* The ticket's tag, the lap and the lap's low half wrap inside each of these runs. */
+static void counters_wrap(void **state) {
+  uint32_t slots = is_ref(state) ? 700 : 20000;
+  uint64_t half = (uint64_t)slots * PRODUCERS / 2;
+  static const uint64_t borders[] = {UINT64_C(1) << 22, UINT64_C(1) << 32, UINT64_C(1) << 38, 0};
+  for (unsigned i = 0; i < sizeof borders / sizeof *borders; i++) producers_on(*state, 2, borders[i] - half, slots);
+}
+
+static void one_worker_and_many(void **state) {
+  producers_on(*state, 1, 0, is_ref(state) ? 500 : 20000);
+  producers_on(*state, 5, 0, is_ref(state) ? 500 : 20000);
+}
+
+/* ---- credit, stop, shutdown ---- */
+
+static void full_ring_is_an_error(void **state) {
+  fixture_t f;
+  open_session(&f, *state, &(vyre_session_params_t){.workers = 1, .ring_slots = 16, .cells = 8});
+  vyre_ticket_t tickets[8], extra;
+  vyre_completion_t c;
+  vyre_slot_t nop = {.opcode = VYRE_OP_NOP};
+  for (int round = 0; round < 3; round++) {
+    for (int i = 0; i < 8; i++) ok(vyre_session_submit(f.session, &nop, 0, &tickets[i]));
+    ok(vyre_session_drain(f.session, 10 * SECOND)); /* completed, unread: their cells are still taken */
+    expect(vyre_session_submit(f.session, &nop, 0, &extra), VYRE_E_RING_FULL);
+    expect(vyre_session_submit(f.session, &nop, SECOND / 100, &extra), VYRE_E_RING_FULL);
+    for (int i = 7; i >= 0; i--) ok(vyre_session_wait(f.session, tickets[i], 0, &c));
+    expect(vyre_session_wait(f.session, tickets[0], 0, &c), VYRE_E_TICKET);
+  }
+  expect(vyre_session_wait(f.session, (vyre_ticket_t){.number = 3, .cell = 4000}, 0, &c), VYRE_E_TICKET);
+  close_session(&f);
+}
+
+/* Stop while a worker is in an endless handler and slots wait behind it: the handler leaves, all else is cancelled. */
+static void stop_cancels(void **state) {
+  fixture_t f;
+  open_session(&f, *state, &(vyre_session_params_t){.workers = 1, .ring_slots = 64, .fuel = UINT64_MAX});
+  vyre_slot_t endless = {.opcode = f.endless_opcode, .arg = {[7] = f.out_window}}, nop = {.opcode = VYRE_OP_NOP};
+  vyre_ticket_t tickets[40];
+  vyre_completion_t c;
+  ok(vyre_session_submit(f.session, &endless, 0, &tickets[0]));
+  vyre_sleep_ns(20000000);
+  for (int i = 1; i < 40; i++) ok(vyre_session_submit(f.session, i % 2 ? &nop : &endless, 0, &tickets[i]));
+  expect(vyre_session_wait(f.session, tickets[0], 10000000, &c), VYRE_E_DEADLINE);
+  expect(vyre_session_drain(f.session, 10000000), VYRE_E_DEADLINE);
+  ok(vyre_session_stop(f.session, 5 * SECOND));
+  for (int i = 0; i < 40; i++) {
+    ok(vyre_session_wait(f.session, tickets[i], 0, &c));
+    assert_int_equal(c.fault, VYRE_FAULT_CANCELLED);
+    expect(vyre_completion_status(f.session, endless.opcode, &c), VYRE_E_STOPPED);
+  }
+  vyre_ticket_t late;
+  expect(vyre_session_submit(f.session, &nop, SECOND, &late), VYRE_E_STOPPED);
+  ok(vyre_session_drain(f.session, 0));
+  close_session(&f);
+}
+
+/* SHUTDOWN runs what stands before it and nothing behind it; waiting for that ends too. */
+static void shutdown_ends_the_kernel(void **state) {
+  fixture_t f;
+  open_session(&f, *state, &(vyre_session_params_t){.workers = 2, .ring_slots = 64});
+  memset(f.words, 10, 4096);
+  vyre_slot_t shutdown = {.opcode = VYRE_OP_SHUTDOWN}, nop = {.opcode = VYRE_OP_NOP};
+  vyre_ticket_t before[10], at, behind;
+  vyre_completion_t c;
+  vyre_slot_t count = count_slot(&f, 0, 4096, 0);
+  for (int i = 0; i < 10; i++) ok(vyre_session_submit(f.session, &count, 0, &before[i]));
+  ok(vyre_session_submit(f.session, &shutdown, 0, &at));
+  vyre_status_t status = vyre_session_submit(f.session, &nop, 0, &behind);
+  for (int i = 0; i < 10; i++) {
+    ok(vyre_session_wait(f.session, before[i], 10 * SECOND, &c));
+    assert_int_equal(c.state, VYRE_SLOT_DONE);
+  }
+  ok(vyre_session_wait(f.session, at, 10 * SECOND, &c));
+  assert_int_equal(c.state, VYRE_SLOT_DONE);
+  if (!status) {
+    ok(vyre_session_wait(f.session, behind, 10 * SECOND, &c));
+    assert_int_equal(c.fault, VYRE_FAULT_CANCELLED);
+  }
+  vyre_status_destroy(&status);
+  assert_int_equal(f.out[0], 40960);
+  close_session(&f);
+}
+
+static void misuse_is_an_error(void **state) {
+  fixture_t f;
+  open_session(&f, *state, &(vyre_session_params_t){.workers = 1});
+  uint32_t opcode = 0, handle;
+  vyre_program_t *program = count_program();
+  expect(vyre_session_register(f.session, program, &opcode), VYRE_E_STATE);
+  expect(vyre_session_start(f.session), VYRE_E_STATE);
+  expect(vyre_session_window_create(f.session, 0, &handle, NULL), VYRE_E_ARGUMENT);
+  expect(vyre_session_window_remove(f.session, 65), VYRE_E_ARGUMENT);
+  vyre_slot_t slot = {.opcode = VYRE_OP_NOP, .priority = 5};
+  vyre_ticket_t ticket;
+  expect(vyre_session_submit(f.session, &slot, 0, &ticket), VYRE_E_ARGUMENT);
+  for (uint32_t i = 2; i < 64; i++) ok(vyre_session_window_create(f.session, 4, &handle, NULL));
+  expect(vyre_session_window_create(f.session, 4, &handle, NULL), VYRE_E_TABLE_FULL);
+  close_session(&f);
+
+  ok(vyre_device_open(*state, &f.device));
+  expect(vyre_session_create(f.device, &(vyre_session_params_t){.ring_slots = 100}, &f.session), VYRE_E_ARGUMENT);
+  expect(vyre_session_create(f.device, &(vyre_session_params_t){.ring_slots = 8, .cells = 9}, &f.session),
+         VYRE_E_ARGUMENT);
+  expect(vyre_session_create(f.device, &(vyre_session_params_t){.workers = 100000}, &f.session), VYRE_E_DEVICE_LIMIT);
+  expect(vyre_session_create(f.device, &(vyre_session_params_t){.windows = 5000}, &f.session), VYRE_E_ARGUMENT);
+  ok(vyre_session_create(f.device, NULL, &f.session));
+  vyre_completion_t c;
+  bool done;
+  expect(vyre_session_submit(f.session, &slot, 0, &ticket), VYRE_E_STATE);
+  expect(vyre_session_poll(f.session, (vyre_ticket_t){0}, &done, &c), VYRE_E_STATE);
+  expect(vyre_session_window_create(f.session, 4, &handle, NULL), VYRE_E_STATE);
+  static const uint32_t refused[] = {1, 7, 0xFFF5, 0x40000000, 0x80000001, 0xFFFFFFFF};
+  for (unsigned i = 0; i < sizeof refused / sizeof *refused; i++) {
+    opcode = refused[i];
+    expect(vyre_session_register(f.session, program, &opcode), VYRE_E_OPCODE_RANGE);
+  }
+  opcode = 9;
+  ok(vyre_session_register(f.session, program, &opcode));
+  expect(vyre_session_register(f.session, program, &opcode), VYRE_E_OPCODE_RANGE);
+  vyre_program_destroy(&program);
+  ok(vyre_session_stop(f.session, 0)); /* never started: nothing to stop */
+  vyre_session_destroy(&f.session);
+  vyre_device_close(&f.device);
+  expect(vyre_device_open("cuda:7", &f.device), VYRE_E_NO_DEVICE);
+}
+
+/* An idle session sleeps: after its workers have gone to sleep they use next to no processor time. */
+static void idle_costs_nothing(void **state) {
+  fixture_t f;
+  open_session(&f, *state, &(vyre_session_params_t){.workers = 2});
+  vyre_sleep_ns(100000000);
+  struct timespec before, after;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+  vyre_sleep_ns(500000000);
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+  int64_t used_ns = (after.tv_sec - before.tv_sec) * 1000000000 + after.tv_nsec - before.tv_nsec;
+  if (used_ns > 5000000) fail_msg("an idle session used %lld us of 500000", (long long)used_ns / 1000);
+  /* And it wakes at once. */
+  uint64_t start = vyre_clock_ns();
+  run_slot(&f, (vyre_slot_t){.opcode = VYRE_OP_NOP});
+  assert_true(vyre_clock_ns() - start < 40000000);
+  close_session(&f);
+}
+
+int main(void) {
+  static char cpu[] = "cpu", ref[] = "ref";
+#define ON_BOTH(test) \
+  {#test " (cpu)", test, NULL, NULL, cpu}, {#test " (ref)", test, NULL, NULL, ref}
+  const struct CMUnitTest tests[] = {
+      ON_BOTH(opcodes),      ON_BOTH(many_producers),  ON_BOTH(counters_wrap),
+      ON_BOTH(one_worker_and_many), ON_BOTH(full_ring_is_an_error), ON_BOTH(stop_cancels),
+      ON_BOTH(shutdown_ends_the_kernel), ON_BOTH(misuse_is_an_error), ON_BOTH(idle_costs_nothing),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
