@@ -28,11 +28,11 @@ typedef enum vyre_token_kind {
 
 typedef struct vyre_token {
   vyre_token_kind_t kind;
-  vyre_type_t type;       /* TYPE: which; INTEGER: of its suffix, VOID without one */
-  uint32_t offset;        /* in the text, bytes */
-  uint32_t length;        /* bytes */
+  vyre_type_t type; /* TYPE: which; INTEGER: of its suffix, VOID without one */
+  uint32_t offset;  /* in the text, bytes */
+  uint32_t length;  /* bytes */
   vyre_position_t position;
-  uint64_t value;         /* INTEGER */
+  uint64_t value; /* INTEGER */
 } vyre_token_t;
 
 typedef struct vyre_lexer {

@@ -29,7 +29,11 @@ void vyre_parser_deinit(vyre_parser_t *p) {
 }
 
 void vyre_parser_advance(vyre_parser_t *p) {
-  if (!vyre_parser_ok(p)) return;
+  if (!vyre_parser_ok(p)) { /* the builder's error leaves the token; loops over tokens must end */
+    p->token.kind = VYRE_TOKEN_END;
+    p->token.length = 0;
+    return;
+  }
   vyre_lexer_next(&p->lexer, &p->token);
   if (!p->lexer.status) return;
   vyre_status_t status = p->lexer.status;

@@ -56,21 +56,24 @@ bool vyre_parser_expect(vyre_parser_t *p, vyre_token_kind_t kind, const char *af
   return false;
 }
 
-/* Levenshtein distance; both strings at most SUGGESTED_BYTES_MAX. */
+/* Edit distance where swapping two neighbours is one edit (optimal string alignment); both at most
+ * SUGGESTED_BYTES_MAX. */
 static unsigned edit_distance(const char *a, size_t a_length, const char *b, size_t b_length) {
-  unsigned row[SUGGESTED_BYTES_MAX + 1];
-  for (unsigned j = 0; j <= b_length; j++) row[j] = j;
+  unsigned rows[3][SUGGESTED_BYTES_MAX + 1]; /* of i, i - 1 and i - 2, in turn */
+  for (unsigned j = 0; j <= b_length; j++) rows[0][j] = j;
   for (unsigned i = 1; i <= a_length; i++) {
-    unsigned diagonal = row[0];
+    unsigned *row = rows[i % 3], *above = rows[(i + 2) % 3], *twice_above = rows[(i + 1) % 3];
     row[0] = i;
     for (unsigned j = 1; j <= b_length; j++) {
-      unsigned replaced = diagonal + (a[i - 1] != b[j - 1]);
-      unsigned moved = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
-      diagonal = row[j];
-      row[j] = replaced < moved ? replaced : moved;
+      unsigned best = above[j - 1] + (a[i - 1] != b[j - 1]);
+      if (above[j] + 1 < best) best = above[j] + 1;
+      if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
+      bool is_swap = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+      if (is_swap && twice_above[j - 2] + 1 < best) best = twice_above[j - 2] + 1;
+      row[j] = best;
     }
   }
-  return row[b_length];
+  return rows[a_length % 3][b_length];
 }
 
 /* The nearest candidate so far to a misspelt word. */

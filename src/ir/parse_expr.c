@@ -248,7 +248,8 @@ static uint32_t parse_primary(vyre_parser_t *p) {
 static uint32_t parse_unary(vyre_parser_t *p) {
   vyre_position_t position = p->token.position;
   uint32_t result = 0;
-  if (p->depth >= VYRE_LIMIT_DEPTH) return vyre_parser_ok(p) ? (fail_depth(p, position), 0u) : 0u;
+  /* One more than the depth of nodes: the printer writes -(5) where the nodes are two. */
+  if (p->depth > VYRE_LIMIT_DEPTH) return vyre_parser_ok(p) ? (fail_depth(p, position), 0u) : 0u;
   p->depth++;
   if (vyre_parser_at(p, VYRE_TOKEN_MINUS)) {
     vyre_parser_advance(p);

@@ -54,8 +54,7 @@ static inline const char *vyre_parser_text(const vyre_parser_t *p, const vyre_to
   return p->lexer.text + token->offset;
 }
 /* printf arguments for "%.*s": the token's text, cut where it is too long for a message. */
-#define VYRE_TOKEN_SHOWN(p, token) \
-  (int)((token)->length > 40 ? 40 : (token)->length), vyre_parser_text(p, token)
+#define VYRE_TOKEN_SHOWN(p, token) (int)((token)->length > 40 ? 40 : (token)->length), vyre_parser_text(p, token)
 
 /* A name as a C string; the lexer limits names to VYRE_LIMIT_NAME_BYTES. */
 typedef struct vyre_name_text {

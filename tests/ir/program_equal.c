@@ -1,0 +1,61 @@
+#include "ir/program_equal.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "ir/typing.h"
+
+typedef struct comparison {
+  const vyre_program_t *a, *b;
+  uint32_t *var_of; /* a's variable to b's; 0 before its declaration */
+  bool with_names;
+} comparison_t;
+
+static bool equal_expr(const comparison_t *c, uint32_t x, uint32_t y) {
+  const vyre_expr_t *a = &c->a->exprs[x], *b = &c->b->exprs[y];
+  if (a->op != b->op || a->type != b->type || a->order != b->order || a->imm != b->imm) return false;
+  if (a->op == VYRE_EXPR_VAR && c->var_of[a->a] != b->a) return false;
+  if ((a->op == VYRE_EXPR_LEN || a->op == VYRE_EXPR_LOAD) && a->a != b->a) return false;
+  for (unsigned i = 0; i < vyre_expr_arity((vyre_expr_op_t)a->op); i++)
+    if (!equal_expr(c, vyre_expr_operand(a, i), vyre_expr_operand(b, i))) return false;
+  return true;
+}
+
+static bool declare(comparison_t *c, uint32_t x, uint32_t y) {
+  const vyre_var_t *a = &c->a->vars[x], *b = &c->b->vars[y];
+  c->var_of[x] = y;
+  return a->type == b->type && a->is_mutable == b->is_mutable && (!c->with_names || strcmp(a->name, b->name) == 0);
+}
+
+static bool equal_block(comparison_t *c, uint32_t x, uint32_t y) {
+  for (; x && y; x = c->a->stmts[x].next, y = c->b->stmts[y].next) {
+    const vyre_stmt_t *a = &c->a->stmts[x], *b = &c->b->stmts[y];
+    if (a->op != b->op || a->type != b->type || a->order != b->order || a->tag != b->tag || a->param != b->param)
+      return false;
+    for (unsigned i = 0; i < vyre_stmt_arity((vyre_stmt_op_t)a->op); i++)
+      if (!equal_expr(c, a->arg[i], b->arg[i])) return false;
+    bool is_declared = a->op == VYRE_STMT_LET || a->op == VYRE_STMT_FOR || a->op == VYRE_STMT_FOREACH;
+    if (is_declared && !declare(c, a->var, b->var)) return false;
+    for (unsigned i = 0; a->op == VYRE_STMT_LOAD16 && i < 4; i++)
+      if (!declare(c, a->out[i], b->out[i])) return false;
+    if (a->op == VYRE_STMT_ASSIGN && c->var_of[a->var] != b->var) return false;
+    if (!equal_block(c, a->body, b->body) || !equal_block(c, a->orelse, b->orelse)) return false;
+  }
+  return x == 0 && y == 0;
+}
+
+bool vyre_program_equal(const vyre_program_t *a, const vyre_program_t *b, bool with_variable_names) {
+  if (strcmp(a->name, b->name) != 0 || a->is_privileged != b->is_privileged || a->param_count != b->param_count)
+    return false;
+  for (uint32_t i = 0; i < a->param_count; i++) {
+    const vyre_param_t *x = &a->params[i], *y = &b->params[i];
+    if (strcmp(x->name, y->name) != 0 || x->role != y->role || x->type != y->type || x->reducer != y->reducer ||
+        x->count != y->count)
+      return false;
+  }
+  comparison_t c = {.a = a, .b = b, .with_names = with_variable_names};
+  c.var_of = vyre_calloc(a->var_count, sizeof *c.var_of);
+  bool is_equal = c.var_of && equal_block(&c, a->body, b->body);
+  vyre_free(c.var_of);
+  return is_equal;
+}

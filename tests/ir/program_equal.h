@@ -1,0 +1,10 @@
+/* Whether two validated programs have the same nodes, everything but positions compared. Variables correspond by the
+ * order of their declarations, so that programs built in different orders can be equal. */
+#ifndef VYRE_TESTS_IR_PROGRAM_EQUAL_H
+#define VYRE_TESTS_IR_PROGRAM_EQUAL_H
+
+#include "ir/program.h"
+
+bool vyre_program_equal(const vyre_program_t *a, const vyre_program_t *b, bool with_variable_names);
+
+#endif
