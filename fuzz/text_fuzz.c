@@ -6,6 +6,8 @@
 #include "base/assert.h"
 #include "base/memory.h"
 #include "ir/program_equal.h"
+#include <vyre/program.h>
+
 #include "ir/text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -225,31 +225,31 @@ static void open_foreach_with_loop(fixture_t *f, uint64_t inner) {
   finish_with_left(f);
 }
 
-/* fuel 10 + f: q = (f / 2) / 10 for each iteration, used or not; f - 10 q is left. */
-static void foreach_with_a_loop_shares_out_half(void **state) {
+/* fuel 10 + f: q = f / 10 for each iteration; f less what the iterations used is left. */
+static void foreach_with_a_loop_shares_out(void **state) {
   (void)state;
   fixture_t f;
   open_foreach_with_loop(&f, 3);
   expect_out_of_fuel(&f, 7, 7); /* m = 7: iteration 7, the one with the inner loop, does not run */
-  static const uint64_t too_little[] = {8, 9, 10, 10 + 59}; /* q = 0, 0, 0, 2 */
+  static const uint64_t too_little[] = {8, 9, 10, 10 + 29}; /* q = 0, 0, 0, 2 */
   for (size_t k = 0; k < sizeof too_little / sizeof *too_little; k++) {
     f.input.fuel = too_little[k];
     f.input.data_bytes = 0;
     fixture_expect_fault(&f, VYRE_FAULT_FUEL, LOOP_LINE + 1, 7);
   }
-  assert_int_equal(left_of(&f, 10 + 60), 30); /* q = 3 */
-  assert_int_equal(left_of(&f, 10 + 79), 49); /* q = 39 / 10 = 3 */
-  assert_int_equal(left_of(&f, 10 + 80), 40); /* q = 4 */
+  assert_int_equal(left_of(&f, 10 + 30), 27); /* q = 3, all of it used once */
+  assert_int_equal(left_of(&f, 10 + 39), 36); /* q = 39 / 10 = 3 */
+  assert_int_equal(left_of(&f, 10 + 40), 37); /* q = 4, 3 used */
   fixture_close(&f);
 
   open_foreach_with_loop(&f, 0); /* the loop stands there, though it never runs */
   assert_int_equal(left_of(&f, 10), 0);
-  assert_int_equal(left_of(&f, 10 + 19), 19); /* q = 0 */
-  assert_int_equal(left_of(&f, 10 + 20), 10); /* q = 1 */
+  assert_int_equal(left_of(&f, 10 + 9), 9);   /* q = 0 */
+  assert_int_equal(left_of(&f, 10 + 20), 20); /* q = 2 */
   fixture_close(&f);
 }
 
-/* An iteration's budget is its own: each of 4 iterations may use 5, and none uses what another saved. */
+/* An iteration's budget is its own: each of 4 iterations may use q, and none uses what another saved. */
 static void foreach_budgets_are_apart(void **state) {
   (void)state;
   fixture_t f;
@@ -262,9 +262,9 @@ static void foreach_budgets_are_apart(void **state) {
   add_sum(&f, u64(b, 1));
   vyre_build_end(b);
   vyre_build_end(b);
-  f.input.fuel = 4 + 40; /* q = 5 */
+  f.input.fuel = 4 + 23; /* q = 5 */
   fixture_expect_fault(&f, VYRE_FAULT_FUEL, LOOP_LINE + 1, 3);
-  f.input.fuel = 4 + 48; /* q = 6 */
+  f.input.fuel = 4 + 24; /* q = 6 */
   fixture_expect_sum(&f, 12);
   fixture_close(&f);
 }
@@ -328,7 +328,7 @@ int main(void) {
       cmocka_unit_test(continue_in_a_short_for),
       cmocka_unit_test(nested_for_share_one_budget),
       cmocka_unit_test(foreach_without_a_loop),
-      cmocka_unit_test(foreach_with_a_loop_shares_out_half),
+      cmocka_unit_test(foreach_with_a_loop_shares_out),
       cmocka_unit_test(foreach_budgets_are_apart),
       cmocka_unit_test(an_empty_foreach_costs_nothing),
       cmocka_unit_test(fuel_is_the_fault_of_iteration_m),
