@@ -48,7 +48,9 @@ static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 vyre_token_kind_t vyre_token_of_word(const char *word, size_t length, vyre_type_t *out_type) {
   *out_type = VYRE_TYPE_VOID;
   for (int kind = VYRE_TOKEN_PROGRAM; kind <= VYRE_TOKEN_FALSE; kind++)
-    if (tokens[kind].length == length && memcmp(tokens[kind].text, word, length) == 0) return (vyre_token_kind_t)kind;
+    if (tokens[kind].length == length && tokens[kind].text[0] == word[0] &&
+        memcmp(tokens[kind].text, word, length) == 0)
+      return (vyre_token_kind_t)kind;
   for (int type = VYRE_TYPE_BOOL; type < VYRE_TYPE_COUNT; type++) {
     const char *text = vyre_type_text((vyre_type_t)type);
     if (strlen(text) == length && memcmp(text, word, length) == 0) {
@@ -266,14 +268,14 @@ static void lex_word(vyre_lexer_t *lexer, vyre_token_t *token) {
 
 /* The longest sign that the text begins with. */
 static void lex_sign(vyre_lexer_t *lexer, vyre_token_t *token) {
+  const char *text = lexer->text + token->offset;
   uint32_t left = lexer->length - token->offset;
   for (int kind = VYRE_TOKEN_FALSE + 1; kind < VYRE_TOKEN_COUNT; kind++) {
-    uint32_t length = tokens[kind].length;
-    if (length <= left && length > token->length &&
-        memcmp(tokens[kind].text, lexer->text + token->offset, length) == 0) {
-      token->kind = (vyre_token_kind_t)kind;
-      token->length = length;
-    }
+    const struct token_info *sign = &tokens[kind];
+    if (sign->text[0] != text[0] || sign->length > left || sign->length <= token->length) continue;
+    if (memcmp(sign->text, text, sign->length) != 0) continue;
+    token->kind = (vyre_token_kind_t)kind;
+    token->length = sign->length;
   }
   if (token->length == 0) refuse_byte(lexer, token->offset);
   lexer->offset += token->length;
