@@ -15,22 +15,9 @@
 #include "ir/builder.h"
 #include "ir/frame.h"
 #include "megakernel/protocol.h"
+#include "support/expect.h"
 
 #define SECOND VYRE_NS_PER_S
-
-static void ok(vyre_status_t status) {
-  if (!status) return;
-  char text[1000];
-  vyre_status_format(status, text, sizeof text);
-  vyre_status_destroy(&status);
-  fail_msg("%s", text);
-}
-
-static void expect(vyre_status_t status, vyre_code_t code) {
-  assert_int_equal(vyre_status_code(status), code);
-  assert_true(strlen(vyre_status_fix(status)) > 10);
-  vyre_status_destroy(&status);
-}
 
 /* Counts the elements of its chunk that equal 10. */
 static vyre_program_t *count_program(void) {

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "support/child.h"
 #include "support/require.h"
 #include "support/seccomp.h"
 #include "uring/facts.h"
@@ -21,7 +21,7 @@
 
 /* What a child found: sent through a pipe, since assertions belong to the parent. */
 typedef struct report {
-  bool arrived, enforced;
+  bool enforced;
   vyre_code_t code;
   char text[2048]; /* formatted status */
   char fix[1024];
@@ -35,33 +35,14 @@ static void fill(report_t *report, vyre_status_t status) {
   vyre_status_destroy(&status);
 }
 
-static report_t in_child(void (*body)(report_t *report, uint64_t argument), uint64_t argument) {
+static report_t in_child(void (*body)(void *report, uint64_t argument), uint64_t argument) {
   static report_t report;
-  memset(&report, 0, sizeof report);
-  int ends[2];
-  assert_int_equal(pipe(ends), 0);
-  pid_t child = fork();
-  assert_true(child >= 0);
-  if (child == 0) {
-    body(&report, argument);
-    report.arrived = true;
-    ssize_t sent = write(ends[1], &report, sizeof report); /* below PIPE_BUF's 4096 or not: the parent reads on */
-    _exit(sent == (ssize_t)sizeof report ? 0 : 1);
-  }
-  close(ends[1]);
-  size_t length = 0;
-  ssize_t got;
-  while (length < sizeof report && (got = read(ends[0], (char *)&report + length, sizeof report - length)) > 0)
-    length += (size_t)got;
-  close(ends[0]);
-  int wait_status = 0;
-  assert_int_equal(waitpid(child, &wait_status, 0), child);
-  assert_true(WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0);
-  assert_true(report.arrived);
+  assert_true(child_run(body, argument, &report, sizeof report));
   return report;
 }
 
-static void create_forbidden(report_t *report, uint64_t error) {
+static void create_forbidden(void *out, uint64_t error) {
+  report_t *report = out;
   if (vyre_forbid_uring((int)error) != 0) return;
   report->enforced = true;
   vyre_uring_t *uring = NULL;
@@ -89,7 +70,8 @@ static void seccomp_is_named(void **state) {
   }
 }
 
-static void create_without_files(report_t *report, uint64_t unused) {
+static void create_without_files(void *out, uint64_t unused) {
+  report_t *report = out;
   (void)unused;
   struct rlimit limit = {16, 16};
   report->enforced = setrlimit(RLIMIT_NOFILE, &limit) == 0;
@@ -110,7 +92,8 @@ static void too_many_files_are_named(void **state) {
 
 /* argument: the soft limit in KiB, and above bit 32 the hard one. Two rings, as two workers have them; the second one
  * registers 1 MiB, as a user without privilege. */
-static void register_as_stranger(report_t *report, uint64_t argument) {
+static void register_as_stranger(void *out, uint64_t argument) {
+  report_t *report = out;
   struct rlimit limit = {(argument & 0xFFFFFFFF) * 1024, (argument >> 32) * 1024};
   /* A user of its own: the kernel's account is per user, and 65534 may be busy with another run of this test. */
   uid_t user = 0x200000 + (uid_t)getppid();
