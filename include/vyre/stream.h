@@ -48,7 +48,8 @@ typedef struct vyre_stream_report {
 VYRE_API vyre_status_t vyre_stream_open(vyre_session_t *session, uint32_t opcode, const vyre_stream_params_t *params,
                                         vyre_stream_t **out_stream);
 /* Waits up to timeout_ns for the end; *out_finished says whether it came. Gives the stream's error when it failed: a
- * file that shrank, an I/O error, a fault, each with file, offset and what was finished before. */
+ * file that shrank, an I/O error, a fault, each with file, offset and what was finished before. The error is given
+ * once; waiting again is VYRE_E_STATE then. */
 VYRE_API vyre_status_t vyre_stream_wait(vyre_stream_t *stream, uint64_t timeout_ns, bool *out_finished);
 VYRE_API vyre_stream_progress_t vyre_stream_progress(const vyre_stream_t *stream);
 /* Reads nothing more; wait then finishes with VYRE_E_STOPPED when anything was left out. Async-signal-safe. */

@@ -367,7 +367,9 @@ vyre_status_t vyre_session_poll(vyre_session_t *session, vyre_ticket_t ticket, b
                                 vyre_completion_t *out_completion) {
   if (!session->launch || !vyre_ring_knows(&session->ring, ticket)) return unknown_ticket(session, ticket);
   *out_done = vyre_ring_take(&session->ring, ticket, out_completion);
-  if (__builtin_expect(!*out_done && state_of(session) != RUNNING, 0)) {
+  /* Set by stop and by a SHUTDOWN slot alike. */
+  _Atomic uint32_t *stop = VYRE_CONTROL_WORD32(session->ring.control, STOP);
+  if (__builtin_expect(!*out_done && atomic_load_explicit(stop, memory_order_relaxed) != VYRE_STOP_RUN, 0)) {
     settle_if_ended(session);
     *out_done = vyre_ring_take(&session->ring, ticket, out_completion);
   }

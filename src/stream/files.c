@@ -8,6 +8,17 @@
 
 #include "base/memory.h"
 
+/* Files of /proc say that they are empty whatever they hold. */
+static vyre_status_t check_empty(const char *path, int fd) {
+  uint8_t byte;
+  ssize_t got = pread(fd, &byte, sizeof byte, 0);
+  if (got == 0) return NULL;
+  if (got < 0) return vyre_status_at(vyre_status_from_errno(errno, VYRE_E_IO, "read"), "%s", path);
+  return vyre_status_with_fix(
+      vyre_status_at(vyre_status_make(VYRE_E_NOT_A_FILE, "it holds bytes, but its size is 0, as in /proc"), "%s", path),
+      "Copy it first (`cat %s >FILE`) and name the copy.", path);
+}
+
 static vyre_status_t open_file(const char *path, uint32_t element_bytes, vyre_stream_file_t *file) {
   /* O_NONBLOCK: opening a pipe that nobody writes does not hang; it is refused below. */
   file->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -23,7 +34,11 @@ static vyre_status_t open_file(const char *path, uint32_t element_bytes, vyre_st
                                                  : "a socket";
     return vyre_status_at(vyre_status_make(VYRE_E_NOT_A_FILE, "it is %s", what), "%s", path);
   }
+  /* From here on a read may wait: with O_NONBLOCK, kernels give EAGAIN for it where a device cannot read without. */
+  if (fcntl(file->fd, F_SETFL, O_RDONLY) != 0)
+    return vyre_status_at(vyre_status_from_errno(errno, VYRE_E_IO, "fcntl"), "%s", path);
   file->bytes = (uint64_t)facts.st_size;
+  if (file->bytes == 0) VYRE_TRY(check_empty(path, file->fd));
   if (file->bytes % element_bytes)
     return vyre_status_with_fix(
         vyre_status_at(vyre_status_make(VYRE_E_ARGUMENT, "its size, %llu bytes, is no multiple of the stream's element, %u bytes",
@@ -73,6 +88,13 @@ bool vyre_stream_files_next(vyre_stream_files_t *files, vyre_stream_chunk_t *out
       files->next_offset = 0;
     }
   }
+  pthread_mutex_unlock(&files->lock);
+  return has_next;
+}
+
+bool vyre_stream_files_has_next(vyre_stream_files_t *files) {
+  pthread_mutex_lock(&files->lock);
+  bool has_next = files->next_file < files->count;
   pthread_mutex_unlock(&files->lock);
   return has_next;
 }

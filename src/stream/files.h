@@ -41,5 +41,7 @@ void vyre_stream_files_close(vyre_stream_files_t *files);
 
 /* The next chunk in order; false when there is none left. */
 bool vyre_stream_files_next(vyre_stream_files_t *files, vyre_stream_chunk_t *out_chunk);
+/* Whether there is one. */
+bool vyre_stream_files_has_next(vyre_stream_files_t *files);
 
 #endif

@@ -21,7 +21,7 @@ static void check_finished(vyre_stream_pump_t *pump) {
 
 static void fail(vyre_stream_pump_t *pump, vyre_status_t status) {
   pthread_mutex_lock(&pump->lock);
-  if (pump->failure)
+  if (atomic_exchange(&pump->has_failed, true))
     vyre_status_destroy(&status);
   else
     pump->failure = status;
@@ -29,16 +29,16 @@ static void fail(vyre_stream_pump_t *pump, vyre_status_t status) {
   atomic_store(&pump->is_exhausted, true);
 }
 
-/* Says where in which file, and how far the stream had come. */
+/* Says where in which file, and how far the stream had come. The place of a fault is one in the Program; the file's
+ * stands in the context then. */
 static vyre_status_t locate(const vyre_stream_pump_t *pump, const vyre_stream_chunk_t *chunk, uint32_t within,
                             vyre_status_t status) {
-  status = vyre_status_context(status, "streaming %s: %llu of %llu bytes were finished",
-                               pump->files->files[chunk->file].path,
+  const char *path = pump->files->files[chunk->file].path;
+  unsigned long long at = chunk->offset + within;
+  status = vyre_status_context(status, "streaming %s, byte %llu: %llu of %llu bytes were finished", path, at,
                                (unsigned long long)atomic_load(&pump->bytes_done),
                                (unsigned long long)pump->files->bytes);
-  if (*vyre_status_where(status)) return status;
-  return vyre_status_at(status, "%s, byte %llu", pump->files->files[chunk->file].path,
-                        (unsigned long long)(chunk->offset + within));
+  return *vyre_status_where(status) ? status : vyre_status_at(status, "%s, byte %llu", path, at);
 }
 
 static void release(vyre_stream_pump_t *pump, vyre_stream_buffer_t *buffer) {
@@ -146,11 +146,35 @@ static uint32_t reap_reads(vyre_stream_pump_t *pump, vyre_stream_worker_t *worke
   return total;
 }
 
+/* The kernel takes no more reads of this worker: those it was asked for are given up. Its ring ends them before their
+ * memory goes, in deinit. */
+static void give_reads_up(vyre_stream_pump_t *pump, vyre_stream_worker_t *worker, vyre_status_t status) {
+  worker->is_broken = true;
+  for (uint32_t i = 0; i < pump->depth; i++) {
+    vyre_stream_buffer_t *buffer = &worker->buffers[i];
+    if (buffer->state != VYRE_BUFFER_READING) continue;
+    if (status) fail(pump, locate(pump, &buffer->chunk, buffer->filled, status));
+    status = NULL;
+    release(pump, buffer);
+  }
+  VYRE_ASSERT(!status); /* something was to be read, or nothing would have been submitted */
+}
+
+static void submit_reads(vyre_stream_pump_t *pump, vyre_stream_worker_t *worker) {
+  vyre_status_t status = vyre_uring_submit(worker->uring);
+  if (status) give_reads_up(pump, worker, status);
+}
+
+static bool has_reads(const vyre_stream_worker_t *worker) {
+  return !worker->is_broken && vyre_uring_in_flight(worker->uring);
+}
+
 /* Gives the next chunk to a free buffer; false when there is none. */
 static bool begin_chunk(vyre_stream_pump_t *pump, vyre_stream_worker_t *worker, vyre_stream_buffer_t *buffer) {
   if (atomic_load_explicit(&pump->is_exhausted, memory_order_relaxed)) return false;
+  /* Busy first, then the look: whoever ends the stream meanwhile either is seen here or sees this buffer. */
   atomic_fetch_add(&pump->busy, 1);
-  if (!vyre_stream_files_next(pump->files, &buffer->chunk)) {
+  if (atomic_load(&pump->is_exhausted) || !vyre_stream_files_next(pump->files, &buffer->chunk)) {
     atomic_store(&pump->is_exhausted, true);
     atomic_fetch_sub(&pump->busy, 1);
     check_finished(pump);
@@ -181,7 +205,7 @@ static uint32_t run(vyre_pump_t *base, uint32_t index) {
       work += buffer->state != VYRE_BUFFER_READY;
     }
   }
-  if (vyre_uring_in_flight(worker->uring)) work += reap_reads(pump, worker);
+  if (has_reads(worker)) work += reap_reads(pump, worker);
   for (uint32_t i = 0; i < pump->depth && work == 0; i++) {
     vyre_stream_buffer_t *buffer = &worker->buffers[i];
     if (buffer->state != VYRE_BUFFER_FREE) continue;
@@ -190,24 +214,20 @@ static uint32_t run(vyre_pump_t *base, uint32_t index) {
       work++;
       break;
     }
-    vyre_status_t status = vyre_uring_submit(worker->uring);
-    if (status) fail(pump, locate(pump, &buffer->chunk, 0, status));
-    work += reap_reads(pump, worker);
+    submit_reads(pump, worker);
+    if (has_reads(worker)) work += reap_reads(pump, worker);
   }
   /* Reads that finish_read asked for again. */
-  if (vyre_uring_in_flight(worker->uring)) {
-    vyre_status_t status = vyre_uring_submit(worker->uring);
-    if (status) fail(pump, status);
-  }
+  if (has_reads(worker)) submit_reads(pump, worker);
   return work;
 }
 
 static bool wait(vyre_pump_t *base, uint32_t index, uint64_t timeout_ns) {
   vyre_stream_pump_t *pump = of_base(base);
   vyre_stream_worker_t *worker = &pump->workers[index];
-  if (!vyre_uring_in_flight(worker->uring)) return false;
+  if (!has_reads(worker)) return false;
   vyre_status_t status = vyre_uring_submit_and_wait(worker->uring, 1, timeout_ns);
-  if (status) fail(pump, status);
+  if (status) give_reads_up(pump, worker, status);
   return true;
 }
 

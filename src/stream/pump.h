@@ -40,6 +40,7 @@ typedef struct vyre_stream_worker {
   vyre_uring_t *uring;
   vyre_uring_arena_t *arena;
   uint32_t window; /* of the arena */
+  bool is_broken;  /* the kernel refused its reads: the ring is only destroyed any more */
   vyre_stream_buffer_t buffers[VYRE_STREAM_DEPTH_MAX];
 } vyre_stream_worker_t;
 
@@ -56,6 +57,7 @@ typedef struct vyre_stream_pump {
   atomic_bool is_exhausted;   /* no more chunks are taken: the end, a failure, or a request */
   atomic_bool stop_requested; /* by the user */
   atomic_bool is_finished;    /* exhausted, and nothing busy */
+  atomic_bool has_failed;     /* stays when the failure has been given away */
 
   pthread_mutex_t lock; /* failure, and the signal of the end */
   pthread_cond_t finished;

@@ -152,6 +152,13 @@ static bool wait_finished(vyre_stream_t *stream, uint64_t timeout_ns) {
   return true;
 }
 
+/* Every chunk of every file went through the Program. */
+static bool is_complete(const vyre_stream_t *stream) {
+  const vyre_stream_pump_t *pump = &stream->pump;
+  return atomic_load(&pump->is_finished) && !atomic_load(&pump->has_failed) &&
+         !vyre_stream_files_has_next(pump->files);
+}
+
 vyre_status_t vyre_stream_wait(vyre_stream_t *stream, uint64_t timeout_ns, bool *out_finished) {
   vyre_stream_pump_t *pump = &stream->pump;
   *out_finished = wait_finished(stream, timeout_ns);
@@ -160,11 +167,11 @@ vyre_status_t vyre_stream_wait(vyre_stream_t *stream, uint64_t timeout_ns, bool 
   vyre_status_t status = pump->failure;
   pump->failure = NULL;
   pthread_mutex_unlock(&pump->lock);
-  uint64_t done = atomic_load(&pump->bytes_done);
-  if (!status && atomic_load(&pump->stop_requested) && done < stream->files.bytes)
-    status = vyre_status_make(VYRE_E_STOPPED, "%llu of %llu bytes were finished", (unsigned long long)done,
-                              (unsigned long long)stream->files.bytes);
-  return status;
+  if (status || is_complete(stream)) return status;
+  if (atomic_load(&pump->has_failed))
+    return vyre_status_make(VYRE_E_STATE, "the stream failed; the wait before this one gave its error");
+  return vyre_status_make(VYRE_E_STOPPED, "%llu of %llu bytes were finished",
+                          (unsigned long long)atomic_load(&pump->bytes_done), (unsigned long long)stream->files.bytes);
 }
 
 vyre_stream_progress_t vyre_stream_progress(const vyre_stream_t *stream) {
@@ -175,7 +182,7 @@ vyre_stream_progress_t vyre_stream_progress(const vyre_stream_t *stream) {
 void vyre_stream_request_shutdown(vyre_stream_t *stream) { atomic_store(&stream->pump.stop_requested, true); }
 
 vyre_status_t vyre_stream_output(const vyre_stream_t *stream, uint32_t index, void *values, size_t bytes) {
-  if (!atomic_load(&stream->pump.is_finished) || atomic_load(&stream->pump.bytes_done) != stream->files.bytes)
+  if (!is_complete(stream))
     return vyre_status_make(VYRE_E_STATE, "the stream has not finished, or not without an error");
   vyre_layout_t layout;
   vyre_program_layout(stream->program, &layout);
