@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "ir/frame.h"
 #include "megakernel/protocol.h"
+#include "megakernel/session.h"
 
 static vyre_stream_pump_t *of_base(vyre_pump_t *base) { return (vyre_stream_pump_t *)(void *)base; }
 
@@ -98,7 +99,10 @@ static void finish_read(vyre_stream_pump_t *pump, vyre_stream_worker_t *worker, 
     return;
   }
   vyre_status_t status = NULL;
-  if (result < 0)
+  if (result < 0 && vyre_session_has_ended(pump->session))
+    /* The kernel fails what it still had to do on a thread that is gone: EFAULT, or ECANCELED. */
+    status = vyre_status_make(VYRE_E_STOPPED, "the session ended during a read");
+  else if (result < 0)
     status = vyre_status_from_errno(-result, VYRE_E_IO, "read");
   else if (result == 0)
     status = vyre_status_make(VYRE_E_FILE_CHANGED, "it ends here; it had %llu bytes when it was opened",
