@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
+#include <time.h>
 
 static vyre_stream_t *volatile attached;
 static volatile sig_atomic_t arrived;
@@ -24,10 +25,24 @@ static void set_handler(int number, void (*handler)(int)) {
   sigaction(number, &action, NULL);
 }
 
+/* timeout(1) and some shells send a signal to the process and again to its group: what comes this soon after the first
+ * is the same wish, not a second one. */
+enum { SAME_WISH_MS = 150 };
+static struct timespec first;
+
 static void on_signal(int number) {
-  arrived = number;
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  if (!arrived) {
+    arrived = number;
+    first = now;
+    if (attached) vyre_stream_request_shutdown(attached);
+    return;
+  }
+  long since_ms = (long)(now.tv_sec - first.tv_sec) * 1000 + (now.tv_nsec - first.tv_nsec) / 1000000;
+  if (since_ms < SAME_WISH_MS) return;
   cli_interrupt_end();
-  if (attached) vyre_stream_request_shutdown(attached);
+  raise(number);
 }
 
 void cli_interrupt_block(void) {

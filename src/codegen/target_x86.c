@@ -128,9 +128,11 @@ static void lower_stmt(vyre_lower_t *l, const vyre_stmt_t *s, LLVMValueRef opera
       return;
     case VYRE_STMT_LOAD16: lower_load16(l, s, operands[0]); return;
     case VYRE_STMT_STORE16: lower_store16(l, s, operands); return;
+    case VYRE_STMT_PREFETCH:
     case VYRE_STMT_PREFETCH_WRITE: {
-      LLVMValueRef one = LLVMConstInt(l->i32, 1, false), local = LLVMConstInt(l->i32, 3, false);
-      LLVMValueRef arguments[] = {pointer(l, operands[0], 0), one, local, one};
+      LLVMValueRef to_write = LLVMConstInt(l->i32, s->op == VYRE_STMT_PREFETCH_WRITE, false);
+      LLVMValueRef local = LLVMConstInt(l->i32, 3, false), is_data = LLVMConstInt(l->i32, 1, false);
+      LLVMValueRef arguments[] = {pointer(l, operands[0], 0), to_write, local, is_data};
       vyre_lower_intrinsic(l, "llvm.prefetch", l->ptr, arguments, 4);
       return;
     }

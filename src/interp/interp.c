@@ -273,6 +273,7 @@ static void exec_privileged(run_t *run, const vyre_stmt_t *s, const uint64_t v[5
       for (unsigned i = 0; i < 4; i++) words[i] = (uint32_t)v[1 + i];
       vyre_memory_store16(v[0], s->tag, words);
       return;
+    case VYRE_STMT_PREFETCH: __builtin_prefetch((const void *)(uintptr_t)v[0], 0); return;
     case VYRE_STMT_PREFETCH_WRITE: __builtin_prefetch((const void *)(uintptr_t)v[0], 1); return;
     case VYRE_STMT_PAUSE: vyre_cpu_relax(); return;
     case VYRE_STMT_HEAVY_FENCE: hooks->heavy_fence(hooks); return;

@@ -293,8 +293,9 @@ void vyre_build_store16(vyre_builder_t *b, unsigned tag, vyre_expr_id_t address,
                             .arg = {address, words[0], words[1], words[2], words[3]}});
 }
 
-void vyre_build_prefetch_write(vyre_builder_t *b, vyre_expr_id_t address) {
-  add_stmt(b, (vyre_stmt_t){.op = VYRE_STMT_PREFETCH_WRITE, .arg = {address}});
+void vyre_build_prefetch(vyre_builder_t *b, vyre_stmt_op_t op, vyre_expr_id_t address) {
+  VYRE_ASSERT(op == VYRE_STMT_PREFETCH || op == VYRE_STMT_PREFETCH_WRITE);
+  add_stmt(b, (vyre_stmt_t){.op = (uint8_t)op, .arg = {address}});
 }
 
 void vyre_build_sleep(vyre_builder_t *b, vyre_expr_id_t address, vyre_expr_id_t seen) {

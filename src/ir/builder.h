@@ -79,7 +79,7 @@ void vyre_build_raw_store(vyre_builder_t *b, vyre_type_t type, vyre_order_t orde
 void vyre_build_load16(vyre_builder_t *b, unsigned tag, const char *const names[4], vyre_expr_id_t address,
                        vyre_var_id_t out_vars[4]); /* declares four immutable u32 variables */
 void vyre_build_store16(vyre_builder_t *b, unsigned tag, vyre_expr_id_t address, const vyre_expr_id_t words[4]);
-void vyre_build_prefetch_write(vyre_builder_t *b, vyre_expr_id_t address);
+void vyre_build_prefetch(vyre_builder_t *b, vyre_stmt_op_t op, vyre_expr_id_t address); /* PREFETCH, PREFETCH_WRITE */
 void vyre_build_sleep(vyre_builder_t *b, vyre_expr_id_t address, vyre_expr_id_t seen);
 void vyre_build_call(vyre_builder_t *b, vyre_expr_id_t handler, vyre_expr_id_t frame);
 

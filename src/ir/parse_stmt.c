@@ -191,7 +191,7 @@ static void parse_effect(vyre_parser_t *p, vyre_stmt_op_t op, const vyre_token_t
   vyre_type_t types[5] = {VYRE_TYPE_U64, VYRE_TYPE_U32, VYRE_TYPE_U32, VYRE_TYPE_U32, VYRE_TYPE_U32};
   vyre_type_t type = VYRE_TYPE_VOID;
   vyre_order_t order = VYRE_ORDER_RELAXED;
-  unsigned tag = 0, count = op == VYRE_STMT_STORE16 ? 5 : op == VYRE_STMT_PREFETCH_WRITE ? 1 : 2;
+  unsigned tag = 0, count = op == VYRE_STMT_STORE16 ? 5 : op == VYRE_STMT_PREFETCH || op == VYRE_STMT_PREFETCH_WRITE ? 1 : 2;
   uint32_t terms[5] = {0};
   vyre_expr_id_t values[5] = {0};
   if (op == VYRE_STMT_RAW_STORE) {
@@ -218,7 +218,8 @@ static void parse_effect(vyre_parser_t *p, vyre_stmt_op_t op, const vyre_token_t
   switch (op) {
     case VYRE_STMT_RAW_STORE: vyre_build_raw_store(&p->builder, type, order, values[0], values[1]); break;
     case VYRE_STMT_STORE16: vyre_build_store16(&p->builder, tag, values[0], values + 1); break;
-    case VYRE_STMT_PREFETCH_WRITE: vyre_build_prefetch_write(&p->builder, values[0]); break;
+    case VYRE_STMT_PREFETCH:
+    case VYRE_STMT_PREFETCH_WRITE: vyre_build_prefetch(&p->builder, op, values[0]); break;
     case VYRE_STMT_SLEEP: vyre_build_sleep(&p->builder, values[0], values[1]); break;
     default: vyre_build_call(&p->builder, values[0], values[1]); break;
   }

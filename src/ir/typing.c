@@ -15,6 +15,7 @@ unsigned vyre_stmt_arity(vyre_stmt_op_t op) {
     case VYRE_STMT_IF:
     case VYRE_STMT_WHILE:
     case VYRE_STMT_LOAD16:
+    case VYRE_STMT_PREFETCH:
     case VYRE_STMT_PREFETCH_WRITE: return 1;
     case VYRE_STMT_REDUCE_AT:
     case VYRE_STMT_FOR:
@@ -217,6 +218,7 @@ vyre_status_t vyre_type_stmt(const vyre_program_t *p, const vyre_stmt_t *s) {
           return mismatch(p, s->position, "the variable", VYRE_TYPE_U32, p->vars[s->out[i]].type);
       }
       return NULL;
+    case VYRE_STMT_PREFETCH:
     case VYRE_STMT_PREFETCH_WRITE: return need(p, s->arg[0], "the address", VYRE_TYPE_U64);
     case VYRE_STMT_SLEEP:
       VYRE_TRY(need(p, s->arg[0], "the address", VYRE_TYPE_U64));

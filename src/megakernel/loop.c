@@ -199,6 +199,24 @@ static void build_read_slot(loop_t *l, vyre_var_id_t ticket, slot_vars_t *s) {
   s->tag = let(l, "done_tag", add(l, vyre_build_cast(l->b, U32, var(l, ticket)), c32(l, 1)));
 }
 
+static vyre_expr_id_t slot_ahead(loop_t *l, vyre_var_id_t ticket, uint32_t distance) {
+  vyre_expr_id_t index = add(l, vyre_build_cast(l->b, U32, var(l, ticket)), c32(l, distance));
+  return element(l, l->ring, op(l, VYRE_EXPR_AND, index, var(l, l->ring_mask)), 6);
+}
+
+/* Once a batch holds more than one slot there is a backlog: the lines of the slots to come are asked for early. Not
+ * before, since a line that is taken away from its producer comes back to it late. */
+static void build_prefetch(loop_t *l, vyre_var_id_t first, vyre_var_id_t ticket) {
+  vyre_build_if(l->b, op(l, VYRE_EXPR_NE, var(l, ticket), var(l, first)));
+  vyre_build_prefetch(l->b, VYRE_STMT_PREFETCH, slot_ahead(l, ticket, VYRE_PREFETCH_SLOTS));
+  /* Half way there the slot is in reach, and its last word names its cell: the completion's line is asked for. A stale
+   * word names some other cell, which costs a useless hint. */
+  vyre_expr_id_t last_word = add(l, slot_ahead(l, ticket, VYRE_PREFETCH_SLOTS / 2), c64(l, 60));
+  vyre_expr_id_t cell = op(l, VYRE_EXPR_AND, load32(l, last_word), c32(l, 0xFFFF));
+  vyre_build_prefetch(l->b, VYRE_STMT_PREFETCH_WRITE, element(l, l->completions, cell, 6));
+  vyre_build_end(l->b);
+}
+
 static void build_opcode_if(loop_t *l, const slot_vars_t *s, uint32_t opcode) {
   vyre_build_if(l->b, op(l, VYRE_EXPR_EQ, var(l, s->opcode), c32(l, opcode)));
 }
@@ -218,6 +236,7 @@ static void build_dispatch(loop_t *l, vyre_var_id_t worked) {
   vyre_var_id_t tail = mutable(l, "tail", control_word(l, VYRE_CONTROL_QUEUE_TAIL, U64, VYRE_ORDER_RELAXED));
   vyre_expr_id_t budget = c64(l, VYRE_DISPATCH_BATCH);
   vyre_build_while(b, op(l, VYRE_EXPR_LT, op(l, VYRE_EXPR_SUB, var(l, ticket), var(l, first)), budget));
+  build_prefetch(l, first, ticket);
   slot_vars_t s;
   build_read_slot(l, ticket, &s);
   vyre_build_assign(b, ticket, add(l, var(l, ticket), c64(l, 1)));

@@ -37,6 +37,7 @@ enum {
 
   VYRE_SLOT_ARGS = 10,
   VYRE_DISPATCH_BATCH = 32, /* slots taken before the lock is given up */
+  VYRE_PREFETCH_SLOTS = 8,  /* how far ahead in a backlog slots and completions are asked for */
 };
 
 #define VYRE_OPCODE_HASH UINT32_C(0x9E3779B1) /* 2^32 / golden ratio: Knuth, The Art of Computer Programming 3, 6.4 */

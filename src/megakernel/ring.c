@@ -11,7 +11,7 @@
 #include "ir/frame.h"
 #include "megakernel/protocol.h"
 
-enum { WORDS = 16, PREFETCH_SLOTS = 4 };
+enum { WORDS = 16, PREFETCH_SLOTS = 16 };
 
 /* ---- cells ---- */
 
@@ -59,6 +59,7 @@ vyre_status_t vyre_ring_init(vyre_ring_t *ring, uint64_t first_ticket) {
   for (uint32_t i = 0; i < ring->cell_count; i++) push_cell(ring, i);
   ring->first_ticket = first_ticket;
   atomic_init(&ring->next_ticket, first_ticket);
+  atomic_init(&ring->taken_seen, first_ticket);
   atomic_store(VYRE_CONTROL_WORD64(ring->control, TAKEN), first_ticket);
   /* Stale words: slots carry the lap before the one they are used in next, completions a tag that no first use has. */
   for (uint64_t i = 0; i <= ring->mask; i++) {
@@ -97,18 +98,33 @@ static inline void write_quarter(_Atomic uint32_t *words, uint32_t a, uint32_t b
   atomic_store_explicit(&words[3], tag, memory_order_release);
 }
 
+/* __builtin_prefetch asks for a shared copy unless the whole file is compiled for newer processors. Those that lack the
+ * instruction execute it as a no-op. */
+static inline void prefetch_for_writing(const volatile void *address) {
+  __asm__ volatile("prefetchw %0" : : "m"(*(const volatile char *)address));
+}
+
+/* There are no more cells than slots, so the slot's last ticket was taken or is about to be: this is where its copy is
+ * ordered before the new words. The kernel's word is read only when the copy of it does not do. */
+static inline void await_slot(vyre_ring_t *ring, uint64_t ticket) {
+  uint64_t taken = atomic_load_explicit(&ring->taken_seen, memory_order_acquire);
+  while (ticket - taken > ring->mask) {
+    taken = atomic_load_explicit(VYRE_CONTROL_WORD64(ring->control, TAKEN), memory_order_acquire);
+    /* Another producer may put an older value over a newer one: it costs one more look, no more. */
+    atomic_store_explicit(&ring->taken_seen, taken, memory_order_release);
+    if (ticket - taken > ring->mask) vyre_cpu_relax();
+  }
+}
+
 bool vyre_ring_publish(vyre_ring_t *ring, const vyre_slot_t *slot, vyre_ticket_t *out_ticket) {
   uint32_t cell;
   if (!pop_cell(ring, &cell)) return false;
   uint64_t ticket = atomic_fetch_add_explicit(&ring->next_ticket, 1, memory_order_relaxed);
   atomic_store_explicit(&ring->cell_tickets[cell], ticket + 1, memory_order_relaxed);
-  /* There are no more cells than slots, so the slot's last ticket was taken or is about to be: this is where its copy
-   * is ordered before the new words. */
-  while (ticket - atomic_load_explicit(VYRE_CONTROL_WORD64(ring->control, TAKEN), memory_order_acquire) > ring->mask)
-    vyre_cpu_relax();
+  await_slot(ring, ticket);
   _Atomic uint32_t *words = &ring->slots[(ticket & ring->mask) * WORDS];
   /* The worker looked at the coming slots while they were empty; asking for their lines early hides the transfer. */
-  __builtin_prefetch((const void *)&ring->slots[((ticket + PREFETCH_SLOTS) & ring->mask) * WORDS], 1, 3);
+  prefetch_for_writing(&ring->slots[((ticket + PREFETCH_SLOTS) & ring->mask) * WORDS]);
   uint32_t lap = vyre_lap(ticket, ring->shift);
   const uint32_t *arg = slot->arg;
   write_quarter(words, slot->opcode, slot->priority << 24, arg[0], lap);
@@ -139,6 +155,10 @@ static bool has_completed(const vyre_ring_t *ring, uint32_t cell, uint64_t ticke
 
 bool vyre_ring_take(vyre_ring_t *ring, vyre_ticket_t ticket, vyre_completion_t *out_completion) {
   if (!has_completed(ring, ticket.cell, ticket.number)) return false;
+  /* With a backlog the next ones have completed too, most likely, and cells come round in order. Past the
+   * last cell the hint is useless, no more. */
+  if (atomic_load_explicit(&ring->next_ticket, memory_order_relaxed) - ticket.number > 2 * VYRE_PREFETCH_SLOTS)
+    __builtin_prefetch((const void *)&ring->completions[(ticket.cell + VYRE_PREFETCH_SLOTS) * WORDS]);
   _Atomic uint32_t *words = &ring->completions[ticket.cell * WORDS];
   uint32_t state = atomic_load_explicit(&words[1], memory_order_relaxed);
   uint32_t low = atomic_load_explicit(&words[2], memory_order_relaxed);

@@ -41,6 +41,7 @@ typedef struct vyre_ring {
   _Alignas(64) _Atomic uint64_t free_head; /* next to pop */
   _Alignas(64) _Atomic uint64_t free_tail; /* next to push */
   _Alignas(64) _Atomic uint64_t next_ticket;
+  _Alignas(64) _Atomic uint64_t taken_seen; /* a copy of TAKEN, at most as new */
 } vyre_ring_t;
 
 /* The shared pointers, shift, mask and cell_count are set by the caller; control words get their first values here. */

@@ -88,7 +88,8 @@ static void sixteen_bytes(void **state) {
     vyre_build_load16(&b, tag, names, word(&b, 0), words);
     vyre_expr_id_t next[4];
     for (unsigned i = 0; i < 4; i++) next[i] = op2(&b, VYRE_EXPR_ADD, get(&b, words[i]), u32(&b, i));
-    vyre_build_prefetch_write(&b, word(&b, 16));
+    vyre_build_prefetch(&b, VYRE_STMT_PREFETCH_WRITE, word(&b, 16));
+    vyre_build_prefetch(&b, VYRE_STMT_PREFETCH, word(&b, 16));
     vyre_build_store16(&b, tag, word(&b, 16), next);
     vyre_build_plain(&b, VYRE_STMT_PAUSE);
     vyre_program_t *program = finish(&b);
