@@ -152,6 +152,9 @@ static void gpu_equals_the_interpreter(void **state) {
   void *cubin;
   size_t cubin_size;
   vyre_status_t refused = vyre_cuda_link(cuda, "this is no PTX", 14, &cubin, &cubin_size);
+  char words[2000];
+  vyre_status_format(refused, words, sizeof words);
+  print_message("%s", words);
   assert_int_equal(vyre_status_code(refused), VYRE_E_COMPILER);
   vyre_status_destroy(&refused);
   uint64_t faults = 0;

@@ -12,8 +12,6 @@ enum {
   /* CUresult */
   ERROR_OUT_OF_MEMORY = 2,
   ERROR_NO_DEVICE = 100,
-  ERROR_INVALID_PTX = 218,
-  ERROR_UNSUPPORTED_PTX_VERSION = 222,
   /* CUjit_option, CUjitInputType */
   JIT_ERROR_LOG_BUFFER = 5,
   JIT_ERROR_LOG_BUFFER_SIZE_BYTES = 6,
@@ -31,8 +29,7 @@ vyre_status_t vyre_cuda_status(const vyre_cuda_t *cuda, vyre_cu_result_t result,
   if (cuda->GetErrorString(result, &words)) words = "";
   vyre_code_t code = result == ERROR_OUT_OF_MEMORY ? VYRE_E_DEVICE_MEMORY
                      : result == ERROR_NO_DEVICE   ? VYRE_E_NO_DRIVER
-                     : result == ERROR_INVALID_PTX || result == ERROR_UNSUPPORTED_PTX_VERSION ? VYRE_E_COMPILER
-                                                                                            : VYRE_E_DRIVER;
+                                                   : VYRE_E_DRIVER;
   return vyre_status_make(code, "%s gives %d, %s: %s", call, result, name, words);
 }
 
@@ -109,7 +106,8 @@ vyre_status_t vyre_cuda_link(const vyre_cuda_t *cuda, const char *ptx, size_t si
   vyre_cu_link_t link;
   VYRE_CUDA_TRY(cuda, LinkCreate, (2, options, values, &link));
   vyre_status_t status = link_in(cuda, link, ptx, size, out_cubin, out_cubin_size);
-  if (status && *log) status = vyre_status_because(status, vyre_status_make(VYRE_E_COMPILER, "%s", log));
+  /* A refusal of the text comes with a log, and with one of several results: which, differs between drivers. */
+  if (status && *log) status = vyre_status_because(vyre_status_make(VYRE_E_COMPILER, "%s", log), status);
   vyre_status_t closed = vyre_cuda_status(cuda, cuda->LinkDestroy(link), "cuLinkDestroy");
   return status ? vyre_status_because(status, closed) : closed;
 }
