@@ -19,6 +19,7 @@ static const char help[] =
     "  --emit FORM        text: the Program in the canonical layout (the default)\n"
     "                     llvm: LLVM IR as lowered; llvm-opt: after optimization for this machine's CPU\n"
     "                     asm: x86-64 assembly; obj: an ELF relocatable object\n"
+    "                     ptx, ptx-sm_80: PTX for sm_90, for sm_80, and later\n"
     "  --megakernel       the megakernel's own loop, as text\n"
     "  -o, --output FILE  write there instead of stdout, all of it or nothing\n";
 
@@ -31,6 +32,7 @@ typedef struct form {
 static const form_t forms[] = {
     {"text", false, VYRE_EMIT_LLVM},   {"llvm", true, VYRE_EMIT_LLVM},  {"llvm-opt", true, VYRE_EMIT_LLVM_OPT},
     {"asm", true, VYRE_EMIT_ASSEMBLY}, {"obj", true, VYRE_EMIT_OBJECT},
+    {"ptx", true, VYRE_EMIT_PTX_SM_90}, {"ptx-sm_80", true, VYRE_EMIT_PTX_SM_80},
 };
 enum { FORM_COUNT = sizeof forms / sizeof *forms };
 
@@ -47,7 +49,7 @@ static const form_t *form_find(const char *name) {
 
 static int unknown_form(const cli_options_t *options, const char *name) {
   const char *near = cli_suggest(name, form_name_at, NULL);
-  return cli_options_usage(options, "--emit takes text, llvm, llvm-opt, asm or obj, not '%s'%s%s%s", name,
+  return cli_options_usage(options, "--emit takes text, llvm, llvm-opt, asm, obj, ptx or ptx-sm_80, not '%s'%s%s%s", name,
                            near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 }
 

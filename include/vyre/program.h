@@ -51,6 +51,8 @@ typedef enum vyre_emit {
   VYRE_EMIT_LLVM_OPT,  /* LLVM IR after optimization for this machine's CPU */
   VYRE_EMIT_ASSEMBLY,  /* x86-64 assembly */
   VYRE_EMIT_OBJECT,    /* an ELF relocatable object: bytes, not text */
+  VYRE_EMIT_PTX_SM_80, /* PTX for NVIDIA GPUs of this architecture and later */
+  VYRE_EMIT_PTX_SM_90,
 } vyre_emit_t;
 VYRE_API vyre_status_t vyre_program_emit(const vyre_program_t *program, vyre_emit_t form, char **out_bytes,
                                          size_t *out_size);

@@ -21,6 +21,7 @@ typedef enum vyre_codegen_form {
 
 typedef struct vyre_codegen_options {
   vyre_codegen_form_t form;
+  const char *gpu;   /* NULL: this process's CPU; else sm_80 or sm_90, and ASSEMBLY is PTX */
   bool is_unchecked; /* leaves out bounds checks, fuel and looks at the stop word: for measuring what they cost, only */
 } vyre_codegen_options_t;
 
@@ -32,7 +33,7 @@ typedef struct vyre_codegen_table {
   vyre_status_t (*compile)(const vyre_program_t *program, const vyre_codegen_options_t *options, char **out_bytes,
                            size_t *out_size);        /* free with vyre_free; text has a final NUL beyond its size */
 } vyre_codegen_table_t;
-#define VYRE_CODEGEN_ABI 1u
+#define VYRE_CODEGEN_ABI 2u
 #define VYRE_CODEGEN_TABLE_SYMBOL "vyre_codegen_table"
 
 /* Loads the library on the first call. The table lives as long as the process. */

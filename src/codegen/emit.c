@@ -14,6 +14,10 @@
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void initialize(void) {
+  LLVMInitializeNVPTXTargetInfo();
+  LLVMInitializeNVPTXTarget();
+  LLVMInitializeNVPTXTargetMC();
+  LLVMInitializeNVPTXAsmPrinter();
   LLVMInitializeX86TargetInfo();
   LLVMInitializeX86Target();
   LLVMInitializeX86TargetMC();
@@ -37,9 +41,10 @@ static vyre_status_t target_text(char **out_text) {
 static const char loop_passes[] = "function(sroa,early-cse,simplifycfg,instcombine<no-verify-fixpoint>,simplifycfg)";
 static const char handler_passes[] = "default<O2>";
 
-/* A machine for this process's own CPU. PIC and the small model: the loader puts code and constants side by side. */
-static vyre_status_t create_machine(bool is_loop, LLVMTargetMachineRef *out_machine) {
-  static const char triple[] = "x86_64-unknown-linux-gnu";
+/* A machine for this process's own CPU, or for a GPU's architecture. PIC and the small model: the loader puts code and
+ * constants side by side. */
+static vyre_status_t create_machine(const char *gpu, bool is_loop, LLVMTargetMachineRef *out_machine) {
+  const char *triple = gpu ? "nvptx64-nvidia-cuda" : "x86_64-unknown-linux-gnu";
   LLVMTargetRef target;
   char *message = NULL;
   if (LLVMGetTargetFromTriple(triple, &target, &message)) {
@@ -47,7 +52,8 @@ static vyre_status_t create_machine(bool is_loop, LLVMTargetMachineRef *out_mach
     LLVMDisposeMessage(message);
     return status;
   }
-  char *cpu = LLVMGetHostCPUName(), *features = LLVMGetHostCPUFeatures();
+  char *cpu = gpu ? LLVMCreateMessage(gpu) : LLVMGetHostCPUName();
+  char *features = gpu ? LLVMCreateMessage("") : LLVMGetHostCPUFeatures();
   *out_machine = LLVMCreateTargetMachine(target, triple, cpu, features,
                                          is_loop ? LLVMCodeGenLevelLess : LLVMCodeGenLevelDefault, LLVMRelocPIC,
                                          LLVMCodeModelSmall);
@@ -111,7 +117,8 @@ static vyre_status_t write_module(const vyre_program_t *program, LLVMModuleRef m
 
 static vyre_status_t compile_in(LLVMContextRef context, LLVMTargetMachineRef machine, const vyre_program_t *program,
                                 const vyre_codegen_options_t *options, char **out_bytes, size_t *out_size) {
-  LLVMModuleRef module = vyre_lower_program(program, &vyre_target_x86, !options->is_unchecked, context);
+  LLVMModuleRef module = vyre_lower_program(
+      program, options->gpu ? &vyre_target_nvptx : &vyre_target_x86, !options->is_unchecked, context);
   if (!module) return vyre_out_of_memory(0);
   char *triple = LLVMGetTargetMachineTriple(machine);
   LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
@@ -126,11 +133,26 @@ static vyre_status_t compile_in(LLVMContextRef context, LLVMTargetMachineRef mac
   return status;
 }
 
+static vyre_status_t check_gpu(const vyre_program_t *program, const vyre_codegen_options_t *options) {
+  static const char *const known[] = {"sm_80", "sm_90"};
+  bool is_known = false;
+  for (unsigned i = 0; i < sizeof known / sizeof *known; i++) is_known |= strcmp(known[i], options->gpu) == 0;
+  if (!is_known)
+    return vyre_status_with_fix(vyre_status_make(VYRE_E_UNSUPPORTED, "code for the GPU architecture '%s'", options->gpu),
+                                "Choose sm_80 or sm_90.");
+  if (program->is_privileged)
+    return vyre_program_error(program, VYRE_E_UNSUPPORTED, 0, "privileged nodes have no PTX in this version");
+  if (options->form == VYRE_CODEGEN_OBJECT)
+    return vyre_status_with_fix(vyre_status_make(VYRE_E_UNSUPPORTED, "objects for a GPU"), "Ask for PTX text.");
+  return NULL;
+}
+
 static vyre_status_t compile(const vyre_program_t *program, const vyre_codegen_options_t *options, char **out_bytes,
                              size_t *out_size) {
+  if (options->gpu) VYRE_TRY(check_gpu(program, options));
   pthread_once(&once, initialize);
   LLVMTargetMachineRef machine;
-  VYRE_TRY(create_machine(program->is_privileged, &machine));
+  VYRE_TRY(create_machine(options->gpu, program->is_privileged, &machine));
   LLVMContextRef context = LLVMContextCreate();
   vyre_status_t status = compile_in(context, machine, program, options, out_bytes, out_size);
   LLVMContextDispose(context);

@@ -10,6 +10,11 @@ vyre_status_t vyre_program_emit(const vyre_program_t *program, vyre_emit_t form,
     case VYRE_EMIT_LLVM_OPT: options.form = VYRE_CODEGEN_LLVM_OPT; break;
     case VYRE_EMIT_ASSEMBLY: options.form = VYRE_CODEGEN_ASSEMBLY; break;
     case VYRE_EMIT_OBJECT: options.form = VYRE_CODEGEN_OBJECT; break;
+    case VYRE_EMIT_PTX_SM_80:
+    case VYRE_EMIT_PTX_SM_90:
+      options.form = VYRE_CODEGEN_ASSEMBLY;
+      options.gpu = form == VYRE_EMIT_PTX_SM_80 ? "sm_80" : "sm_90";
+      break;
     default: return vyre_status_make(VYRE_E_ARGUMENT, "no form %d", (int)form);
   }
   const vyre_codegen_table_t *compiler = NULL;

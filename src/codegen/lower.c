@@ -47,18 +47,18 @@ LLVMValueRef vyre_lower_intrinsic(vyre_lower_t *l, const char *name, LLVMTypeRef
   return LLVMBuildCall2(l->ir, type, function, arguments, count, "");
 }
 
-static LLVMValueRef byte_offset(vyre_lower_t *l, LLVMValueRef pointer, uint64_t offset) {
+LLVMValueRef vyre_lower_byte_offset(vyre_lower_t *l, LLVMValueRef pointer, uint64_t offset) {
   LLVMValueRef index = vyre_lower_i64(l, offset);
   return offset ? LLVMBuildInBoundsGEP2(l->ir, l->i8, pointer, &index, 1, "") : pointer;
 }
 
 LLVMValueRef vyre_lower_frame_field(vyre_lower_t *l, LLVMValueRef frame, LLVMTypeRef type, uint64_t offset,
                                     const char *name) {
-  return vyre_lower_load(l, type, byte_offset(l, frame, offset), name);
+  return vyre_lower_load(l, type, vyre_lower_byte_offset(l, frame, offset), name);
 }
 
 static void store_field(vyre_lower_t *l, uint64_t offset, LLVMValueRef value) {
-  LLVMBuildStore(l->ir, value, byte_offset(l, l->frame, offset));
+  LLVMBuildStore(l->ir, value, vyre_lower_byte_offset(l, l->frame, offset));
 }
 
 /* ---- faults ---- */
@@ -118,73 +118,27 @@ static void load_frame(vyre_lower_t *l) {
   l->position = vyre_lower_alloca(l, l->i32, "position");
   l->iteration = vyre_lower_alloca(l, l->i64, "iteration");
   l->seen = vyre_lower_alloca(l, l->i32, "seen");
-}
-
-/* Private sums start at zero in every call. */
-static void clear_outputs(vyre_lower_t *l) {
-  const vyre_program_t *p = l->program;
-  for (uint32_t i = 0; i < p->param_count; i++) {
-    const vyre_param_t *param = &p->params[i];
-    if (param->role != VYRE_ROLE_OUTPUT) continue;
-    if (param->count == 0) {
-      LLVMTypeRef type = vyre_lower_type(l, param->type);
-      l->scalars[i] = vyre_lower_alloca(l, type, param->name);
-      LLVMBuildStore(l->ir, LLVMConstInt(type, 0, false), l->scalars[i]);
-    } else {
-      LLVMBuildMemSet(l->ir, byte_offset(l, l->scratch, l->layout.scratch_offset[i]), LLVMConstInt(l->i8, 0, false),
-                      vyre_lower_i64(l, (uint64_t)l->layout.table_stride[i] * l->layout.table_copies[i]), 64);
-    }
+  if (l->target->is_group) {
+    l->thread = LLVMBuildZExt(l->ir, l->target->thread(l), l->i64, "thread");
+    l->threads = LLVMBuildZExt(l->ir, l->target->threads(l), l->i64, "threads");
   }
 }
 
-static void add_to_output(vyre_lower_t *l, LLVMValueRef pointer, LLVMValueRef value) {
-  LLVMBuildAtomicRMW(l->ir, LLVMAtomicRMWBinOpAdd, pointer, value, LLVMAtomicOrderingMonotonic, false);
-}
-
-/* for each element: the sum over the private copies, added once */
-static void flush_table(vyre_lower_t *l, uint32_t index) {
-  const vyre_param_t *param = &l->program->params[index];
-  LLVMTypeRef type = vyre_lower_type(l, param->type);
-  LLVMBasicBlockRef before = LLVMGetInsertBlock(l->ir);
-  LLVMBasicBlockRef loop = vyre_lower_block(l, "flush"), adds = vyre_lower_block(l, "flush_add");
-  LLVMBasicBlockRef next = vyre_lower_block(l, "flush_next"), after = vyre_lower_block(l, "flushed");
-  LLVMBuildBr(l->ir, loop);
-  LLVMPositionBuilderAtEnd(l->ir, loop);
-  LLVMValueRef i = LLVMBuildPhi(l->ir, l->i64, "i");
-  LLVMValueRef sum = LLVMConstInt(type, 0, false);
-  for (unsigned copy = 0; copy < l->layout.table_copies[index]; copy++) {
-    LLVMValueRef table =
-        byte_offset(l, l->scratch, l->layout.scratch_offset[index] + (uint64_t)copy * l->layout.table_stride[index]);
-    LLVMValueRef slot = LLVMBuildInBoundsGEP2(l->ir, type, table, &i, 1, "");
-    sum = LLVMBuildAdd(l->ir, sum, vyre_lower_load(l, type, slot, ""), "");
-  }
-  LLVMValueRef is_zero = LLVMBuildICmp(l->ir, LLVMIntEQ, sum, LLVMConstInt(type, 0, false), "");
-  LLVMBuildCondBr(l->ir, is_zero, next, adds);
-  LLVMPositionBuilderAtEnd(l->ir, adds);
-  LLVMValueRef base = byte_offset(l, l->output, l->layout.output_offset[index]);
-  add_to_output(l, LLVMBuildInBoundsGEP2(l->ir, type, base, &i, 1, ""), sum);
-  LLVMBuildBr(l->ir, next);
-  LLVMPositionBuilderAtEnd(l->ir, next);
-  LLVMValueRef following = LLVMBuildAdd(l->ir, i, vyre_lower_i64(l, 1), "");
-  LLVMValueRef more = LLVMBuildICmp(l->ir, LLVMIntULT, following, vyre_lower_i64(l, param->count), "");
-  LLVMBuildCondBr(l->ir, more, loop, after);
-  LLVMValueRef values[] = {vyre_lower_i64(l, 0), following};
-  LLVMBasicBlockRef blocks[] = {before, next};
-  LLVMAddIncoming(i, values, blocks, 2);
-  LLVMPositionBuilderAtEnd(l->ir, after);
+/* What the frame gets back is written once: the first thread of a group goes on, the others return. */
+static void begin_leader(vyre_lower_t *l) {
+  if (!l->target->is_group) return;
+  LLVMBasicBlockRef leader = vyre_lower_block(l, "leader"), other = vyre_lower_block(l, "not_leader");
+  LLVMValueRef is_first = LLVMBuildICmp(l->ir, LLVMIntEQ, l->thread, vyre_lower_i64(l, 0), "");
+  LLVMBuildCondBr(l->ir, is_first, leader, other);
+  LLVMPositionBuilderAtEnd(l->ir, other);
+  LLVMBuildRetVoid(l->ir);
+  LLVMPositionBuilderAtEnd(l->ir, leader);
 }
 
 static void build_done(vyre_lower_t *l) {
-  const vyre_program_t *p = l->program;
   LLVMPositionBuilderAtEnd(l->ir, l->done);
-  for (uint32_t i = 0; i < p->param_count; i++) {
-    if (p->params[i].role != VYRE_ROLE_OUTPUT) continue;
-    if (p->params[i].count)
-      flush_table(l, i);
-    else
-      add_to_output(l, byte_offset(l, l->output, l->layout.output_offset[i]),
-                    vyre_lower_load(l, vyre_lower_type(l, p->params[i].type), l->scalars[i], ""));
-  }
+  vyre_lower_flush_outputs(l);
+  begin_leader(l);
   store_field(l, offsetof(vyre_frame_t, fault), LLVMConstInt(l->i32, VYRE_FAULT_NONE, false));
   store_field(l, offsetof(vyre_frame_t, fault_position), LLVMConstInt(l->i32, 0, false));
   store_field(l, offsetof(vyre_frame_t, fault_iteration), vyre_lower_i64(l, 0));
@@ -193,6 +147,7 @@ static void build_done(vyre_lower_t *l) {
 
 static void build_exit(vyre_lower_t *l) {
   LLVMPositionBuilderAtEnd(l->ir, l->exit);
+  begin_leader(l);
   store_field(l, offsetof(vyre_frame_t, fault), vyre_lower_load(l, l->i32, l->fault, ""));
   store_field(l, offsetof(vyre_frame_t, fault_position), vyre_lower_load(l, l->i32, l->position, ""));
   store_field(l, offsetof(vyre_frame_t, fault_iteration), vyre_lower_load(l, l->i64, l->iteration, ""));
@@ -206,7 +161,8 @@ static void add_attribute(vyre_lower_t *l, LLVMValueRef function, unsigned index
   LLVMAddAttributeAtIndex(function, index, LLVMCreateEnumAttribute(l->context, kind, 0));
 }
 
-/* void vyre_entry(frame, context): reads the pointers and calls the body, where they are noalias. */
+/* void vyre_entry(frame, context): reads the pointers and calls the body, where they are noalias. For groups it is a
+ * kernel whose group g works on the frame at frame + g. */
 static LLVMValueRef build_entry(vyre_lower_t *l) {
   enum { FRAME, DATA, SCRATCH, OUTPUT, COUNT };
   LLVMTypeRef pointers[COUNT] = {l->ptr, l->ptr, l->ptr, l->ptr};
@@ -221,6 +177,13 @@ static LLVMValueRef build_entry(vyre_lower_t *l) {
   add_attribute(l, body, (unsigned)LLVMAttributeFunctionIndex, "nounwind");
   LLVMPositionBuilderAtEnd(l->ir, LLVMAppendBasicBlockInContext(l->context, entry, ""));
   LLVMValueRef frame = LLVMGetParam(entry, 0);
+  if (l->target->is_group) {
+    enum { PTX_KERNEL = 71 }; /* llvm::CallingConv::PTX_Kernel */
+    LLVMSetFunctionCallConv(entry, PTX_KERNEL);
+    LLVMValueRef index = LLVMBuildZExt(l->ir, l->target->group(l), l->i64, "group");
+    LLVMValueRef offset = LLVMBuildMul(l->ir, index, vyre_lower_i64(l, sizeof(vyre_frame_t)), "");
+    frame = LLVMBuildInBoundsGEP2(l->ir, l->i8, frame, &offset, 1, "");
+  }
   LLVMValueRef arguments[COUNT] = {
       frame,
       vyre_lower_frame_field(l, frame, l->ptr, offsetof(vyre_frame_t, data), "data"),
@@ -253,7 +216,7 @@ static void build_body(vyre_lower_t *l) {
   l->done = vyre_lower_block(l, "done");
   LLVMPositionBuilderAtEnd(l->ir, l->entry);
   load_frame(l);
-  clear_outputs(l);
+  vyre_lower_clear_outputs(l);
   for (uint32_t i = 1; i < p->var_count; i++)
     l->vars[i] = vyre_lower_alloca(l, vyre_lower_type(l, p->vars[i].type), p->vars[i].name);
   vyre_lower_stmts(l, p->body);

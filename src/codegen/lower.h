@@ -16,12 +16,25 @@
 
 typedef struct vyre_lower vyre_lower_t;
 
-/* What differs between targets: the privileged nodes, and the machine. */
+/* What differs between targets: the privileged nodes, and whether a call is executed by one thread or by a group.
+ *
+ * A group executes uniform statements in all of its threads alike and shares out the iterations of a foreach. Control
+ * flow outside of iterations is the same in all threads, so that they can meet at barriers there. */
 typedef struct vyre_target {
+  bool is_group;
   LLVMValueRef (*expr)(vyre_lower_t *l, const vyre_expr_t *expr, LLVMValueRef operands[3]);
   void (*stmt)(vyre_lower_t *l, const vyre_stmt_t *stmt, LLVMValueRef operands[5]);
+  /* Groups only. Each is called by all threads of the group at once. */
+  LLVMValueRef (*thread)(vyre_lower_t *l);                 /* i32: this thread's index in its group */
+  LLVMValueRef (*threads)(vyre_lower_t *l);                /* i32: how many there are */
+  LLVMValueRef (*group)(vyre_lower_t *l);                  /* i32: this group's index in its launch */
+  void (*barrier)(vyre_lower_t *l);
+  LLVMValueRef (*any)(vyre_lower_t *l, LLVMValueRef bit);  /* i1: true in all when it is in one; a barrier, too */
+  LLVMValueRef (*warp_sum)(vyre_lower_t *l, LLVMValueRef value); /* in the first of each 32 threads: the sum of theirs */
+  LLVMValueRef (*group_sum)(vyre_lower_t *l, LLVMValueRef value); /* i64, in all: the sum over the group */
 } vyre_target_t;
 extern const vyre_target_t vyre_target_x86;
+extern const vyre_target_t vyre_target_nvptx;
 
 typedef enum vyre_lower_mode {
   VYRE_MODE_UNIFORM, /* outside a foreach */
@@ -51,6 +64,8 @@ struct vyre_lower {
   LLVMTypeRef i1, i8, i32, i64, ptr, void_;
 
   LLVMValueRef frame, data, data_elements, scratch, output, stop, stream_offset, is_last;
+  LLVMValueRef thread, threads; /* i64; groups only */
+  LLVMValueRef tables[VYRE_LIMIT_PARAMS]; /* groups: array outputs in memory that the group shares, NULL in the scratch */
   LLVMValueRef *vars;                         /* allocas, by variable */
   const vyre_expr_t **definitions;            /* by variable: the value of an immutable let, or NULL */
   const vyre_stmt_t **ranges;                 /* by variable: the for or foreach whose variable it is, or NULL */
@@ -89,6 +104,14 @@ LLVMValueRef vyre_lower_frame_field(vyre_lower_t *l, LLVMValueRef frame, LLVMTyp
 void vyre_lower_check(vyre_lower_t *l, LLVMValueRef failed, vyre_fault_t fault, vyre_position_t position);
 /* The same, always. Building goes on in a new block that is not reached (uniform, slow). */
 void vyre_lower_fault(vyre_lower_t *l, vyre_fault_t fault, vyre_position_t position);
+
+LLVMValueRef vyre_lower_byte_offset(vyre_lower_t *l, LLVMValueRef pointer, uint64_t offset);
+
+/* outputs.c: private sums, which a call adds to the outputs when it ends without a fault */
+void vyre_lower_clear_outputs(vyre_lower_t *l);
+void vyre_lower_add_scalar(vyre_lower_t *l, uint32_t param, LLVMValueRef value);
+void vyre_lower_add_element(vyre_lower_t *l, uint32_t param, LLVMValueRef index, LLVMValueRef value); /* index in range */
+void vyre_lower_flush_outputs(vyre_lower_t *l);
 
 /* lower_expr.c */
 LLVMValueRef vyre_lower_expr(vyre_lower_t *l, uint32_t expr);

@@ -3,10 +3,14 @@
 #include "codegen/lower.h"
 #include "ir/validate.h"
 
-/* Iterations between two looks at the stop word and, in a foreach, at `seen`. */
-enum { STRIP_ITERATIONS = 4096 };
+/* Iterations between two looks at the stop word and, in a foreach, at `seen`. A group shares them out. */
+enum { STRIP_ITERATIONS = 4096, GROUP_STRIP_ITERATIONS = 65536 };
 /* A foreach body of up to this many statements is written out once per private table copy. */
 enum { COPIED_STATEMENTS_MAX = 24 };
+
+static uint64_t strip_iterations(const vyre_lower_t *l) {
+  return l->target->is_group ? GROUP_STRIP_ITERATIONS : STRIP_ITERATIONS;
+}
 
 typedef struct range {
   const vyre_stmt_t *stmt;
@@ -25,6 +29,8 @@ void vyre_lower_look_at_stop(vyre_lower_t *l, vyre_position_t position) {
   LLVMSetOrdering(word, LLVMAtomicOrderingMonotonic);
   LLVMSetVolatile(word, true);
   LLVMValueRef now = LLVMBuildICmp(l->ir, LLVMIntUGE, word, LLVMConstInt(l->i32, 2, false), "");
+  /* The threads of a group may read different values; outside of iterations they must agree. */
+  if (l->target->is_group && l->mode != VYRE_MODE_FAST) now = l->target->any(l, now);
   vyre_lower_check(l, now, VYRE_FAULT_CANCELLED, position);
 }
 
@@ -81,20 +87,24 @@ static void lower_iteration(vyre_lower_t *l, const range_t *r, LLVMValueRef inde
  * from and to are i64 values that reach here; to - from is a multiple of copies. */
 static void lower_loop(vyre_lower_t *l, const range_t *r, LLVMValueRef from, LLVMValueRef to, unsigned copies,
                        LLVMBasicBlockRef on_break) {
+  bool is_shared_out = l->target->is_group && r->stmt->op == VYRE_STMT_FOREACH && l->mode == VYRE_MODE_FAST;
+  if (is_shared_out) from = LLVMBuildAdd(l->ir, from, l->thread, "");
   LLVMBasicBlockRef before = LLVMGetInsertBlock(l->ir);
   LLVMBasicBlockRef head = vyre_lower_block(l, "loop"), body = vyre_lower_block(l, "body");
   LLVMBasicBlockRef after = vyre_lower_block(l, "endloop");
   LLVMBuildBr(l->ir, head);
   LLVMPositionBuilderAtEnd(l->ir, head);
   LLVMValueRef index = LLVMBuildPhi(l->ir, l->i64, "index");
-  LLVMBuildCondBr(l->ir, LLVMBuildICmp(l->ir, LLVMIntNE, index, to, ""), body, after);
+  LLVMIntPredicate has_more = is_shared_out ? LLVMIntULT : LLVMIntNE;
+  LLVMBuildCondBr(l->ir, LLVMBuildICmp(l->ir, has_more, index, to, ""), body, after);
   LLVMPositionBuilderAtEnd(l->ir, body);
   for (unsigned copy = 0; copy < copies; copy++) {
     l->table_copy = copy;
     lower_iteration(l, r, copy ? LLVMBuildAdd(l->ir, index, vyre_lower_i64(l, copy), "") : index, on_break);
   }
   l->table_copy = 0;
-  LLVMValueRef following = LLVMBuildAdd(l->ir, index, vyre_lower_i64(l, copies), "");
+  LLVMValueRef step = is_shared_out ? l->threads : vyre_lower_i64(l, copies);
+  LLVMValueRef following = LLVMBuildAdd(l->ir, index, step, "");
   LLVMBasicBlockRef latch = LLVMGetInsertBlock(l->ir);
   LLVMBuildBr(l->ir, head);
   LLVMValueRef values[] = {from, following};
@@ -124,6 +134,7 @@ static void lower_fast_strip(vyre_lower_t *l, const range_t *r, LLVMValueRef fro
   unsigned statements = 0;
   unsigned copies = count_copies(l, r->stmt->body, &statements);
   if (statements > COPIED_STATEMENTS_MAX || vyre_block_has_loop(l->program, r->stmt->body)) copies = 1;
+  if (l->target->is_group) copies = 1;
   if (copies > 1) {
     VYRE_ASSERT((copies & (copies - 1)) == 0);
     LLVMValueRef whole = LLVMBuildAnd(l->ir, LLVMBuildSub(l->ir, to, from, ""),
@@ -160,8 +171,8 @@ static void begin_narrow_sums(vyre_lower_t *l, uint32_t body) {
     if (!l->scalars[i]) continue;
     uint64_t most = max_added(l, body, i);
     unsigned full = vyre_type_bits(l->program->params[i].type);
-    if (most == 0 || most > UINT32_MAX / STRIP_ITERATIONS) continue;
-    unsigned bits = most * STRIP_ITERATIONS <= UINT16_MAX ? 16 : 32;
+    if (most == 0 || most > UINT32_MAX / strip_iterations(l)) continue;
+    unsigned bits = most * strip_iterations(l) <= UINT16_MAX ? 16 : 32;
     if (bits >= full) continue;
     l->narrow_type[i] = LLVMIntTypeInContext(l->context, bits);
     l->narrow[i] = vyre_lower_alloca(l, l->narrow_type[i], "strip_sum");
@@ -184,7 +195,9 @@ static void end_narrow_sums(vyre_lower_t *l) {
 static void lower_slow_strip(vyre_lower_t *l, const range_t *r, LLVMValueRef from, LLVMValueRef to) {
   LLVMBasicBlockRef slow = vyre_lower_block(l, "slow"), good = vyre_lower_block(l, "strip_good");
   LLVMValueRef seen = vyre_lower_load(l, l->i32, l->seen, "");
-  LLVMBuildCondBr(l->ir, LLVMBuildICmp(l->ir, LLVMIntEQ, seen, LLVMConstInt(l->i32, 0, false), ""), good, slow);
+  LLVMValueRef is_bad = LLVMBuildICmp(l->ir, LLVMIntNE, seen, LLVMConstInt(l->i32, 0, false), "");
+  if (l->target->is_group) is_bad = l->target->any(l, is_bad);
+  LLVMBuildCondBr(l->ir, is_bad, slow, good);
   LLVMPositionBuilderAtEnd(l->ir, slow);
   l->mode = VYRE_MODE_SLOW;
   lower_loop(l, r, from, to, 1, NULL);
@@ -194,7 +207,7 @@ static void lower_slow_strip(vyre_lower_t *l, const range_t *r, LLVMValueRef fro
   LLVMPositionBuilderAtEnd(l->ir, good);
 }
 
-/* Iterations 0 .. bound in strips of STRIP_ITERATIONS, with a look at the stop word before each. */
+/* Iterations 0 .. bound in strips, with a look at the stop word before each. */
 static void lower_strips(vyre_lower_t *l, const range_t *r, LLVMBasicBlockRef on_break) {
   bool is_foreach = r->stmt->op == VYRE_STMT_FOREACH, is_bounded = l->is_checked && !l->program->is_privileged;
   LLVMBasicBlockRef before = LLVMGetInsertBlock(l->ir);
@@ -207,7 +220,7 @@ static void lower_strips(vyre_lower_t *l, const range_t *r, LLVMBasicBlockRef on
   LLVMPositionBuilderAtEnd(l->ir, body);
   if (is_bounded) vyre_lower_look_at_stop(l, r->stmt->position);
   LLVMValueRef left = LLVMBuildSub(l->ir, r->bound, from, "");
-  LLVMValueRef to = LLVMBuildAdd(l->ir, from, unsigned_min(l, left, vyre_lower_i64(l, STRIP_ITERATIONS)), "to");
+  LLVMValueRef to = LLVMBuildAdd(l->ir, from, unsigned_min(l, left, vyre_lower_i64(l, strip_iterations(l))), "to");
   if (is_foreach) {
     l->mode = VYRE_MODE_FAST;
     l->foreach_can_fault = false;
@@ -252,6 +265,7 @@ static void lower_foreach(vyre_lower_t *l, const range_t *r) {
   if (l->foreach_used) {
     l->fuel = call_fuel;
     LLVMValueRef used = vyre_lower_load(l, l->i64, l->foreach_used, "");
+    if (l->target->is_group) used = l->target->group_sum(l, used);
     LLVMBuildStore(l->ir, LLVMBuildSub(l->ir, vyre_lower_load(l, l->i64, l->fuel, ""), used, ""), l->fuel);
     l->foreach_share = l->foreach_used = NULL;
   }

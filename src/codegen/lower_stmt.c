@@ -41,22 +41,8 @@ static void lower_uncounted(vyre_lower_t *l, const vyre_stmt_t *s) {
   LLVMPositionBuilderAtEnd(l->ir, after);
 }
 
-static void lower_reduce(vyre_lower_t *l, const vyre_stmt_t *s) {
-  LLVMValueRef value = vyre_lower_expr(l, s->arg[0]);
-  if (l->mode == VYRE_MODE_FAST && l->narrow[s->param]) {
-    LLVMTypeRef type = l->narrow_type[s->param];
-    LLVMValueRef part = vyre_lower_load(l, type, l->narrow[s->param], "");
-    part = LLVMBuildAdd(l->ir, part, LLVMBuildTrunc(l->ir, value, type, ""), "");
-    LLVMBuildStore(l->ir, part, l->narrow[s->param]);
-    return;
-  }
-  LLVMValueRef sum = vyre_lower_load(l, vyre_lower_type(l, l->program->params[s->param].type), l->scalars[s->param], "");
-  LLVMBuildStore(l->ir, LLVMBuildAdd(l->ir, sum, value, ""), l->scalars[s->param]);
-}
-
 static void lower_reduce_at(vyre_lower_t *l, const vyre_stmt_t *s) {
   const vyre_param_t *param = &l->program->params[s->param];
-  LLVMTypeRef type = vyre_lower_type(l, param->type);
   LLVMValueRef index = LLVMBuildZExt(l->ir, vyre_lower_expr(l, s->arg[0]), l->i64, "");
   LLVMValueRef value = vyre_lower_expr(l, s->arg[1]);
   LLVMBasicBlockRef after = NULL;
@@ -70,12 +56,7 @@ static void lower_reduce_at(vyre_lower_t *l, const vyre_stmt_t *s) {
       LLVMPositionBuilderAtEnd(l->ir, add);
     }
   }
-  unsigned copy = l->table_copy < l->layout.table_copies[s->param] ? l->table_copy : 0;
-  LLVMValueRef offset = vyre_lower_i64(
-      l, l->layout.scratch_offset[s->param] + (uint64_t)copy * l->layout.table_stride[s->param]);
-  LLVMValueRef table = LLVMBuildInBoundsGEP2(l->ir, l->i8, l->scratch, &offset, 1, param->name);
-  LLVMValueRef slot = LLVMBuildInBoundsGEP2(l->ir, type, table, &index, 1, "");
-  LLVMBuildStore(l->ir, LLVMBuildAdd(l->ir, vyre_lower_load(l, type, slot, ""), value, ""), slot);
+  vyre_lower_add_element(l, s->param, index, value);
   if (after) vyre_lower_continue_in(l, after);
 }
 
@@ -89,7 +70,7 @@ static void lower_stmt(vyre_lower_t *l, const vyre_stmt_t *s) {
   switch (s->op) {
     case VYRE_STMT_LET:
     case VYRE_STMT_ASSIGN: LLVMBuildStore(l->ir, vyre_lower_expr(l, s->arg[0]), l->vars[s->var]); return;
-    case VYRE_STMT_REDUCE: lower_reduce(l, s); return;
+    case VYRE_STMT_REDUCE: vyre_lower_add_scalar(l, s->param, vyre_lower_expr(l, s->arg[0])); return;
     case VYRE_STMT_REDUCE_AT: lower_reduce_at(l, s); return;
     case VYRE_STMT_IF: lower_if(l, s); return;
     case VYRE_STMT_WHILE:

@@ -1,0 +1,47 @@
+/* The CUDA driver, loaded with dlopen: neither building nor running needs a toolkit.
+ *
+ * Owns:    the library, once loaded, for the life of the process.
+ * Threads: load from any thread; the driver's own rules for the rest (a context is current to a thread).
+ * Errors:  NO_DRIVER when there is no libcuda.so.1, no GPU behind it, or a driver too old for what the table needs;
+ *          DRIVER for what it refuses, with its own words. */
+#ifndef VYRE_DEVICE_CUDA_DRIVER_H
+#define VYRE_DEVICE_CUDA_DRIVER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+typedef int vyre_cu_result_t; /* CUresult: 0 is success */
+typedef int vyre_cu_device_t;
+typedef struct vyre_cu_context *vyre_cu_context_t;
+typedef struct vyre_cu_module *vyre_cu_module_t;
+typedef struct vyre_cu_function *vyre_cu_function_t;
+typedef struct vyre_cu_stream *vyre_cu_stream_t;
+typedef struct vyre_cu_link *vyre_cu_link_t;
+typedef uint64_t vyre_cu_address_t; /* CUdeviceptr */
+
+typedef struct vyre_cuda {
+#define VYRE_CUDA(name, symbol, arguments) vyre_cu_result_t (*name) arguments;
+#include "device/cuda/driver.def"
+#undef VYRE_CUDA
+} vyre_cuda_t;
+
+/* Loads and initializes the driver on the first call that succeeds. */
+vyre_status_t vyre_cuda_load(const vyre_cuda_t **out_cuda);
+
+/* NULL for success; else the driver's name and words for the result of `call`. */
+vyre_status_t vyre_cuda_status(const vyre_cuda_t *cuda, vyre_cu_result_t result, const char *call);
+
+/* The number of GPUs, and one of them by index (VYRE_E_NO_DEVICE out of range). */
+vyre_status_t vyre_cuda_device(const vyre_cuda_t *cuda, int index, vyre_cu_device_t *out_device);
+
+/* Compiles PTX to a cubin with the driver's linker, off to the side; the log of a refusal is in the error. The bytes are
+ * the caller's (vyre_free). A context is current. */
+vyre_status_t vyre_cuda_link(const vyre_cuda_t *cuda, const char *ptx, size_t size, void **out_cubin,
+                             size_t *out_cubin_size);
+
+#define VYRE_CUDA_TRY(cuda, name, arguments) \
+  VYRE_TRY(vyre_cuda_status((cuda), (cuda)->name arguments, "cu" #name))
+
+#endif

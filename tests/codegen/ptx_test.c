@@ -1,0 +1,131 @@
+/* PTX for each architecture: the shipped Programs and random ones are accepted by NVIDIA's assembler.
+ *
+ * ptxas is looked for in $VYRE_PTXAS, the PATH and /usr/local/cuda/bin. Where there is none, what does not need it is
+ * tested, and the rest is a skip, an error under VYRE_REQUIRE=ptxas. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <vyre/program.h>
+
+#include "base/memory.h"
+#include "codegen/codegen.h"
+#include "support/generate.h"
+#include "support/require.h"
+
+enum { RANDOM_PROGRAMS = 24 };
+
+static void ok(vyre_status_t status) {
+  if (!status) return;
+  char text[2000];
+  vyre_status_format(status, text, sizeof text);
+  vyre_status_destroy(&status);
+  fail_msg("%s", text);
+}
+
+static const char *find_ptxas(void) {
+  static const char *const places[] = {"/usr/bin/ptxas", "/usr/local/bin/ptxas", "/usr/local/cuda/bin/ptxas"};
+  const char *named = getenv("VYRE_PTXAS");
+  if (named && access(named, X_OK) == 0) return named;
+  for (unsigned i = 0; i < sizeof places / sizeof *places; i++)
+    if (access(places[i], X_OK) == 0) return places[i];
+  return NULL;
+}
+
+static char *ptx_of(const vyre_program_t *program, const char *gpu, size_t *out_size) {
+  const vyre_codegen_table_t *compiler;
+  ok(vyre_codegen_load(&compiler));
+  char *text;
+  ok(compiler->compile(program, &(vyre_codegen_options_t){.form = VYRE_CODEGEN_ASSEMBLY, .gpu = gpu}, &text, out_size));
+  return text;
+}
+
+static void assemble(const char *ptxas, const char *gpu, const char *ptx, size_t size, const char *what) {
+  char path[] = "/tmp/vyre-ptx-XXXXXX", arch[32];
+  int fd = mkstemp(path);
+  assert_true(fd >= 0);
+  assert_int_equal(write(fd, ptx, size), (ssize_t)size);
+  close(fd);
+  snprintf(arch, sizeof arch, "-arch=%s", gpu);
+  pid_t child = fork();
+  if (child == 0) {
+    execl(ptxas, ptxas, arch, path, "-o", "/dev/null", (char *)NULL);
+    _exit(127);
+  }
+  int state = 0;
+  assert_int_equal(waitpid(child, &state, 0), child);
+  if (!WIFEXITED(state) || WEXITSTATUS(state)) fail_msg("ptxas refuses %s for %s: see %s", what, gpu, path);
+  unlink(path);
+}
+
+static const char *const gpus[] = {"sm_80", "sm_90"};
+
+static void shipped_programs(void **state) {
+  (void)state;
+  static const char *const names[] = {"count_lines", "histogram"};
+  for (unsigned i = 0; i < 2; i++)
+    for (unsigned g = 0; g < 2; g++) {
+      char path[512], wanted[32];
+      snprintf(path, sizeof path, "%s/programs/%s.vyre", VYRE_SOURCE_DIR, names[i]);
+      vyre_program_t *program;
+      ok(vyre_program_load(path, &program));
+      size_t size;
+      char *ptx = ptx_of(program, gpus[g], &size);
+      snprintf(wanted, sizeof wanted, ".target %s", gpus[g]);
+      assert_non_null(strstr(ptx, wanted));
+      assert_non_null(strstr(ptx, ".visible .entry vyre_entry("));
+      /* The chunk is rewritten while a kernel lives: no load may go past the coherent caches. */
+      assert_null(strstr(ptx, ".nc."));
+      assert_null(strstr(ptx, "ldu."));
+      if (find_ptxas()) assemble(find_ptxas(), gpus[g], ptx, size, names[i]);
+      vyre_free(ptx);
+      vyre_program_destroy(&program);
+    }
+}
+
+static void random_programs(void **state) {
+  (void)state;
+  const char *ptxas = find_ptxas();
+  if (!ptxas) VYRE_TEST_SKIP("ptxas", "ptxas is not found (VYRE_PTXAS names one)");
+  for (uint64_t seed = 1; seed <= RANDOM_PROGRAMS; seed++) {
+    vyre_program_t *program = generate_program(seed, &(generate_options_t){.foreach_heavy = seed % 2});
+    size_t size;
+    char *ptx = ptx_of(program, gpus[seed / 2 % 2], &size), name[32];
+    snprintf(name, sizeof name, "seed %llu", (unsigned long long)seed);
+    assemble(ptxas, gpus[seed / 2 % 2], ptx, size, name);
+    vyre_free(ptx);
+    vyre_program_free(program);
+  }
+}
+
+static void what_has_no_ptx_is_an_error(void **state) {
+  (void)state;
+  const vyre_codegen_table_t *compiler;
+  ok(vyre_codegen_load(&compiler));
+  vyre_program_t *program = generate_program(1, &(generate_options_t){0});
+  char *text;
+  size_t size;
+  static const vyre_codegen_options_t refused[] = {{.form = VYRE_CODEGEN_ASSEMBLY, .gpu = "sm_70"},
+                                                   {.form = VYRE_CODEGEN_ASSEMBLY, .gpu = ""},
+                                                   {.form = VYRE_CODEGEN_OBJECT, .gpu = "sm_90"}};
+  for (unsigned i = 0; i < sizeof refused / sizeof *refused; i++) {
+    vyre_status_t status = compiler->compile(program, &refused[i], &text, &size);
+    assert_int_equal(vyre_status_code(status), VYRE_E_UNSUPPORTED);
+    vyre_status_destroy(&status);
+  }
+  vyre_program_free(program);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(shipped_programs), cmocka_unit_test(random_programs),
+                                     cmocka_unit_test(what_has_no_ptx_is_an_error)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,39 @@
+#!/bin/sh
+# Packs a build and the Debian libraries it needs into a folder, for a GPU machine that has no packages of ours.
+# Usage: pack.sh BUILD_DIR OUT_DIR     then there: OUT_DIR/run.sh
+# The libraries stay in their packages (44 MB) and are unpacked on the other machine with dpkg -x; they were seen to
+# serve on Ubuntu 24.04.
+set -eu
+[ $# -eq 2 ] || { echo "usage: pack.sh BUILD_DIR OUT_DIR" >&2; exit 2; }
+build=$1
+out=$2
+libraries='libllvm19 libz3-4 libedit2 libxml2 libicu72 libffi8 libtinfo6 libbsd0 libmd0 libzstd1 libcmocka0 liburing2'
+mkdir -p "$out/bin" "$out/deb/partial"
+for file in vyre test-cuda-programs; do
+  cp "$build/bin/$file" "$out/bin/"
+  strip "$out/bin/$file"
+done
+for file in libvyre-codegen.so libvyre.so.0; do
+  cp -L "$build/bin/$file" "$out/bin/"
+  strip "$out/bin/$file"
+done
+for library in $libraries; do
+  ls "$out/deb/${library}"_*.deb >/dev/null 2>&1 || (cd "$out/deb" && apt-get -q download "$library" >/dev/null)
+done
+cat >"$out/run.sh" <<'RUN'
+#!/bin/sh
+# Unpacks the libraries and runs the tests of label `gpu`; a missing GPU is an error. Arguments: seed and count.
+set -eu
+cd "$(dirname "$0")"
+root=${TMPDIR:-/tmp}/vyre-libraries
+mkdir -p "$root"
+for package in deb/*.deb; do dpkg -x "$package" "$root"; done
+export LD_LIBRARY_PATH="$root/usr/lib/x86_64-linux-gnu:$root/lib/x86_64-linux-gnu"
+export VYRE_REQUIRE=gpu
+status=0
+timeout -k 5 400 bin/test-cuda-programs "$@" || status=$?
+echo "test-cuda-programs: exit status $status"
+exit $status
+RUN
+chmod +x "$out/run.sh"
+du -sh "$out"
