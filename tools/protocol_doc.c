@@ -1,0 +1,147 @@
+/* Prints docs/protocol/megakernel.md: a text in which {{NAME}} stands for a number or a table of protocol.def. The target
+ * `docs` writes the file; a test compares. Usage: protocol-doc TEXT */
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ir/frame.h"
+#include "megakernel/protocol.h"
+
+typedef struct row {
+  enum { CONTROL, RECORD_WORD, OPCODE, HANDLER_ARG, FAULT } table;
+  const char *record; /* RECORD_WORD: of which record */
+  const char *name;
+  uint32_t number; /* offset, opcode, index, reason */
+  uint32_t bits;
+  const char *first, *second; /* writer and reader; arguments and results */
+  const char *meaning;
+} row_t;
+
+static const row_t rows[] = {
+#define VYRE_CONTROL(name, offset, bits, writer, reader, meaning) \
+  {CONTROL, "", #name, offset, bits, writer, reader, meaning},
+#define VYRE_RECORD_WORD(record, name, offset, bits, meaning) \
+  {RECORD_WORD, #record, #name, offset, bits, "", "", meaning},
+#define VYRE_OPCODE(name, number, arguments, results, meaning) \
+  {OPCODE, "", #name, UINT32_C(number), 32, arguments, results, meaning},
+#define VYRE_HANDLER_ARG(name, index, meaning) {HANDLER_ARG, "", #name, index, 32, "", "", meaning},
+#include "megakernel/protocol.def"
+#undef VYRE_CONTROL
+#undef VYRE_RECORD_WORD
+#undef VYRE_OPCODE
+#undef VYRE_HANDLER_ARG
+#define VYRE_FAULT(name, number, text) {FAULT, "", #name, number, 32, "", "", text},
+#include "ir/fault.def"
+#undef VYRE_FAULT
+};
+
+static const struct {
+  const char *name;
+  const char *format;
+  uint32_t value;
+} numbers[] = {
+    {"SLOT_BYTES", "%u", VYRE_SLOT_BYTES},
+    {"COMPLETION_BYTES", "%u", VYRE_COMPLETION_BYTES},
+    {"CONTROL_BYTES", "%u", VYRE_CONTROL_BYTES},
+    {"WORKER_BYTES", "%u", VYRE_WORKER_BYTES_EACH},
+    {"DISPATCH_BATCH", "%u", VYRE_DISPATCH_BATCH},
+    {"OPCODE_HASH", "0x%08X", VYRE_OPCODE_HASH},
+    {"STATE_DONE", "%u", VYRE_STATE_DONE},
+    {"STATE_FAULT", "%u", VYRE_STATE_FAULT},
+    {"STOP_RUN", "%u", VYRE_STOP_RUN},
+    {"STOP_FINISH", "%u", VYRE_STOP_FINISH},
+    {"STOP_NOW", "%u", VYRE_STOP_NOW},
+};
+
+static const struct {
+  const char *name; /* with the record's name behind it: "RECORD WINDOW" */
+  int table;
+  const char *head;
+} tables[] = {
+    {"CONTROL", CONTROL, "| offset | word | bits | written by | read by | meaning |\n|---|---|---|---|---|---|\n"},
+    {"RECORD ", RECORD_WORD, "| offset | word | bits | meaning |\n|---|---|---|---|\n"},
+    {"OPCODES", OPCODE, "| opcode | name | ARG0, ... | result | meaning |\n|---|---|---|---|---|\n"},
+    {"HANDLER_ARGS", HANDLER_ARG, "| word | name | meaning |\n|---|---|---|\n"},
+    {"FAULTS", FAULT, "| reason | name | meaning |\n|---|---|---|\n"},
+};
+
+/* A bar ends a cell of a table, unless it is escaped. */
+static void print_cell(const char *text) {
+  putchar(' ');
+  for (; *text; text++) {
+    if (*text == '|') putchar('\\');
+    putchar(*text);
+  }
+  fputs(" |", stdout);
+}
+
+static void print_row(const row_t *row) {
+  switch (row->table) {
+    case CONTROL:
+    case RECORD_WORD: printf("| 0x%03X | `%s` | %u |", (unsigned)row->number, row->name, (unsigned)row->bits); break;
+    case OPCODE: printf("| 0x%08X | `%s` |", (unsigned)row->number, row->name); break;
+    case HANDLER_ARG: printf("| ARG%u | `%s` |", (unsigned)row->number, row->name); break;
+    case FAULT: printf("| %u | `%s` |", (unsigned)row->number, row->name); break;
+  }
+  if (row->table == CONTROL || row->table == OPCODE) {
+    print_cell(row->first);
+    print_cell(row->second);
+  }
+  print_cell(row->meaning);
+}
+
+/* False when there is no such table, or it is empty. */
+static bool print_table(const char *name) {
+  unsigned printed = 0;
+  for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+    size_t length = strlen(tables[i].name);
+    bool of_record = tables[i].table == RECORD_WORD;
+    if (of_record ? strncmp(name, tables[i].name, length) != 0 : strcmp(name, tables[i].name) != 0) continue;
+    fputs(tables[i].head, stdout);
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
+      if ((int)rows[k].table != tables[i].table || (of_record && strcmp(rows[k].record, name + length) != 0)) continue;
+      if (printed++) putchar('\n');
+      print_row(&rows[k]);
+    }
+  }
+  return printed > 0;
+}
+
+static bool print_name(const char *name) {
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+    if (strcmp(numbers[i].name, name) == 0) return printf(numbers[i].format, (unsigned)numbers[i].value) > 0;
+  return print_table(name);
+}
+
+static bool print_line(const char *line) {
+  const char *open;
+  for (; (open = strstr(line, "{{")); line = strstr(open, "}}") + 2) {
+    const char *close = strstr(open, "}}");
+    char name[64];
+    if (!close || (size_t)(close - open) >= sizeof name) return false;
+    printf("%.*s", (int)(open - line), line);
+    snprintf(name, sizeof name, "%.*s", (int)(close - open - 2), open + 2);
+    if (!print_name(name)) return false;
+  }
+  fputs(line, stdout);
+  return true;
+}
+
+int main(int argc, char **argv) {
+  FILE *text = argc == 2 ? fopen(argv[1], "r") : NULL;
+  if (!text) {
+    fputs("usage: protocol-doc TEXT\nFix: Name tools/megakernel.md.in, which must be readable.\n", stderr);
+    return 2;
+  }
+  char line[1000];
+  while (fgets(line, sizeof line, text))
+    if (!print_line(line)) {
+      fprintf(stderr, "protocol-doc: no such number or table: %sFix: Take one that tools/protocol_doc.c knows.\n", line);
+      fclose(text);
+      return 1;
+    }
+  bool failed = ferror(text);
+  fclose(text);
+  return failed || ferror(stdout) || fflush(stdout) ? 1 : 0;
+}
