@@ -4,12 +4,14 @@
 # The libraries stay in their packages (44 MB) and are unpacked on the other machine with dpkg -x; they were seen to
 # serve on Ubuntu 24.04.
 set -eu
+cd "$(dirname "$0")/.."
 [ $# -eq 2 ] || { echo "usage: pack.sh BUILD_DIR OUT_DIR" >&2; exit 2; }
 build=$1
 out=$2
 libraries='libllvm19 libz3-4 libedit2 libxml2 libicu72 libffi8 libtinfo6 libbsd0 libmd0 libzstd1 libcmocka0 liburing2'
 mkdir -p "$out/bin" "$out/deb/partial"
-for file in vyre test-cuda-programs; do
+cp -r programs "$out/"
+for file in vyre test-cuda-programs bench-cuda-programs; do
   cp "$build/bin/$file" "$out/bin/"
   strip "$out/bin/$file"
 done
@@ -33,6 +35,7 @@ export VYRE_REQUIRE=gpu
 status=0
 timeout -k 5 400 bin/test-cuda-programs "$@" || status=$?
 echo "test-cuda-programs: exit status $status"
+timeout -k 5 120 bin/bench-cuda-programs || status=$?
 exit $status
 RUN
 chmod +x "$out/run.sh"
