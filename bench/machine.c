@@ -31,8 +31,8 @@ static bool read_load(load_t *out_load) {
   unsigned long long user, nice, system, idle, iowait, irq, softirq, steal;
   FILE *file = fopen("/proc/stat", "r");
   if (!file) return false;
-  bool is_read = fscanf(file, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &system, &idle, &iowait, &irq,
-                        &softirq, &steal) == 8;
+  bool is_read = fscanf(file, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &system, &idle, &iowait,
+                        &irq, &softirq, &steal) == 8;
   fclose(file);
   double tick_s = 1.0 / (double)sysconf(_SC_CLK_TCK);
   *out_load = (load_t){.time_s = bench_now(),

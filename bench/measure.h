@@ -57,7 +57,8 @@ static inline double bench_report(const char *name, const char *unit, const doub
   return median;
 }
 
-static inline void bench_at_least(const char *name, const char *unit, const double *values, size_t count, double asked) {
+static inline void bench_at_least(const char *name, const char *unit, const double *values, size_t count,
+                                  double asked) {
   double median = bench_print(name, unit, values, count);
   printf(", asked: at least %g: %s\n", asked, median >= asked ? "reached" : "NOT REACHED");
   fflush(stdout);

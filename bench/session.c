@@ -173,8 +173,8 @@ int main(int argc, char **argv) {
   bench_divide(medians, c_medians, n, ratios);
   bench_report("session round trip p50 / C ring's", "", ratios, n);
   vyre_session_stats_t stats = vyre_session_stats(session);
-  printf("launches %llu, swaps %llu, slots %llu\n", (unsigned long long)stats.launches,
-         (unsigned long long)stats.swaps, (unsigned long long)stats.published);
+  printf("launches %llu, swaps %llu, slots %llu\n", (unsigned long long)stats.launches, (unsigned long long)stats.swaps,
+         (unsigned long long)stats.published);
   vyre_session_destroy(&session);
   vyre_device_close(&device);
   return 0;

@@ -61,12 +61,13 @@ static void compile_twice(void *context, void *result) {
 }
 
 static void write_source(char path[64]) {
-  static const char source[] = "#include <stdint.h>\n"
-                               "uint64_t count(const uint8_t *data, uint64_t bytes) {\n"
-                               "  uint64_t lines = 0;\n"
-                               "  for (uint64_t i = 0; i < bytes; i++) lines += data[i] == '\\n';\n"
-                               "  return lines;\n"
-                               "}\n";
+  static const char source[] =
+      "#include <stdint.h>\n"
+      "uint64_t count(const uint8_t *data, uint64_t bytes) {\n"
+      "  uint64_t lines = 0;\n"
+      "  for (uint64_t i = 0; i < bytes; i++) lines += data[i] == '\\n';\n"
+      "  return lines;\n"
+      "}\n";
   snprintf(path, 64, "/tmp/vyre-bench-XXXXXX.c");
   int fd = mkstemps(path, 2);
   if (fd < 0 || write(fd, source, sizeof source - 1) != (ssize_t)(sizeof source - 1)) bench_wrong("temporary source");

@@ -1,5 +1,5 @@
-/* Warm files through `vyre run`, as a whole process: count_lines beside `wc -l`, histogram beside a C loop over a mapping
- * that is there beforehand. Rounds run each way once, one after the other; every answer is compared.
+/* Warm files through `vyre run`, as a whole process: count_lines beside `wc -l`, histogram beside a C loop over a
+ * mapping that is there beforehand. Rounds run each way once, one after the other; every answer is compared.
  *
  * bench-stream [--bytes MIB] [--dir FOLDER] [--rounds N] [--keep]
  * The text file (4096 MiB) is made in FOLDER ($TMPDIR, or /var/tmp) and removed, unless --keep. */

@@ -35,8 +35,9 @@ static uint64_t draw(uint64_t *random, uint64_t below) {
 
 /* Letters as often as in English. */
 static void make_words(uint64_t *random, words_t *words) {
-  static const char letters[] = "eeeeeeeeeeeetttttttttaaaaaaaaoooooooiiiiiiinnnnnnnsssssshhhhhhrrrrrrddddllllcccuuu"
-                                "mmmwwffggyyppbbvkjxqz";
+  static const char letters[] =
+      "eeeeeeeeeeeetttttttttaaaaaaaaoooooooiiiiiiinnnnnnnsssssshhhhhhrrrrrrddddllllcccuuu"
+      "mmmwwffggyyppbbvkjxqz";
   for (int i = 0; i < WORD_COUNT; i++) {
     words->bytes[i] = (uint8_t)(1 + draw(random, 6) + draw(random, WORD_BYTES_MAX - 6));
     for (int k = 0; k < words->bytes[i]; k++) words->text[i][k] = letters[draw(random, sizeof letters - 1)];
@@ -73,7 +74,8 @@ static void write_text(int fd, uint64_t bytes) {
     make_block(&random, &words, block);
     size_t part = bytes - done < BLOCK_BYTES ? (size_t)(bytes - done) : BLOCK_BYTES;
     errno = 0;
-    if (write(fd, block, part) != (ssize_t)part) die("write", "Name a folder with room by --dir, or a size by --bytes.");
+    if (write(fd, block, part) != (ssize_t)part)
+      die("write", "Name a folder with room by --dir, or a size by --bytes.");
     done += part;
   }
   if (fsync(fd) != 0) die("fsync", "Name another folder by --dir."); /* or the disk writes while others are measured */

@@ -14,8 +14,8 @@ typedef struct bench_text_file {
   char path[256]; /* opens it, from this process and its children */
 } bench_text_file_t;
 
-/* Words and lines of random lengths, written to disk and read twice. `folder` NULL is $TMPDIR, or /var/tmp. When disk or
- * memory is too short for `bytes` it says so on stdout and takes half, and so on. */
+/* Words and lines of random lengths, written to disk and read twice. `folder` NULL is $TMPDIR, or /var/tmp. When disk
+ * or memory is too short for `bytes` it says so on stdout and takes half, and so on. */
 void bench_text_file_open(const char *folder, uint64_t bytes, bool is_kept, bench_text_file_t *out_file);
 /* The same size without any text: a hole. */
 void bench_text_file_open_hole(const char *folder, uint64_t bytes, bench_text_file_t *out_file);
