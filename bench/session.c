@@ -142,7 +142,8 @@ int main(int argc, char **argv) {
   static double samples[SAMPLES];
   double c_rates[64], nop_rates[64], load_rates[64], c_medians[64], medians[64], tails[64];
   if (rounds < 1 || rounds > 64) rounds = 5;
-  for (int i = 0; i < rounds; i++) {
+  for (int i = 0; i < rounds;) {
+    bench_machine_round_begin();
     pthread_t thread;
     atomic_store(&c_stop, false);
     memset(c_slots, 0, sizeof c_slots);
@@ -159,6 +160,7 @@ int main(int argc, char **argv) {
     session_latency(samples);
     medians[i] = bench_quantile(samples, SAMPLES, 0.5);
     tails[i] = bench_quantile(samples, SAMPLES, 0.99);
+    i += bench_machine_round_counts((size_t)rounds);
   }
   size_t n = (size_t)rounds;
   double ratios[64];

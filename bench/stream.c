@@ -205,7 +205,11 @@ int main(int argc, char **argv) {
   bench_machine_watch();
   static rounds_t rounds;
   double resident_before = bench_text_file_resident(&file);
-  while (rounds.count < count) run_round(&file, &rounds);
+  while (rounds.count < count) {
+    bench_machine_round_begin();
+    run_round(&file, &rounds);
+    if (!bench_machine_round_counts(count)) rounds.count--;
+  }
   double resident = bench_text_file_resident(&file);
   printf("file of %llu MiB; in the page cache before %.1f %%, after %.1f %%\n", (unsigned long long)(file.bytes >> 20),
          100 * resident_before, 100 * resident);
