@@ -1,6 +1,7 @@
 # The short way to what CMake does; CMakePresets.json has the long one. Each target first installs missing packages.
 JOBS ?= $(shell nproc)
 FILE ?=
+RESULTS ?=
 export JOBS
 
 .PHONY: help build run test bench docs clean setup
@@ -9,7 +10,8 @@ help:
 	@echo 'make build  the command and the library, optimized: build/release/bin/vyre'
 	@echo 'make run    build, then run the example Programs over a large file; FILE=PATH chooses another'
 	@echo 'make test   build and test all presets: gcc, clang, sanitizers; then the release build'
-	@echo 'make bench  build, then run the benchmarks'
+	@echo 'make bench  build, then run the benchmarks; RESULTS=FOLDER keeps their output and writes'
+	@echo '            the table of docs/performance.md, BENCH=NAME chooses'
 	@echo 'make docs   write the pages that are made from tables'
 	@echo 'make clean  remove build/'
 	@echo 'JOBS=N      parallel jobs, here $(JOBS)'
@@ -28,7 +30,8 @@ test: setup
 	@tools/test.sh
 
 bench: build
-	@tools/bench.sh build/release
+	@tools/bench.sh build/release '$(RESULTS)'
+	@[ -z '$(RESULTS)' ] || tools/performance.sh '$(RESULTS)'
 
 docs: setup
 	@cmake --preset dev >/dev/null

@@ -1,14 +1,18 @@
 /* What the benchmarks share: time, medians, and one line per figure that people and scripts can read.
  *
- * A figure is printed as `NAME = VALUE UNIT (min .. max of N)`; a ratio names both sides. A benchmark checks its
- * answers and ends with status 1 when one is wrong. */
+ * A figure is printed as `NAME = VALUE UNIT (min .. max of N)`; where something was asked of it, `, asked: at least X:
+ * reached` follows. A ratio names both sides and is the median of the ratios of the rounds: in a round both sides ran
+ * one after the other. A benchmark checks its answers and ends with status 1 when one is wrong. */
 #ifndef BENCH_MEASURE_H
 #define BENCH_MEASURE_H
 
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
+
+enum { BENCH_ROUNDS_MAX = 64 };
 
 static inline double bench_now(void) {
   struct timespec now;
@@ -30,22 +34,45 @@ static inline double bench_quantile(double *values, size_t count, double q) {
 
 static inline double bench_median(double *values, size_t count) { return bench_quantile(values, count, 0.5); }
 
+_Noreturn static inline void bench_wrong(const char *what) {
+  fprintf(stderr, "bench: wrong answer: %s\n", what);
+  exit(1);
+}
+
+/* Without an end of line. The values keep their order, so that ratios of rounds can follow. */
+static inline double bench_print(const char *name, const char *unit, const double *values, size_t count) {
+  double sorted[BENCH_ROUNDS_MAX];
+  if (count == 0 || count > BENCH_ROUNDS_MAX) bench_wrong("number of rounds");
+  memcpy(sorted, values, count * sizeof *values);
+  double median = bench_median(sorted, count);
+  printf("%-52s = %9.3f %s (%.3f .. %.3f of %zu)", name, median, unit, sorted[0], sorted[count - 1], count);
+  return median;
+}
+
 /* Prints and gives the median. */
-static inline double bench_report(const char *name, const char *unit, double *values, size_t count) {
-  double median = bench_median(values, count);
-  printf("%-44s = %10.3f %s (%.3f .. %.3f of %zu)\n", name, median, unit, values[0], values[count - 1], count);
+static inline double bench_report(const char *name, const char *unit, const double *values, size_t count) {
+  double median = bench_print(name, unit, values, count);
+  printf("\n");
   fflush(stdout);
   return median;
 }
 
-static inline void bench_ratio(const char *name, double value, const char *wanted) {
-  printf("%-44s = %10.3f (asked: %s)\n", name, value, wanted);
+static inline void bench_at_least(const char *name, const char *unit, const double *values, size_t count,
+                                  double asked) {
+  double median = bench_print(name, unit, values, count);
+  printf(", asked: at least %g: %s\n", asked, median >= asked ? "reached" : "NOT REACHED");
   fflush(stdout);
 }
 
-_Noreturn static inline void bench_wrong(const char *what) {
-  fprintf(stderr, "bench: wrong answer: %s\n", what);
-  exit(1);
+static inline void bench_at_most(const char *name, const char *unit, const double *values, size_t count, double asked) {
+  double median = bench_print(name, unit, values, count);
+  printf(", asked: at most %g: %s\n", asked, median <= asked ? "reached" : "NOT REACHED");
+  fflush(stdout);
+}
+
+/* out[i] = above[i] / below[i] */
+static inline void bench_divide(const double *above, const double *below, size_t count, double *out) {
+  for (size_t i = 0; i < count; i++) out[i] = above[i] / below[i];
 }
 
 #endif

@@ -19,6 +19,9 @@
 #include "base/clock.h"
 #include "uring/uring.h"
 
+#include "loops.h"
+#include "machine.h"
+
 #define ROUNDS 5
 #define THREADS_MAX 2
 
@@ -45,21 +48,6 @@ typedef struct work {
 
 static pthread_barrier_t barrier;
 
-/* 64 counters of a byte each, emptied before they can overflow: what a compiler turns into whole vector registers. */
-static uint64_t count_lines(const uint8_t *data, uint64_t bytes) {
-  uint64_t lines = 0, i = 0;
-  while (bytes - i >= 64) {
-    uint8_t lanes[64] = {0};
-    uint64_t rows = (bytes - i) / 64;
-    if (rows > 255) rows = 255;
-    for (uint64_t row = 0; row < rows; row++, i += 64)
-      for (int lane = 0; lane < 64; lane++) lanes[lane] = (uint8_t)(lanes[lane] + (data[i + (uint64_t)lane] == '\n'));
-    for (int lane = 0; lane < 64; lane++) lines += lanes[lane];
-  }
-  for (; i < bytes; i++) lines += data[i] == '\n';
-  return lines;
-}
-
 static uint32_t chunk_at(const work_t *work, uint64_t offset) {
   uint64_t left = work->end - offset;
   return left < work->way->buffer_bytes ? (uint32_t)left : work->way->buffer_bytes;
@@ -72,7 +60,7 @@ static void read_mapped(work_t *work) {
     return;
   }
   for (uint64_t offset = work->begin; offset < work->end; offset += work->way->buffer_bytes)
-    work->lines += count_lines(map + (offset - work->begin), chunk_at(work, offset));
+    work->lines += bench_count_lines_lanes(map + (offset - work->begin), chunk_at(work, offset));
   munmap((void *)(uintptr_t)map, work->end - work->begin);
 }
 
@@ -95,7 +83,7 @@ static void read_copied(work_t *work, vyre_uring_t *uring, uint8_t *buffer) {
       work->failed = true;
       return;
     }
-    work->lines += count_lines(buffer, (uint64_t)got);
+    work->lines += bench_count_lines_lanes(buffer, (uint64_t)got);
     offset += (uint64_t)got;
   }
 }
@@ -218,6 +206,7 @@ int main(int argc, char **argv) {
     return 1;
   }
   uint64_t bytes = (uint64_t)facts.st_size;
+  bench_machine_watch();
   static way_t ways[64];
   size_t count = list_ways(ways);
   int64_t expected = -1;
