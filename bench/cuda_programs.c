@@ -1,7 +1,7 @@
 /* The shipped Programs on data that lies in GPU memory already, as finite launches: what the code of a handler can do,
  * without ring or stream. A block per chunk; the result is compared with a loop on the host.
  *
- * bench-cuda-programs [rounds]; needs a GPU. */
+ * gpu-bench-programs [rounds]; needs a GPU, so `make bench` leaves it out. */
 #include <string.h>
 
 #include <vyre/program.h>

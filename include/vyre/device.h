@@ -18,8 +18,8 @@ typedef struct vyre_device vyre_device_t;
 
 typedef struct vyre_device_info {
   const char *name;        /* "cpu" */
-  const char *description; /* "AMD EPYC, 2 processors" */
-  const char *target;      /* what code is compiled for: "x86_64 znver4", or "" */
+  const char *description; /* "machine code on worker threads, 2 processors" */
+  const char *target;      /* the architecture that code is compiled for: "x86_64" */
   const char *reason;      /* why this device: "named", or the words of the policy */
   uint32_t workers_max;    /* most workers of one session */
   uint32_t workers_default;

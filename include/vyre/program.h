@@ -2,7 +2,7 @@
  *
  * A Program is text (docs/formats/text.md) or, later, built with a C builder. What it means is docs/language.md.
  *
- * Owns:    a program owns everything it holds; sessions and streams that use it copy what they need.
+ * Owns:    a program owns everything it holds; sessions that use it share it by count.
  * Threads: a program is immutable; any thread may read it, one destroys it, when nobody reads any more.
  * Strings: those given through `char **out_text` are the caller's, released with vyre_text_free. */
 #ifndef VYRE_PROGRAM_H

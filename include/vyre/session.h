@@ -7,7 +7,8 @@
  *
  * Threads:  submit, poll, wait, drain, stop and stats from any thread, at once. Create, register, start and destroy
  *           from one thread at a time. A ticket is waited for by one thread.
- * Blocking: submit and poll never block when their timeout is 0. Submit, poll and wait allocate nothing, but for the
+ * Blocking: submit and poll do not wait when their timeout is 0, but for the end of a dispatcher's batch of at most 32
+ *           slots when the ring has just gone round. Submit, poll and wait allocate nothing, but for the
  *           record of an error other than VYRE_E_RING_FULL, _DEADLINE and _STOPPED.
  * Units:    times in nanoseconds, sizes in bytes. VYRE_FOREVER waits without end. */
 #ifndef VYRE_SESSION_H
@@ -29,10 +30,10 @@ typedef struct vyre_session_params {
   uint32_t workers;    /* the device's default, at most its workers_max */
   uint32_t ring_slots; /* (1024) a power of two, 8 to 65536 */
   uint32_t cells;      /* (ring_slots) slots in flight or unread, at most ring_slots */
-  uint32_t windows;    /* (64) entries of the window table, at most 4096 */
+  uint32_t windows;    /* (64, more with many workers) entries of the window table, at most 4096 */
   uint64_t fuel;       /* (2^40) loop iterations per slot */
   uint64_t spin_ns;    /* (50 us) how long a worker without work stays awake before it sleeps */
-  uint64_t first_ticket; /* (0) number of the first ticket; tests start close to where counters wrap */
+  uint64_t first_ticket; /* (0) at most 2^62: number of the first ticket; tests start close to where counters wrap */
 } vyre_session_params_t;
 
 /* Built-in opcodes. Arguments and results are in docs/protocol/megakernel.md. */
@@ -82,7 +83,7 @@ VYRE_API vyre_status_t vyre_session_register(vyre_session_t *session, const vyre
 VYRE_API vyre_status_t vyre_session_start(vyre_session_t *session);
 
 /* Window: memory that slots may name, as (handle, byte offset). `create` gives zeroed memory of the session, `bind`
- * uses the caller's, which must outlive the session or the unbind. *out_memory is where the host reads and writes it. */
+ * uses the caller's, which must outlive the session or the window's removal. *out_memory is where the host reads and writes it. */
 VYRE_API vyre_status_t vyre_session_window_create(vyre_session_t *session, uint64_t bytes, uint32_t *out_handle,
                                                   void **out_memory);
 VYRE_API vyre_status_t vyre_session_window_bind(vyre_session_t *session, void *memory, uint64_t bytes,
@@ -106,7 +107,7 @@ VYRE_API vyre_status_t vyre_session_drain(vyre_session_t *session, uint64_t time
  * the stop word. VYRE_E_DEVICE_STUCK with the state of each worker when one does not leave in time: its code and
  * memory are then kept for ever and the process is best ended. */
 VYRE_API vyre_status_t vyre_session_stop(vyre_session_t *session, uint64_t timeout_ns);
-/* Stops with a deadline of 5 s if need be, then releases. Reports nothing: call stop first to know. */
+/* Every stream of the session has been closed. Stops with a deadline of 5 s if need be, then releases. Reports nothing: call stop first to know. */
 VYRE_API void vyre_session_destroy(vyre_session_t **session);
 
 VYRE_API vyre_session_stats_t vyre_session_stats(const vyre_session_t *session);

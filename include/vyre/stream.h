@@ -3,7 +3,7 @@
  * The stream reads its files in chunks into registered buffers, publishes one slot per chunk, and adds up the outputs
  * over all chunks of all files. Files follow one another; a chunk never spans two. An empty file is one empty chunk.
  *
- * Owns:    its buffers, its open files, its outputs.
+ * Owns:    its buffers, its open files, its outputs. Close it before its session is destroyed.
  * Threads: one thread opens, waits, reads the result and closes; progress and request_shutdown from any thread.
  * Memory:  chunk_bytes * depth of buffers per worker, whatever the size of the files. */
 #ifndef VYRE_STREAM_H

@@ -99,7 +99,6 @@ static vyre_code_t code_of_errno(int error, vyre_code_t fallback) {
     case EMFILE:
     case ENFILE: return VYRE_E_FILES;
     case EPIPE: return VYRE_E_PIPE;
-    case EEXIST: return VYRE_E_FILE_EXISTS;
     default: return fallback;
   }
 }

@@ -1,4 +1,4 @@
-/* From a lowered module to text or an object, through LLVM's own pass pipeline; and the library's one export. */
+/* From a lowered module to text or an object, through LLVM's own pass pipeline; and the table that the library is for. */
 #include <llvm-c/Analysis.h>
 #include <llvm-c/Target.h>
 #include <llvm-c/TargetMachine.h>

@@ -171,8 +171,10 @@ static LLVMValueRef build_entry(vyre_lower_t *l) {
   LLVMValueRef entry = LLVMAddFunction(l->module, VYRE_CODEGEN_SYMBOL, entry_type);
   LLVMValueRef body = LLVMAddFunction(l->module, "body", body_type);
   LLVMSetLinkage(body, LLVMInternalLinkage);
+  /* The threads of a group change each other's scratch and outputs. */
   if (!l->program->is_privileged)
-    for (unsigned i = 1; i <= COUNT; i++) add_attribute(l, body, i, "noalias");
+    for (unsigned i = 0; i < COUNT; i++)
+      if (!l->target->is_group || i == FRAME || i == DATA) add_attribute(l, body, 1 + i, "noalias");
   add_attribute(l, entry, (unsigned)LLVMAttributeFunctionIndex, "nounwind");
   add_attribute(l, body, (unsigned)LLVMAttributeFunctionIndex, "nounwind");
   LLVMPositionBuilderAtEnd(l->ir, LLVMAppendBasicBlockInContext(l->context, entry, ""));
@@ -233,6 +235,7 @@ LLVMModuleRef vyre_lower_program(const vyre_program_t *program, const vyre_targe
   l->program = program;
   l->target = target;
   l->is_checked = is_checked;
+  l->is_bounded = is_checked && !program->is_privileged;
   vyre_program_layout(program, &l->layout);
   l->vars = vyre_calloc(program->var_count, sizeof *l->vars);
   l->definitions = vyre_calloc(program->var_count, sizeof *l->definitions);

@@ -51,7 +51,8 @@ typedef struct vyre_lower_loop {
 struct vyre_lower {
   const vyre_program_t *program;
   const vyre_target_t *target;
-  bool is_checked;
+  bool is_checked; /* bounds and division are checked */
+  bool is_bounded; /* loops use fuel and look at the stop word: not in privileged programs */
   vyre_layout_t layout;
 
   LLVMContextRef context;
@@ -65,7 +66,7 @@ struct vyre_lower {
 
   LLVMValueRef frame, data, data_elements, scratch, output, stop, stream_offset, is_last;
   LLVMValueRef thread, threads; /* i64; groups only */
-  LLVMValueRef tables[VYRE_LIMIT_PARAMS]; /* groups: array outputs in memory that the group shares, NULL in the scratch */
+  LLVMValueRef tables[VYRE_LIMIT_PARAMS]; /* groups: array outputs, in memory that the group shares or in its scratch */
   LLVMValueRef *vars;                         /* allocas, by variable */
   const vyre_expr_t **definitions;            /* by variable: the value of an immutable let, or NULL */
   const vyre_stmt_t **ranges;                 /* by variable: the for or foreach whose variable it is, or NULL */

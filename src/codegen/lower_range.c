@@ -3,13 +3,13 @@
 #include "codegen/lower.h"
 #include "ir/validate.h"
 
-/* Iterations between two looks at the stop word and, in a foreach, at `seen`. A group shares them out. */
-enum { STRIP_ITERATIONS = 4096, GROUP_STRIP_ITERATIONS = 65536 };
+/* A group shares a strip out, so that it has more iterations for the barrier at its end. */
+enum { GROUP_STRIP_ITERATIONS = 65536 };
 /* A foreach body of up to this many statements is written out once per private table copy. */
 enum { COPIED_STATEMENTS_MAX = 24 };
 
 static uint64_t strip_iterations(const vyre_lower_t *l) {
-  return l->target->is_group ? GROUP_STRIP_ITERATIONS : STRIP_ITERATIONS;
+  return l->target->is_group ? GROUP_STRIP_ITERATIONS : VYRE_STRIP_ITERATIONS;
 }
 
 typedef struct range {
@@ -28,7 +28,7 @@ void vyre_lower_look_at_stop(vyre_lower_t *l, vyre_position_t position) {
   LLVMSetAlignment(word, 4);
   LLVMSetOrdering(word, LLVMAtomicOrderingMonotonic);
   LLVMSetVolatile(word, true);
-  LLVMValueRef now = LLVMBuildICmp(l->ir, LLVMIntUGE, word, LLVMConstInt(l->i32, 2, false), "");
+  LLVMValueRef now = LLVMBuildICmp(l->ir, LLVMIntUGE, word, LLVMConstInt(l->i32, VYRE_STOP_NOW, false), "");
   /* The threads of a group may read different values; outside of iterations they must agree. */
   if (l->target->is_group && l->mode != VYRE_MODE_FAST) now = l->target->any(l, now);
   vyre_lower_check(l, now, VYRE_FAULT_CANCELLED, position);
@@ -42,7 +42,7 @@ static range_t begin_range(vyre_lower_t *l, const vyre_stmt_t *s) {
   LLVMValueRef is_empty = LLVMBuildICmp(l->ir, LLVMIntULE, high, r.low, "");
   r.count = LLVMBuildSelect(l->ir, is_empty, vyre_lower_i64(l, 0), LLVMBuildSub(l->ir, high, r.low, ""), "count");
   r.bound = r.count;
-  if (l->is_checked) {
+  if (l->is_bounded) {
     LLVMValueRef fuel = vyre_lower_load(l, l->i64, l->fuel, "");
     r.bound = unsigned_min(l, r.count, fuel);
     LLVMBuildStore(l->ir, LLVMBuildSub(l->ir, fuel, r.bound, ""), l->fuel);
@@ -52,7 +52,7 @@ static range_t begin_range(vyre_lower_t *l, const vyre_stmt_t *s) {
 
 /* FUEL when fewer iterations ran than were asked for. */
 static void end_range(vyre_lower_t *l, const range_t *r) {
-  if (!l->is_checked) return;
+  if (!l->is_bounded) return;
   LLVMValueRef is_short = LLVMBuildICmp(l->ir, LLVMIntULT, r->bound, r->count, "");
   vyre_lower_check(l, is_short, VYRE_FAULT_FUEL, r->stmt->position);
 }
@@ -209,7 +209,7 @@ static void lower_slow_strip(vyre_lower_t *l, const range_t *r, LLVMValueRef fro
 
 /* Iterations 0 .. bound in strips, with a look at the stop word before each. */
 static void lower_strips(vyre_lower_t *l, const range_t *r, LLVMBasicBlockRef on_break) {
-  bool is_foreach = r->stmt->op == VYRE_STMT_FOREACH, is_bounded = l->is_checked && !l->program->is_privileged;
+  bool is_foreach = r->stmt->op == VYRE_STMT_FOREACH;
   LLVMBasicBlockRef before = LLVMGetInsertBlock(l->ir);
   LLVMBasicBlockRef head = vyre_lower_block(l, "strip"), body = vyre_lower_block(l, "strip_body");
   LLVMBasicBlockRef after = vyre_lower_block(l, "endstrips");
@@ -218,7 +218,7 @@ static void lower_strips(vyre_lower_t *l, const range_t *r, LLVMBasicBlockRef on
   LLVMValueRef from = LLVMBuildPhi(l->ir, l->i64, "from");
   LLVMBuildCondBr(l->ir, LLVMBuildICmp(l->ir, LLVMIntULT, from, r->bound, ""), body, after);
   LLVMPositionBuilderAtEnd(l->ir, body);
-  if (is_bounded) vyre_lower_look_at_stop(l, r->stmt->position);
+  if (l->is_bounded) vyre_lower_look_at_stop(l, r->stmt->position);
   LLVMValueRef left = LLVMBuildSub(l->ir, r->bound, from, "");
   LLVMValueRef to = LLVMBuildAdd(l->ir, from, unsigned_min(l, left, vyre_lower_i64(l, strip_iterations(l))), "to");
   if (is_foreach) {
@@ -251,7 +251,7 @@ static void lower_for(vyre_lower_t *l, const range_t *r) {
 static void lower_foreach(vyre_lower_t *l, const range_t *r) {
   VYRE_ASSERT(l->mode == VYRE_MODE_UNIFORM);
   LLVMValueRef call_fuel = l->fuel;
-  if (l->is_checked && vyre_block_has_loop(l->program, r->stmt->body)) {
+  if (l->is_bounded && vyre_block_has_loop(l->program, r->stmt->body)) {
     LLVMValueRef fuel = vyre_lower_load(l, l->i64, call_fuel, "");
     LLVMValueRef is_empty = LLVMBuildICmp(l->ir, LLVMIntEQ, r->bound, vyre_lower_i64(l, 0), "");
     LLVMValueRef divisor = LLVMBuildSelect(l->ir, is_empty, vyre_lower_i64(l, 1), r->bound, "");

@@ -27,7 +27,7 @@ static void lower_uncounted(vyre_lower_t *l, const vyre_stmt_t *s) {
   else
     LLVMBuildBr(l->ir, body);
   LLVMPositionBuilderAtEnd(l->ir, body);
-  if (l->is_checked && !l->program->is_privileged) {
+  if (l->is_bounded) {
     LLVMValueRef fuel = vyre_lower_load(l, l->i64, l->fuel, "");
     vyre_lower_check(l, LLVMBuildICmp(l->ir, LLVMIntEQ, fuel, vyre_lower_i64(l, 0), ""), VYRE_FAULT_FUEL, s->position);
     LLVMBuildStore(l->ir, LLVMBuildSub(l->ir, fuel, vyre_lower_i64(l, 1), ""), l->fuel);

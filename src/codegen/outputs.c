@@ -132,7 +132,11 @@ void vyre_lower_add_element(vyre_lower_t *l, uint32_t param, LLVMValueRef index,
   }
   LLVMTypeRef type = vyre_lower_type(l, l->program->params[param].type);
   unsigned copy = l->table_copy < l->layout.table_copies[param] ? l->table_copy : 0;
-  LLVMValueRef slot = element(l, type, scratch_table(l, param, copy), index);
+  LLVMValueRef offset =
+      vyre_lower_i64(l, l->layout.scratch_offset[param] + (uint64_t)copy * l->layout.table_stride[param]);
+  const char *name = l->program->params[param].name;
+  LLVMValueRef table = LLVMBuildInBoundsGEP2(l->ir, l->i8, l->scratch, &offset, 1, name);
+  LLVMValueRef slot = element(l, type, table, index);
   LLVMBuildStore(l->ir, LLVMBuildAdd(l->ir, vyre_lower_load(l, type, slot, ""), value, ""), slot);
 }
 

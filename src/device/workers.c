@@ -1,9 +1,9 @@
 #include "device/workers.h"
 
-#include <errno.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -106,7 +106,12 @@ static vyre_status_t start_thread(worker_t *worker) {
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setstacksize(&attributes, STACK_BYTES);
+  /* Signals are the application's: its handlers run on its own threads. */
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
   int error = pthread_create(&worker->thread, &attributes, work, worker);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
   pthread_attr_destroy(&attributes);
   if (error) return vyre_status_make(VYRE_E_THREADS, "pthread_create: %s", strerror(error));
   pthread_setname_np(worker->thread, "vyre-worker");
@@ -168,20 +173,20 @@ vyre_status_t vyre_launch_join(vyre_launch_t *launch, uint64_t timeout_ns) {
 void vyre_launch_destroy(vyre_launch_t *launch) {
   if (!launch) return;
   VYRE_ASSERT(launch->is_joined || launch->worker_count == 0);
+  VYRE_ASSERT(!has_pumps(launch)); /* streams are closed before their session */
   pthread_mutex_destroy(&launch->pump_lock);
   vyre_free(launch);
 }
 
 vyre_status_t vyre_launch_attach(vyre_launch_t *launch, vyre_pump_t *pump) {
-  vyre_status_t status = vyre_status_make(VYRE_E_TABLE_FULL, "%d streams are open on this session", PUMPS_MAX);
   pthread_mutex_lock(&launch->pump_lock);
-  for (unsigned i = 0; i < PUMPS_MAX && status; i++) {
-    if (atomic_load(&launch->pumps[i])) continue;
-    atomic_store(&launch->pumps[i], pump);
-    vyre_status_destroy(&status);
-  }
+  unsigned place = 0;
+  while (place < PUMPS_MAX && atomic_load(&launch->pumps[place])) place++;
+  if (place < PUMPS_MAX) atomic_store(&launch->pumps[place], pump);
   pthread_mutex_unlock(&launch->pump_lock);
-  return status;
+  if (place < PUMPS_MAX) return NULL;
+  return vyre_status_with_fix(vyre_status_make(VYRE_E_TABLE_FULL, "%d streams are open on this session", PUMPS_MAX),
+                              "Close one of the streams first, or open this one on another session.");
 }
 
 void vyre_launch_detach(vyre_launch_t *launch, vyre_pump_t *pump) {

@@ -12,7 +12,6 @@
 #include "ir/validate.h"
 
 /* A counted loop looks at the stop word before each strip of this many iterations. */
-enum { STRIP_ITERATIONS = 4096 };
 
 struct vyre_interp {
   const vyre_program_t *program;
@@ -169,7 +168,7 @@ static void publish_outputs(const run_t *run) {
 static flow_t exec_block(run_t *run, uint32_t first);
 
 static bool is_stopped(const run_t *run) {
-  return __atomic_load_n((const uint32_t *)(uintptr_t)run->frame->stop, __ATOMIC_RELAXED) >= 2;
+  return __atomic_load_n((const uint32_t *)(uintptr_t)run->frame->stop, __ATOMIC_RELAXED) >= VYRE_STOP_NOW;
 }
 
 /* What precedes each iteration of `while` and `forever`; false: a fault. */
@@ -208,7 +207,7 @@ static uint64_t charge(run_t *run, uint64_t n) {
 
 /* What precedes iteration k of a counted loop; false: a fault. */
 static bool begin_counted_iteration(run_t *run, const vyre_stmt_t *s, uint64_t k) {
-  if (run->program->is_privileged || k % STRIP_ITERATIONS != 0 || !is_stopped(run)) return true;
+  if (run->program->is_privileged || k % VYRE_STRIP_ITERATIONS != 0 || !is_stopped(run)) return true;
   raise_fault(run, VYRE_FAULT_CANCELLED, s->position);
   return false;
 }

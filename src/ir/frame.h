@@ -19,6 +19,16 @@ typedef enum vyre_fault {
 
 const char *vyre_fault_text(uint32_t fault); /* "unknown fault" for others */
 
+/* Values of the stop word. */
+enum {
+  VYRE_STOP_RUN = 0,
+  VYRE_STOP_FINISH = 1, /* finish what was taken, then leave the loop */
+  VYRE_STOP_NOW = 2,    /* this or more: leave at the next look */
+};
+
+/* Iterations of a counted loop between two looks at the stop word on a device that runs a call with one thread. */
+enum { VYRE_STRIP_ITERATIONS = 4096 };
+
 #define VYRE_FRAME_IS_LAST 1u /* flags: this chunk ends its file */
 
 typedef struct vyre_frame {

@@ -129,7 +129,7 @@ static void build_word_access(loop_t *l, bool is_store, vyre_var_id_t completion
 }
 
 typedef struct slot_vars {
-  vyre_var_id_t opcode, who, arg[VYRE_SLOT_ARGS], cell, completion, tag;
+  vyre_var_id_t opcode, arg[VYRE_SLOT_ARGS], cell, completion, tag;
 } slot_vars_t;
 
 /* A registered opcode: finds its record, fills the cell's table entry, pushes the cell. Each push is published by
@@ -191,7 +191,6 @@ static void build_read_slot(loop_t *l, vyre_var_id_t ticket, slot_vars_t *s) {
     vyre_build_end(l->b);
   }
   s->opcode = words[0][0];
-  s->who = words[0][1];
   s->arg[0] = words[0][2];
   for (uint32_t i = 1; i < VYRE_SLOT_ARGS; i++) s->arg[i] = words[1 + (i - 1) / 3][(i - 1) % 3];
   s->cell = let(l, "cell", op(l, VYRE_EXPR_AND, var(l, words[3][3]), c32(l, 0xFFFF)));

@@ -16,6 +16,8 @@
 
 #include <stdint.h>
 
+#include "ir/frame.h" /* the values of the stop word */
+
 enum {
 #define VYRE_CONTROL(name, offset, bits, writer, reader, meaning) VYRE_CONTROL_##name = offset,
 #define VYRE_RECORD_WORD(record, name, offset, bits, meaning) VYRE_##record##_##name = offset,
@@ -61,8 +63,6 @@ typedef enum vyre_state {
   VYRE_STATE_DONE = 3,
   VYRE_STATE_FAULT = 7,
 } vyre_state_t;
-
-enum { VYRE_STOP_RUN = 0, VYRE_STOP_FINISH = 1, VYRE_STOP_NOW = 2 };
 
 static inline uint32_t vyre_lap(uint64_t ticket, uint32_t ring_shift) { return (uint32_t)(ticket >> ring_shift) + 1; }
 static inline uint32_t vyre_completion_tag(uint64_t ticket) { return (uint32_t)ticket + 1; }

@@ -1,8 +1,7 @@
 #include "megakernel/session.h"
 
-#include <sched.h>
-#include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/assert.h"
 #include "base/clock.h"
@@ -14,7 +13,8 @@
 enum {
   HANDLERS_MAX = 256,
   RING_SLOTS_DEFAULT = 1024,
-  WINDOWS_DEFAULT = 64,
+  WINDOWS_DEFAULT_MIN = 64,
+  WINDOWS_PER_WORKER = 16, /* as many streams at once as the device attaches pumps, a window of each per worker */
   WINDOWS_MAX = 4096,
   SPIN_NS_DEFAULT = 50000,
   ROUND_NS = 40,             /* about what an idle round of the loop takes; turns spin_ns into rounds */
@@ -24,6 +24,7 @@ enum {
   DESTROY_STOP_S = 5,
 };
 #define FUEL_DEFAULT (UINT64_C(1) << 40)
+#define FIRST_TICKET_MAX (UINT64_C(1) << 62)
 
 typedef enum session_state { CREATED, RUNNING, STOPPED, STUCK } session_state_t;
 
@@ -37,7 +38,8 @@ struct vyre_session {
   vyre_device_t *device;
   vyre_session_params_t params; /* defaults filled in */
   _Atomic int state;            /* session_state_t */
-  pthread_mutex_t lock;         /* windows, stop */
+  pthread_mutex_t lock;         /* windows */
+  pthread_mutex_t stop_lock;    /* held by the one thread that stops */
   uint8_t *memory;              /* everything shared with the kernel, one block */
   uint8_t *windows, *workers;   /* in it */
   void **owned_windows;         /* by handle: memory of window_create, else NULL */
@@ -59,7 +61,10 @@ static vyre_status_t fill_defaults(const vyre_device_info_t *info, vyre_session_
   if (!p->workers) p->workers = info->workers_default;
   if (!p->ring_slots) p->ring_slots = RING_SLOTS_DEFAULT;
   if (!p->cells) p->cells = p->ring_slots;
-  if (!p->windows) p->windows = WINDOWS_DEFAULT;
+  if (!p->windows) {
+    uint64_t wanted = (uint64_t)WINDOWS_PER_WORKER * (p->workers + 1ull);
+    p->windows = wanted < WINDOWS_DEFAULT_MIN ? WINDOWS_DEFAULT_MIN : wanted > WINDOWS_MAX ? WINDOWS_MAX : (uint32_t)wanted;
+  }
   if (!p->fuel) p->fuel = FUEL_DEFAULT;
   if (!p->spin_ns) p->spin_ns = SPIN_NS_DEFAULT;
   if (p->workers > info->workers_max)
@@ -71,6 +76,9 @@ static vyre_status_t fill_defaults(const vyre_device_info_t *info, vyre_session_
     return vyre_status_make(VYRE_E_ARGUMENT, "cells is %u; at most ring_slots (%u) are allowed", p->cells, p->ring_slots);
   if (p->windows > WINDOWS_MAX)
     return vyre_status_make(VYRE_E_ARGUMENT, "windows is %u; at most %d are allowed", p->windows, WINDOWS_MAX);
+  if (p->first_ticket > FIRST_TICKET_MAX)
+    return vyre_status_make(VYRE_E_ARGUMENT, "first_ticket is %llu; at most 2^62 is allowed",
+                            (unsigned long long)p->first_ticket);
   return NULL;
 }
 
@@ -90,6 +98,7 @@ vyre_status_t vyre_session_create(vyre_device_t *device, const vyre_session_para
   session->params = filled;
   session->owned_windows = owned;
   pthread_mutex_init(&session->lock, NULL);
+  pthread_mutex_init(&session->stop_lock, NULL);
   *out_session = session;
   return NULL;
 }
@@ -266,6 +275,10 @@ vyre_status_t vyre_session_start(vyre_session_t *session) {
 
 /* ---- windows ---- */
 
+static _Atomic uint64_t *window_word(const vyre_session_t *session, uint32_t handle, uint32_t offset) {
+  return (_Atomic uint64_t *)(void *)(session->windows + (size_t)handle * VYRE_WINDOW_BYTES_EACH + offset);
+}
+
 static vyre_status_t need_shared(const vyre_session_t *session) {
   return session->memory ? NULL : vyre_status_make(VYRE_E_STATE, "windows are made after vyre_session_start");
 }
@@ -274,19 +287,16 @@ vyre_status_t vyre_session_window_bind(vyre_session_t *session, void *memory, ui
   VYRE_TRY(need_shared(session));
   if (!memory || bytes == 0) return vyre_status_make(VYRE_E_ARGUMENT, "a window of no memory");
   pthread_mutex_lock(&session->lock);
-  vyre_status_t status = vyre_status_make(VYRE_E_TABLE_FULL, "windows: %u are in use", session->params.windows);
-  for (uint32_t handle = 1; handle <= session->params.windows; handle++) {
-    uint8_t *entry = session->windows + (size_t)handle * VYRE_WINDOW_BYTES_EACH;
-    _Atomic uint64_t *base = (_Atomic uint64_t *)(void *)(entry + VYRE_WINDOW_BASE);
-    if (atomic_load(base)) continue;
-    atomic_store((_Atomic uint64_t *)(void *)(entry + VYRE_WINDOW_BYTES), bytes);
-    atomic_store(base, (uint64_t)(uintptr_t)memory);
+  uint32_t handle = 1;
+  while (handle <= session->params.windows && atomic_load(window_word(session, handle, VYRE_WINDOW_BASE))) handle++;
+  bool is_found = handle <= session->params.windows;
+  if (is_found) {
+    atomic_store(window_word(session, handle, VYRE_WINDOW_BYTES), bytes);
+    atomic_store(window_word(session, handle, VYRE_WINDOW_BASE), (uint64_t)(uintptr_t)memory);
     *out_handle = handle;
-    vyre_status_destroy(&status);
-    break;
   }
   pthread_mutex_unlock(&session->lock);
-  return status;
+  return is_found ? NULL : vyre_status_make(VYRE_E_TABLE_FULL, "windows: %u are in use", session->params.windows);
 }
 
 vyre_status_t vyre_session_window_create(vyre_session_t *session, uint64_t bytes, uint32_t *out_handle,
@@ -308,9 +318,8 @@ vyre_status_t vyre_session_window_remove(vyre_session_t *session, uint32_t handl
   VYRE_TRY(need_shared(session));
   if (handle == 0 || handle > session->params.windows) return vyre_status_make(VYRE_E_ARGUMENT, "window %u", handle);
   pthread_mutex_lock(&session->lock);
-  uint8_t *entry = session->windows + (size_t)handle * VYRE_WINDOW_BYTES_EACH;
-  atomic_store((_Atomic uint64_t *)(void *)(entry + VYRE_WINDOW_BASE), 0);
-  atomic_store((_Atomic uint64_t *)(void *)(entry + VYRE_WINDOW_BYTES), 0);
+  atomic_store(window_word(session, handle, VYRE_WINDOW_BASE), 0);
+  atomic_store(window_word(session, handle, VYRE_WINDOW_BYTES), 0);
   vyre_free(session->owned_windows[handle]);
   session->owned_windows[handle] = NULL;
   pthread_mutex_unlock(&session->lock);
@@ -319,15 +328,13 @@ vyre_status_t vyre_session_window_remove(vyre_session_t *session, uint32_t handl
 
 /* ---- slots ---- */
 
-bool vyre_session_has_ended(const vyre_session_t *session) {
-  return state_of(session) != RUNNING || vyre_launch_running(session->launch) == 0;
-}
+bool vyre_session_has_ended(const vyre_session_t *session) { return vyre_launch_running(session->launch) == 0; }
+
+bool vyre_session_is_stuck(const vyre_session_t *session) { return state_of(session) == STUCK; }
 
 /* SHUTDOWN ends the kernel without a call of ours; what was published behind it completes here. */
 static void settle_if_ended(vyre_session_t *session) {
-  session_state_t state = state_of(session);
-  if (state == STOPPED || (state == RUNNING && vyre_launch_running(session->launch) == 0))
-    vyre_ring_cancel(&session->ring);
+  if (vyre_session_has_ended(session)) vyre_ring_cancel(&session->ring);
 }
 
 /* Gives the processor away, more and more, while a thread waits. `turn` counts the calls. */
@@ -352,7 +359,7 @@ vyre_status_t vyre_session_submit(vyre_session_t *session, const vyre_slot_t *sl
   uint64_t deadline_ns = vyre_clock_deadline_ns(timeout_ns);
   for (uint32_t turn = 0;; turn++) {
     if (vyre_ring_publish(&session->ring, slot, out_ticket)) return NULL;
-    if (vyre_session_has_ended(session)) return vyre_status_fixed(VYRE_E_STOPPED);
+    if (state_of(session) != RUNNING || vyre_session_has_ended(session)) return vyre_status_fixed(VYRE_E_STOPPED);
     if (vyre_clock_ns() >= deadline_ns) return vyre_status_fixed(VYRE_E_RING_FULL);
     back_off(turn);
   }
@@ -429,11 +436,15 @@ static vyre_status_t stuck(const vyre_session_t *session) {
 
 vyre_status_t vyre_session_stop(vyre_session_t *session, uint64_t timeout_ns) {
   if (state_of(session) == CREATED) return NULL;
-  pthread_mutex_lock(&session->lock);
+  uint64_t deadline_ns = vyre_clock_deadline_ns(timeout_ns);
+  struct timespec until = {(time_t)(deadline_ns / VYRE_NS_PER_S), (long)(deadline_ns % VYRE_NS_PER_S)};
+  if (pthread_mutex_clocklock(&session->stop_lock, CLOCK_MONOTONIC, &until) != 0)
+    return vyre_status_make(VYRE_E_DEADLINE, "another thread is stopping the session");
   vyre_status_t status = NULL;
   if (state_of(session) == RUNNING || state_of(session) == STUCK) {
     request_stop(session);
-    vyre_status_t joined = vyre_launch_join(session->launch, timeout_ns);
+    uint64_t now_ns = vyre_clock_ns();
+    vyre_status_t joined = vyre_launch_join(session->launch, deadline_ns > now_ns ? deadline_ns - now_ns : 0);
     if (joined) {
       vyre_status_destroy(&joined);
       status = stuck(session);
@@ -442,7 +453,7 @@ vyre_status_t vyre_session_stop(vyre_session_t *session, uint64_t timeout_ns) {
       atomic_store(&session->state, STOPPED);
     }
   }
-  pthread_mutex_unlock(&session->lock);
+  pthread_mutex_unlock(&session->stop_lock);
   if (!status) vyre_ring_cancel(&session->ring);
   return status;
 }
@@ -466,6 +477,7 @@ void vyre_session_destroy(vyre_session_t **session_pointer) {
   vyre_ring_deinit(&session->ring);
   vyre_free(session->memory);
   pthread_mutex_destroy(&session->lock);
+  pthread_mutex_destroy(&session->stop_lock);
   vyre_free(session);
 }
 

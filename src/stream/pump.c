@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/clock.h"
 #include "base/memory.h"
 #include "ir/frame.h"
 #include "megakernel/protocol.h"
@@ -14,6 +15,8 @@ static vyre_stream_pump_t *of_base(vyre_pump_t *base) { return (vyre_stream_pump
 
 static void check_finished(vyre_stream_pump_t *pump) {
   if (!atomic_load(&pump->is_exhausted) || atomic_load(&pump->busy) != 0) return;
+  uint64_t unset = 0;
+  atomic_compare_exchange_strong(&pump->end_ns, &unset, vyre_clock_ns());
   pthread_mutex_lock(&pump->lock);
   atomic_store(&pump->is_finished, true);
   pthread_cond_broadcast(&pump->finished);
@@ -264,6 +267,7 @@ vyre_status_t vyre_stream_pump_init(vyre_stream_pump_t *pump) {
 }
 
 void vyre_stream_pump_deinit(vyre_stream_pump_t *pump) {
+  VYRE_ASSERT(atomic_load(&pump->busy) == 0);
   for (uint32_t i = 0; pump->workers && i < pump->worker_count; i++) {
     vyre_stream_worker_t *worker = &pump->workers[i];
     if (worker->window) {

@@ -57,6 +57,7 @@ typedef struct vyre_stream_pump {
   atomic_bool is_exhausted;   /* no more chunks are taken: the end, a failure, or a request */
   atomic_bool stop_requested; /* by the user */
   atomic_bool is_finished;    /* exhausted, and nothing busy */
+  _Atomic uint64_t end_ns;    /* when it finished; 0 before */
   atomic_bool has_failed;     /* stays when the failure has been given away */
 
   pthread_mutex_t lock; /* failure, and the signal of the end */

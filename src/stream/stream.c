@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "megakernel/session.h"
@@ -26,7 +27,6 @@ struct vyre_stream {
   bool has_files, has_pump, is_attached;
   const char *reason;
   uint64_t start_ns;
-  _Atomic uint64_t end_ns; /* 0 until it is finished */
 };
 
 static const vyre_param_t *stream_param(const vyre_program_t *program) {
@@ -135,8 +135,10 @@ static bool wait_finished(vyre_stream_t *stream, uint64_t timeout_ns) {
   vyre_stream_pump_t *pump = &stream->pump;
   uint64_t deadline_ns = vyre_clock_deadline_ns(timeout_ns);
   while (!atomic_load(&pump->is_finished)) {
+    pump_for_ended_session(stream);
     uint64_t now_ns = vyre_clock_ns();
-    if (now_ns >= deadline_ns) return false;
+    if (atomic_load(&pump->is_finished)) break;
+    if (now_ns >= deadline_ns || vyre_session_is_stuck(pump->session)) return false;
     uint64_t until_ns = now_ns + LOOK_MS * VYRE_NS_PER_MS;
     if (until_ns > deadline_ns) until_ns = deadline_ns;
     struct timespec until = {(time_t)(until_ns / VYRE_NS_PER_S), (long)(until_ns % VYRE_NS_PER_S)};
@@ -145,10 +147,7 @@ static bool wait_finished(vyre_stream_t *stream, uint64_t timeout_ns) {
     while (!atomic_load(&pump->is_finished) && waited != ETIMEDOUT)
       waited = pthread_cond_timedwait(&pump->finished, &pump->lock, &until);
     pthread_mutex_unlock(&pump->lock);
-    pump_for_ended_session(stream);
   }
-  uint64_t unset = 0;
-  atomic_compare_exchange_strong(&stream->end_ns, &unset, vyre_clock_ns());
   return true;
 }
 
@@ -162,6 +161,7 @@ static bool is_complete(const vyre_stream_t *stream) {
 vyre_status_t vyre_stream_wait(vyre_stream_t *stream, uint64_t timeout_ns, bool *out_finished) {
   vyre_stream_pump_t *pump = &stream->pump;
   *out_finished = wait_finished(stream, timeout_ns);
+  if (!*out_finished && vyre_session_is_stuck(pump->session)) return vyre_status_fixed(VYRE_E_DEVICE_STUCK);
   if (!*out_finished) return NULL;
   pthread_mutex_lock(&pump->lock);
   vyre_status_t status = pump->failure;
@@ -200,7 +200,7 @@ vyre_status_t vyre_stream_output(const vyre_stream_t *stream, uint32_t index, vo
 
 vyre_stream_report_t vyre_stream_report(const vyre_stream_t *stream) {
   const vyre_stream_pump_t *pump = &stream->pump;
-  uint64_t done = atomic_load(&pump->bytes_done), end_ns = atomic_load(&stream->end_ns);
+  uint64_t done = atomic_load(&pump->bytes_done), end_ns = atomic_load(&pump->end_ns);
   if (end_ns == 0) end_ns = vyre_clock_ns();
   return (vyre_stream_report_t){.ingest = "fixed",
                                 .ingest_reason = stream->reason,
@@ -219,13 +219,14 @@ void vyre_stream_close(vyre_stream_t **stream_pointer) {
   *stream_pointer = NULL;
   if (stream->is_attached) {
     vyre_stream_request_shutdown(stream);
-    wait_finished(stream, VYRE_FOREVER);
+    /* A stuck worker may still read and write what the stream owns: it stays, on purpose. */
+    if (!wait_finished(stream, VYRE_FOREVER)) return;
     vyre_session_detach(stream->pump.session, &stream->pump.base);
   }
   if (stream->has_pump) vyre_stream_pump_deinit(&stream->pump);
   if (stream->pump.output_window) {
     vyre_status_t status = vyre_session_window_remove(stream->pump.session, stream->pump.output_window);
-    vyre_status_destroy(&status);
+    VYRE_ASSERT(!status);
   }
   vyre_free(stream->outputs);
   if (stream->has_files) vyre_stream_files_close(&stream->files);

@@ -7,7 +7,11 @@
 #include <cmocka.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <vyre/session.h>
 
@@ -15,6 +19,7 @@
 #include "ir/builder.h"
 #include "ir/frame.h"
 #include "megakernel/protocol.h"
+#include "megakernel/session.h"
 #include "support/expect.h"
 
 #define SECOND VYRE_NS_PER_S
@@ -178,7 +183,7 @@ static void opcodes(void **state) {
 
 typedef struct producer {
   fixture_t *f;
-  uint32_t index, slots;
+  uint32_t index, slots, counted; /* counted: slots that ran count_lines over 64 newlines */
   pthread_t thread;
   const char *wrong; /* what went wrong, NULL when nothing did */
 } producer_t;
@@ -218,6 +223,7 @@ static void *produce(void *argument) {
       slot = (vyre_slot_t){.opcode = 5, .arg = {offset}};
     } else if (kind[at] == 4) {
       slot = count_slot(p->f, 8192, 64, 64 * p->index);
+      p->counted++;
     }
     vyre_status_t status = vyre_session_submit(p->f->session, &slot, 30 * SECOND, &tickets[at]);
     if (status) p->wrong = "submit";
@@ -226,6 +232,7 @@ static void *produce(void *argument) {
   return NULL;
 }
 
+/* Each producer's own output has got 64 for each of its counting slots. */
 static void run_producers(fixture_t *f, uint32_t slots) {
   memset((uint8_t *)f->words + 8192, 10, 64);
   producer_t producers[PRODUCERS];
@@ -236,6 +243,7 @@ static void run_producers(fixture_t *f, uint32_t slots) {
   for (uint32_t i = 0; i < PRODUCERS; i++) {
     pthread_join(producers[i].thread, NULL);
     if (producers[i].wrong) fail_msg("producer %u: %s", i, producers[i].wrong);
+    assert_int_equal(f->out[8 * i], 64ull * producers[i].counted);
   }
 }
 
@@ -247,7 +255,6 @@ static void producers_on(const char *device, uint32_t workers, uint64_t first_ti
   vyre_session_stats_t stats = vyre_session_stats(f.session);
   assert_int_equal(stats.published, PRODUCERS * slots);
   assert_int_equal(stats.launches, 1 + stats.swaps);
-  for (uint32_t i = 0; i < PRODUCERS; i++) assert_int_equal(f.out[8 * i] % 64, 0);
   close_session(&f);
 }
 
@@ -259,7 +266,7 @@ static void many_producers(void **state) { producers_on(*state, 2, 0, is_ref(sta
 static void counters_wrap(void **state) {
   uint32_t slots = is_ref(state) ? 700 : 20000;
   uint64_t half = (uint64_t)slots * PRODUCERS / 2;
-  static const uint64_t borders[] = {UINT64_C(1) << 22, UINT64_C(1) << 32, UINT64_C(1) << 38, 0};
+  static const uint64_t borders[] = {UINT64_C(1) << 22, UINT64_C(1) << 32, UINT64_C(1) << 38, UINT64_C(1) << 48};
   for (unsigned i = 0; i < sizeof borders / sizeof *borders; i++) producers_on(*state, 2, borders[i] - half, slots);
 }
 
@@ -382,6 +389,85 @@ static void misuse_is_an_error(void **state) {
   expect(vyre_device_open("cuda:7", &f.device), VYRE_E_NO_DEVICE);
 }
 
+/* Host work that does not come back for a while, on every worker. */
+typedef struct sleepy_pump {
+  vyre_pump_t base;
+  atomic_bool lets_go;
+} sleepy_pump_t;
+
+static uint32_t sleep_in_pump(vyre_pump_t *base, uint32_t worker) {
+  (void)worker;
+  sleepy_pump_t *pump = (sleepy_pump_t *)(void *)base;
+  while (!atomic_load(&pump->lets_go)) vyre_sleep_ns(1000000);
+  return 0;
+}
+
+static bool no_wait(vyre_pump_t *base, uint32_t worker, uint64_t timeout_ns) {
+  (void)base, (void)worker, (void)timeout_ns;
+  return false;
+}
+
+/* A worker that does not leave: stop says so in time, and a later stop ends it in order. */
+static void a_stuck_worker_is_named(void **state) {
+  fixture_t f;
+  open_session(&f, *state, &(vyre_session_params_t){.workers = 2});
+  sleepy_pump_t pump = {.base = {.run = sleep_in_pump, .wait = no_wait}};
+  ok(vyre_session_attach(f.session, &pump.base));
+  vyre_sleep_ns(20000000);
+  uint64_t start = vyre_clock_ns();
+  vyre_status_t status = vyre_session_stop(f.session, SECOND / 20);
+  assert_true(vyre_clock_ns() - start < SECOND / 2);
+  assert_non_null(strstr(vyre_status_detail(status), "worker 1: "));
+  expect(status, VYRE_E_DEVICE_STUCK);
+  assert_true(vyre_session_is_stuck(f.session));
+  atomic_store(&pump.lets_go, true);
+  ok(vyre_session_stop(f.session, 5 * SECOND));
+  vyre_session_detach(f.session, &pump.base);
+  close_session(&f);
+}
+
+/* Poll, too, gets to the end of what stood behind a SHUTDOWN. */
+static void poll_ends_behind_a_shutdown(void **state) {
+  fixture_t f;
+  open_session(&f, *state, &(vyre_session_params_t){.workers = 1});
+  vyre_slot_t shutdown = {.opcode = VYRE_OP_SHUTDOWN}, nop = {.opcode = VYRE_OP_NOP};
+  vyre_ticket_t at, behind;
+  vyre_completion_t c;
+  ok(vyre_session_submit(f.session, &shutdown, 0, &at));
+  vyre_status_t status = vyre_session_submit(f.session, &nop, 0, &behind);
+  bool done = status != NULL;
+  uint64_t deadline_ns = vyre_clock_ns() + 10 * SECOND;
+  while (!done && vyre_clock_ns() < deadline_ns) ok(vyre_session_poll(f.session, behind, &done, &c));
+  assert_true(done);
+  if (!status) assert_int_equal(c.fault, VYRE_FAULT_CANCELLED);
+  vyre_status_destroy(&status);
+  close_session(&f);
+}
+
+/* More workers than there is room for stacks: in a child, whose address space is bounded. */
+static void threads_that_cannot_start(void **state) {
+#ifdef VYRE_SANITIZED
+  print_message("skipped: a sanitizer needs more address space than the limit leaves\n");
+  skip();
+#endif
+  pid_t child = fork();
+  if (child == 0) {
+    vyre_device_t *device;
+    vyre_session_t *session;
+    struct rlimit limit = {0};
+    FILE *statm = fopen("/proc/self/statm", "r");
+    unsigned long pages = 0;
+    bool good = statm && fscanf(statm, "%lu", &pages) == 1 && !vyre_device_open(*state, &device) &&
+                !vyre_session_create(device, &(vyre_session_params_t){.workers = 200}, &session);
+    limit.rlim_cur = limit.rlim_max = pages * 4096ul + (400ul << 20);
+    vyre_status_t status = good && setrlimit(RLIMIT_AS, &limit) == 0 ? vyre_session_start(session) : NULL;
+    _exit(vyre_status_code(status) == VYRE_E_THREADS ? 0 : 1);
+  }
+  int result = 0;
+  assert_int_equal(waitpid(child, &result, 0), child);
+  assert_true(WIFEXITED(result) && WEXITSTATUS(result) == 0);
+}
+
 /* An idle session sleeps: after its workers have gone to sleep they use next to no processor time. */
 static void idle_costs_nothing(void **state) {
   fixture_t f;
@@ -407,7 +493,9 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       ON_BOTH(opcodes),      ON_BOTH(many_producers),  ON_BOTH(counters_wrap),
       ON_BOTH(one_worker_and_many), ON_BOTH(full_ring_is_an_error), ON_BOTH(stop_cancels),
-      ON_BOTH(shutdown_ends_the_kernel), ON_BOTH(misuse_is_an_error), ON_BOTH(idle_costs_nothing),
+      ON_BOTH(shutdown_ends_the_kernel), ON_BOTH(misuse_is_an_error), ON_BOTH(idle_costs_nothing), ON_BOTH(a_stuck_worker_is_named),
+      ON_BOTH(poll_ends_behind_a_shutdown),
+      {"threads_that_cannot_start", threads_that_cannot_start, NULL, NULL, ref},
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,13 +2,14 @@
  * model PIC, small code model). Needs neither LLVM nor the system's linker.
  *
  * Owns:    vyre_loaded_t owns one anonymous mapping: code (read, execute), constants (read), data (read, write), each
- * on its own pages. No page is ever writable and executable at once. The object's bytes may go after the load. Threads:
- * load from any thread; a loaded object is immutable to lookups. Destroy it when no code of it can run. Limits:  object
- * and image at most VYRE_LOADER_BYTES_MAX bytes each, alignment of a section at most a page. Errors:  VYRE_E_OBJECT
- * with the section, symbol or relocation at fault. A damaged object is refused or loads; the loader itself never reads
- * or writes outside the object and the image. Whether to trust the code is the caller's business. Not here:
- * thread-local storage, constructors, common symbols, indirect functions: refused where they are used. Source:  System
- * V ABI, AMD64 supplement, sections 4.4.1 (relocation types) and 5.2 (procedure linkage). */
+ *          on its own pages. No page is ever writable and executable at once. The object's bytes may go after the load.
+ * Threads: load from any thread; a loaded object is immutable to lookups. Destroy it when no code of it can run.
+ * Limits:  object and image at most VYRE_LOADER_BYTES_MAX bytes each, alignment of a section at most a page.
+ * Errors:  VYRE_E_OBJECT with the section, symbol or relocation at fault. A damaged object is refused or loads; the
+ *          loader itself never reads or writes outside the object and the image. Whether to trust the code is the
+ *          caller's business. Not here: thread-local storage, constructors, common symbols, indirect functions: refused
+ *          where they are used.
+ * Source:  System V ABI, AMD64 supplement, sections 4.4.1 (relocation types) and 5.2 (procedure linkage). */
 #ifndef VYRE_DEVICE_CPU_LOADER_H
 #define VYRE_DEVICE_CPU_LOADER_H
 
