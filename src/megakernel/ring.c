@@ -11,7 +11,7 @@
 #include "ir/frame.h"
 #include "megakernel/protocol.h"
 
-enum { WORDS = 16, PREFETCH_SLOTS = 16 };
+enum { WORDS = 16, PUBLISH_AHEAD_SLOTS = 16 /* whose lines a producer asks for early */ };
 
 /* ---- cells ---- */
 
@@ -124,7 +124,7 @@ bool vyre_ring_publish(vyre_ring_t *ring, const vyre_slot_t *slot, vyre_ticket_t
   await_slot(ring, ticket);
   _Atomic uint32_t *words = &ring->slots[(ticket & ring->mask) * WORDS];
   /* The worker looked at the coming slots while they were empty; asking for their lines early hides the transfer. */
-  prefetch_for_writing(&ring->slots[((ticket + PREFETCH_SLOTS) & ring->mask) * WORDS]);
+  prefetch_for_writing(&ring->slots[((ticket + PUBLISH_AHEAD_SLOTS) & ring->mask) * WORDS]);
   uint32_t lap = vyre_lap(ticket, ring->shift);
   const uint32_t *arg = slot->arg;
   write_quarter(words, slot->opcode, slot->priority << 24, arg[0], lap);
