@@ -44,9 +44,11 @@ table() {
       verdict = asked
       sub(/: .*/, "", asked)
       sub(/.*: /, "", verdict)
+      unit = short(text)
+      sub(/^[^ ]+ ?/, "", unit)
       beside = ""
       for (i = 3; i <= NF; i++) beside = beside (i > 3 ? "; " : "") $i ": " short(find($1, $i))
-      print "| " $2 " | " asked " | " short(text) " | " spread " | " verdict " | " beside " |"
+      print "| " $2 " | " asked (unit == "" ? "" : " " unit) " | " short(text) " | " spread " | " verdict " | " beside " |"
     }
     END { exit failed }
   ' <<'ROWS'
