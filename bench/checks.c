@@ -12,7 +12,7 @@
 #include "machine.h"
 #include "measure.h"
 
-enum { BYTES = 512 << 10, ROUNDS_DEFAULT = 31, ROUND_NS = 10000000, WAYS_MAX = 4, ASKED_PERCENT = 10 };
+enum { BYTES = 512 << 10, ROUNDS_DEFAULT = 31, ROUND_NS = 10000000, WAYS_MAX = 4, ASKED_PERCENT = 10, TRIES = 4 };
 
 typedef struct way {
   const char *name;
@@ -97,9 +97,12 @@ static void compare(const char *name, way_t *ways, size_t way_count, const uint6
   uint64_t calls = 1;
   do calls *= 2, run_way(&ways[0], 0, &frame, calls, expected);
   while (ways[0].seconds[0] * (double)calls < ROUND_NS * 1e-9);
-  for (size_t round = 0; round < rounds; round++)
-    for (size_t k = 0; k < way_count; k++)
-      run_way(&ways[round % 2 ? way_count - 1 - k : k], round, &frame, calls, expected);
+  do {
+    bench_machine_round_begin();
+    for (size_t round = 0; round < rounds; round++)
+      for (size_t k = 0; k < way_count; k++)
+        run_way(&ways[round % 2 ? way_count - 1 - k : k], round, &frame, calls, expected);
+  } while (!bench_machine_round_counts(TRIES));
 
   printf("%s, %d KiB, %llu calls a round\n", name, BYTES >> 10, (unsigned long long)calls);
   double values[BENCH_ROUNDS_MAX];

@@ -7,7 +7,7 @@
 
 #include "measure.h"
 
-enum { DISTURBED_PERCENT = 3 };
+enum { DISTURBED_PERCENT = 3, WAIT_S_MAX = 900 };
 
 typedef struct load {
   double time_s;
@@ -19,6 +19,7 @@ typedef struct load {
 static load_t load_at_start;
 static load_t load_at_round;
 static pid_t watcher;
+static double waited_s;
 static bool counts_rounds;
 static size_t rounds_counted, rounds_dropped;
 static size_t rounds_disturbed; /* of those counted */
@@ -68,13 +69,16 @@ static bool is_disturbed(const share_t *share) { return share->others + share->s
 static void print_load(void) {
   share_t share;
   if (getpid() != watcher || !read_share(&load_at_start, &share)) return; /* a child that failed */
-  printf("machine meanwhile: %.1f s; this benchmark %.1f %%, others %.1f %%, stolen %.1f %% of all processors\n",
-         share.seconds, share.own, share.others, share.stolen);
+  printf(
+      "machine meanwhile: %.1f s, waiting included; this benchmark %.1f %%, others %.1f %%, stolen %.1f %% of all "
+      "processors\n",
+      share.seconds, share.own, share.others, share.stolen);
+  printf("waited %.0f s for quiet\n", waited_s);
   if (counts_rounds)
-    printf("rounds: %zu counted, %zu dropped because others took over %d %% during them\n", rounds_counted,
+    printf("measurements: %zu counted, %zu dropped because others took over %d %% during them\n", rounds_counted,
            rounds_dropped, DISTURBED_PERCENT);
   if (rounds_disturbed > 0)
-    printf("NOTE: %zu of the rounds that count were disturbed: take these figures again\n", rounds_disturbed);
+    printf("NOTE: %zu of those that count were disturbed: take these figures again\n", rounds_disturbed);
   if (!counts_rounds && is_disturbed(&share)) printf("NOTE: the machine was not quiet: take these figures again\n");
 }
 
@@ -83,15 +87,27 @@ void bench_machine_watch(void) {
   if (read_load(&load_at_start)) atexit(print_load);
 }
 
+void bench_machine_wait(void) {
+  load_t begin;
+  share_t share;
+  double start = bench_now();
+  do {
+    if (!read_load(&begin)) break;
+    nanosleep(&(struct timespec){2, 0}, NULL);
+  } while (read_share(&begin, &share) && is_disturbed(&share) && waited_s + (bench_now() - start) < WAIT_S_MAX);
+  waited_s += bench_now() - start;
+}
+
 void bench_machine_round_begin(void) {
   counts_rounds = true;
+  if (waited_s < WAIT_S_MAX) bench_machine_wait();
   if (!read_load(&load_at_round)) bench_wrong("/proc/stat cannot be read");
 }
 
 bool bench_machine_round_counts(size_t wanted) {
   share_t share;
   bool disturbed = !read_share(&load_at_round, &share) || is_disturbed(&share);
-  if (disturbed && rounds_dropped < 4 * wanted) {
+  if (disturbed && rounds_dropped < 2 * wanted) {
     rounds_dropped++;
     return false;
   }

@@ -13,7 +13,7 @@
 #include "process.h"
 #include "text_file.h"
 
-enum { ROUNDS_DEFAULT = 15, IDLE_ROUNDS = 5, IDLE_S = 5, FILE_KIB = 64 };
+enum { ROUNDS_DEFAULT = 15, TRIES = 4, IDLE_ROUNDS = 5, IDLE_S = 5, FILE_KIB = 64 };
 
 static void ok(vyre_status_t status) {
   if (!status) return;
@@ -74,62 +74,90 @@ static void write_source(char path[64]) {
   close(fd);
 }
 
-static void bench_compile(size_t rounds) {
+typedef struct compile_rounds {
+  size_t count;
+  double with_loading[BENCH_ROUNDS_MAX], second[BENCH_ROUNDS_MAX], compiler[BENCH_ROUNDS_MAX];
+} compile_rounds_t;
+
+/* The first round fills the page cache, and is overwritten by the last. */
+static void run_compile_rounds(vyre_program_t *program, const char *source, compile_rounds_t *rounds) {
+  static bench_process_t process;
+  const char *argv[] = {"cc", "-O3", "-march=native", "-c", "-o", "/dev/null", source, NULL};
+  for (size_t i = 0; i <= rounds->count; i++) {
+    double ms[2];
+    bench_process_call(compile_twice, program, ms, sizeof ms, &process);
+    rounds->with_loading[i % rounds->count] = ms[0];
+    rounds->second[i % rounds->count] = ms[1];
+    bench_process_run(argv, &process);
+    rounds->compiler[i % rounds->count] = process.wall_s * 1e3;
+  }
+}
+
+static void bench_compile(size_t count) {
   vyre_program_t *program;
   ok(vyre_program_load(program_path(), &program));
   char source[64];
   write_source(source);
-  static bench_process_t process;
-  double with_loading[BENCH_ROUNDS_MAX], second[BENCH_ROUNDS_MAX], compiler[BENCH_ROUNDS_MAX], warm[BENCH_ROUNDS_MAX],
-      ratio[BENCH_ROUNDS_MAX];
-  const char *argv[] = {"cc", "-O3", "-march=native", "-c", "-o", "/dev/null", source, NULL};
-  for (size_t i = 0; i <= rounds; i++) { /* the first round fills the page cache, and is overwritten by the last */
-    double ms[2];
-    bench_process_call(compile_twice, program, ms, sizeof ms, &process);
-    with_loading[i % rounds] = ms[0];
-    second[i % rounds] = ms[1];
-    bench_process_run(argv, &process);
-    compiler[i % rounds] = process.wall_s * 1e3;
-  }
+  static compile_rounds_t rounds;
+  rounds.count = count;
+  do {
+    bench_machine_round_begin();
+    run_compile_rounds(program, source, &rounds);
+  } while (!bench_machine_round_counts(TRIES));
   unlink(source);
   /* From here on this process has the library, too. */
   compile_ms(program);
-  for (size_t i = 0; i < rounds; i++) warm[i] = compile_ms(program);
+  double warm[BENCH_ROUNDS_MAX], ratio[BENCH_ROUNDS_MAX];
+  for (size_t i = 0; i < count; i++) warm[i] = compile_ms(program);
   vyre_program_destroy(&program);
-  bench_at_most("compile count_lines, library loaded", "ms", warm, rounds, 50);
-  bench_report("the same, second time in a fresh process", "ms", second, rounds);
-  bench_at_most("compile count_lines, with loading the library", "ms", with_loading, rounds, 50);
-  bench_report("cc -O3 -c of the same loop, the process", "ms", compiler, rounds);
-  bench_divide(compiler, with_loading, rounds, ratio);
-  bench_report("cc -O3 -c / compile with loading", "", ratio, rounds);
+  bench_at_most("compile count_lines, library loaded", "ms", warm, count, 50);
+  bench_report("the same, second time in a fresh process", "ms", rounds.second, count);
+  bench_at_most("compile count_lines, with loading the library", "ms", rounds.with_loading, count, 50);
+  bench_report("cc -O3 -c of the same loop, the process", "ms", rounds.compiler, count);
+  bench_divide(rounds.compiler, rounds.with_loading, count, ratio);
+  bench_report("cc -O3 -c / compile with loading", "", ratio, count);
 }
 
-static void bench_first_chunk(size_t rounds) {
-  bench_text_file_t file;
-  bench_text_file_open(NULL, FILE_KIB << 10, false, &file);
+typedef struct chunk_rounds {
+  size_t count;
+  double output[BENCH_ROUNDS_MAX], wall[BENCH_ROUNDS_MAX], cpu[BENCH_ROUNDS_MAX], wc[BENCH_ROUNDS_MAX];
+} chunk_rounds_t;
+
+static void run_chunk_rounds(const char *path, chunk_rounds_t *rounds) {
   static bench_process_t vyre, wc;
-  double output[BENCH_ROUNDS_MAX], wall[BENCH_ROUNDS_MAX], cpu[BENCH_ROUNDS_MAX], wc_wall[BENCH_ROUNDS_MAX],
-      ratio[BENCH_ROUNDS_MAX];
-  const char *vyre_argv[] = {bench_process_sibling("vyre"), "run", "--quiet", program_path(), file.path, NULL};
-  const char *wc_argv[] = {"wc", "-l", file.path, NULL};
-  for (size_t i = 0; i <= rounds; i++) {
+  const char *vyre_argv[] = {bench_process_sibling("vyre"), "run", "--quiet", program_path(), path, NULL};
+  const char *wc_argv[] = {"wc", "-l", path, NULL};
+  for (size_t i = 0; i <= rounds->count; i++) {
+    size_t at = i % rounds->count;
     bench_process_run(wc_argv, &wc);
     bench_process_run(vyre_argv, &vyre);
     unsigned long long lines = 0;
     if (sscanf(vyre.output, "lines %llu", &lines) != 1 || lines != strtoull(wc.output, NULL, 10))
       bench_wrong("count_lines differs from wc -l");
-    output[i % rounds] = vyre.output_s * 1e3;
-    wall[i % rounds] = vyre.wall_s * 1e3;
-    cpu[i % rounds] = vyre.cpu_s * 1e3;
-    wc_wall[i % rounds] = wc.wall_s * 1e3;
+    rounds->output[at] = vyre.output_s * 1e3;
+    rounds->wall[at] = vyre.wall_s * 1e3;
+    rounds->cpu[at] = vyre.cpu_s * 1e3;
+    rounds->wc[at] = wc.wall_s * 1e3;
   }
+}
+
+static void bench_first_chunk(size_t count) {
+  bench_text_file_t file;
+  bench_text_file_open(NULL, FILE_KIB << 10, false, &file);
+  static chunk_rounds_t rounds;
+  rounds.count = count;
+  do {
+    bench_machine_round_begin();
+    run_chunk_rounds(file.path, &rounds);
+  } while (!bench_machine_round_counts(TRIES));
   bench_text_file_close(&file);
-  bench_report("wc -l, one chunk, wall", "ms", wc_wall, rounds);
-  bench_at_most("vyre run, one chunk, until its answer is read", "ms", output, rounds, 80);
-  bench_report("vyre run, one chunk, wall", "ms", wall, rounds);
-  bench_report("vyre run, one chunk, CPU", "ms", cpu, rounds);
-  bench_divide(output, wc_wall, rounds, ratio);
-  bench_report("vyre run until its answer / wc -l wall", "", ratio, rounds);
+  double ratio[BENCH_ROUNDS_MAX];
+  bench_report("wc -l, one chunk, wall", "ms", rounds.wc, count);
+  bench_at_most("vyre run, one chunk, until its answer is read", "ms", rounds.output, count, 80);
+  bench_report("vyre run, one chunk, wall", "ms", rounds.wall, count);
+  bench_report("vyre run, one chunk, CPU", "ms", rounds.cpu, count);
+  bench_divide(rounds.output, rounds.wc, count, ratio);
+  bench_report("vyre run until its answer / wc -l wall", "", ratio, count);
 }
 
 static double process_cpu_s(void) {
