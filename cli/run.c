@@ -144,7 +144,6 @@ static vyre_status_t run_program(run_t *run, const run_options_t *options) {
   CLI_TRY(vyre_session_create(run->device, &options->session, &run->session));
   CLI_TRY(vyre_session_register(run->session, run->program, &run->opcode));
   if (cli_interrupt_name()) return interrupted(run);
-  cli_interrupt_block();
   vyre_status_t status = run_stream(run, options);
   cli_interrupt_detach();
   CLI_TRY(status);

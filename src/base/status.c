@@ -91,6 +91,8 @@ vyre_status_t vyre_status_create(vyre_code_t code, const char *detail, const cha
 static vyre_code_t code_of_errno(int error, vyre_code_t fallback) {
   switch (error) {
     case ENOENT:
+    case ELOOP:
+    case ENAMETOOLONG:
     case ENOTDIR: return VYRE_E_NOT_FOUND;
     case EACCES:
     case EPERM: return VYRE_E_PERMISSION;

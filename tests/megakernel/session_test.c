@@ -292,6 +292,11 @@ static void full_ring_is_an_error(void **state) {
     expect(vyre_session_wait(f.session, tickets[0], 0, &c), VYRE_E_TICKET);
   }
   expect(vyre_session_wait(f.session, (vyre_ticket_t){.number = 3, .cell = 4000}, 0, &c), VYRE_E_TICKET);
+  /* What a caller may keep for "no ticket". All cells are free here, and none is given back twice. */
+  bool is_done;
+  for (uint32_t cell = 0; cell < 8; cell++)
+    expect(vyre_session_poll(f.session, (vyre_ticket_t){.number = UINT64_MAX, .cell = cell}, &is_done, &c),
+           VYRE_E_TICKET);
   close_session(&f);
 }
 
