@@ -193,7 +193,7 @@ static vyre_status_t set_number(const cli_options_t *parser, int option, run_opt
       options->stream.chunk_bytes = (uint32_t)value;
       return NULL;
     case 'D':
-      CLI_TRY(cli_option_number(parser, "depth", optarg, false, 1, UINT32_MAX, &value));
+      CLI_TRY(cli_option_number(parser, "depth", optarg, false, 1, 64, &value));
       options->stream.depth = (uint32_t)value;
       return NULL;
     default: return cli_option_number(parser, "fuel", optarg, false, 1, UINT64_MAX, &options->session.fuel);

@@ -36,7 +36,9 @@ static const vyre_param_t *stream_param(const vyre_program_t *program) {
 }
 
 static vyre_status_t check_params(const vyre_stream_params_t *p) {
-  if (p->path_count == 0) return vyre_status_make(VYRE_E_ARGUMENT, "no files");
+  if (!p || !p->paths || p->path_count == 0) return vyre_status_make(VYRE_E_ARGUMENT, "no files");
+  for (uint32_t i = 0; i < p->path_count; i++)
+    if (!p->paths[i]) return vyre_status_make(VYRE_E_ARGUMENT, "paths[%u] is NULL", i);
   if (p->ingest && strcmp(p->ingest, "auto") != 0 && strcmp(p->ingest, "fixed") != 0)
     return vyre_status_with_fix(vyre_status_make(VYRE_E_UNSUPPORTED, "the ingest path '%s'", p->ingest),
                                 "Use --ingest fixed, or auto.");

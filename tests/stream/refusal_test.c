@@ -108,6 +108,12 @@ static void parameters(void **state) {
   vyre_stream_params_t params = good;
   params.path_count = 0;
   expect(vyre_stream_open(f.session, opcode, &params, &stream), VYRE_E_ARGUMENT);
+  expect(vyre_stream_open(f.session, opcode, NULL, &stream), VYRE_E_ARGUMENT);
+  params.path_count = 2;
+  params.paths = (const char *const[]){f.paths[0], NULL};
+  expect(vyre_stream_open(f.session, opcode, &params, &stream), VYRE_E_ARGUMENT);
+  params.paths = NULL;
+  expect(vyre_stream_open(f.session, opcode, &params, &stream), VYRE_E_ARGUMENT);
   params = good;
   params.ingest = "mapped";
   expect(vyre_stream_open(f.session, opcode, &params, &stream), VYRE_E_UNSUPPORTED);
