@@ -318,12 +318,13 @@ vyre_status_t vyre_session_window_remove(vyre_session_t *session, uint32_t handl
   VYRE_TRY(need_shared(session));
   if (handle == 0 || handle > session->params.windows) return vyre_status_make(VYRE_E_ARGUMENT, "window %u", handle);
   pthread_mutex_lock(&session->lock);
+  bool is_window = atomic_load(window_word(session, handle, VYRE_WINDOW_BASE)) != 0;
   atomic_store(window_word(session, handle, VYRE_WINDOW_BASE), 0);
   atomic_store(window_word(session, handle, VYRE_WINDOW_BYTES), 0);
   vyre_free(session->owned_windows[handle]);
   session->owned_windows[handle] = NULL;
   pthread_mutex_unlock(&session->lock);
-  return NULL;
+  return is_window ? NULL : vyre_status_make(VYRE_E_ARGUMENT, "window %u is not in use", handle);
 }
 
 /* ---- slots ---- */

@@ -359,7 +359,8 @@ static void misuse_is_an_error(void **state) {
   expect(vyre_session_register(f.session, program, &opcode), VYRE_E_STATE);
   expect(vyre_session_start(f.session), VYRE_E_STATE);
   expect(vyre_session_window_create(f.session, 0, &handle, NULL), VYRE_E_ARGUMENT);
-  expect(vyre_session_window_remove(f.session, 65), VYRE_E_ARGUMENT);
+  expect(vyre_session_window_remove(f.session, 5000), VYRE_E_ARGUMENT);
+  expect(vyre_session_window_remove(f.session, 60), VYRE_E_ARGUMENT); /* not in use */
   vyre_slot_t slot = {.opcode = VYRE_OP_NOP, .priority = 5};
   vyre_ticket_t ticket;
   expect(vyre_session_submit(f.session, &slot, 0, &ticket), VYRE_E_ARGUMENT);

@@ -62,7 +62,7 @@ static void paths(void **state) {
   if (stat(sysfs, &facts) == 0 && facts.st_size > 0) {
     vyre_stream_t *stream;
     ok(stream_start(&f, STREAM_COUNT_LINES, &sysfs, 1, CHUNK, 2, &stream));
-    expect(stream_finish(stream), VYRE_E_FILE_CHANGED);
+    expect(stream_finish(stream), VYRE_E_NOT_A_FILE);
     vyre_stream_close(&stream);
   }
   stream_still_works(&f);
