@@ -471,8 +471,8 @@ void vyre_session_destroy(vyre_session_t **session_pointer) {
   }
   vyre_launch_destroy(session->launch);
   if (session->image) session->device->ops->image_destroy(session->image);
-  vyre_program_free(session->loop);
-  for (uint32_t i = 0; i < session->handler_count; i++) vyre_program_free(session->handlers[i].program);
+  vyre_program_release(session->loop);
+  for (uint32_t i = 0; i < session->handler_count; i++) vyre_program_release(session->handlers[i].program);
   for (uint32_t i = 1; i <= session->params.windows; i++) vyre_free(session->owned_windows[i]);
   vyre_free(session->owned_windows);
   vyre_ring_deinit(&session->ring);
