@@ -45,7 +45,7 @@ static void on_signal(int number) {
   raise(number);
 }
 
-void cli_interrupt_block(void) {
+static void block(void) {
   sigset_t set;
   set_signals(&set);
   pthread_sigmask(SIG_BLOCK, &set, NULL);
@@ -70,11 +70,10 @@ void cli_interrupt_end(void) {
 void cli_interrupt_attach(vyre_stream_t *stream) {
   attached = stream;
   if (arrived) vyre_stream_request_shutdown(stream);
-  unblock();
 }
 
 void cli_interrupt_detach(void) {
-  cli_interrupt_block();
+  block();
   attached = NULL;
   unblock();
 }

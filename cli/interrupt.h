@@ -1,8 +1,8 @@
 /* SIGINT and SIGTERM during a run: the first one asks for an orderly end, the second one ends the process.
  *
- * Threads: all of this from the main thread. The signals are blocked while the library starts its threads, so that
- * those inherit the block and the handler runs here only: it never meets a stream that is being closed. A signal
- * that was ignored when the command began (nohup, a background job) stays ignored. */
+ * Threads: all of this from the main thread. The library's workers take no signals, so the handler never meets a
+ * stream that is being closed. Nothing is blocked while a Program is compiled, which can take long. A signal that was
+ * ignored when the command began (nohup, a background job) stays ignored. */
 #ifndef VYRE_CLI_INTERRUPT_H
 #define VYRE_CLI_INTERRUPT_H
 
@@ -11,10 +11,9 @@
 /* From here on the first signal is noted, until cli_interrupt_end. */
 void cli_interrupt_begin(void);
 void cli_interrupt_end(void);
-void cli_interrupt_block(void);
-/* From here on, and for one that came while blocked, the stream is asked to end; lets the signals through. */
+/* From here on, and for one that came before, the stream is asked to end. */
 void cli_interrupt_attach(vyre_stream_t *stream);
-/* The stream may be closed then; lets the signals through. */
+/* The stream may be closed then. */
 void cli_interrupt_detach(void);
 /* "SIGINT" or "SIGTERM" when one has arrived, else NULL. */
 const char *cli_interrupt_name(void);

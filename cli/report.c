@@ -43,6 +43,8 @@ vyre_status_t cli_error_errno(int error, const char *where, const char *doing) {
   const char *fix = NULL;
   switch (error) {
     case ENOENT:
+    case ELOOP:
+    case ENAMETOOLONG:
     case ENOTDIR: code = VYRE_E_NOT_FOUND; break;
     case EACCES:
     case EPERM: code = VYRE_E_PERMISSION; break;

@@ -144,7 +144,6 @@ static vyre_status_t run_program(run_t *run, const run_options_t *options) {
   CLI_TRY(vyre_session_create(run->device, &options->session, &run->session));
   CLI_TRY(vyre_session_register(run->session, run->program, &run->opcode));
   if (cli_interrupt_name()) return interrupted(run);
-  cli_interrupt_block();
   vyre_status_t status = run_stream(run, options);
   cli_interrupt_detach();
   CLI_TRY(status);
@@ -194,7 +193,7 @@ static vyre_status_t set_number(const cli_options_t *parser, int option, run_opt
       options->stream.chunk_bytes = (uint32_t)value;
       return NULL;
     case 'D':
-      CLI_TRY(cli_option_number(parser, "depth", optarg, false, 1, UINT32_MAX, &value));
+      CLI_TRY(cli_option_number(parser, "depth", optarg, false, 1, 64, &value));
       options->stream.depth = (uint32_t)value;
       return NULL;
     default: return cli_option_number(parser, "fuel", optarg, false, 1, UINT64_MAX, &options->session.fuel);

@@ -10,6 +10,7 @@
  * Blocking: submit and poll do not wait when their timeout is 0, but for the end of a dispatcher's batch of at most 32
  *           slots when the ring has just gone round. Submit, poll and wait allocate nothing, but for the
  *           record of an error other than VYRE_E_RING_FULL, _DEADLINE and _STOPPED.
+ * Fork:     a session belongs to the process that started it; a child has none of its threads and leaves it alone.
  * Units:    times in nanoseconds, sizes in bytes. VYRE_FOREVER waits without end. */
 #ifndef VYRE_SESSION_H
 #define VYRE_SESSION_H

@@ -82,7 +82,7 @@ vyre_status_t vyre_status_make(vyre_code_t code, const char *format, ...) {
 
 vyre_status_t vyre_status_create(vyre_code_t code, const char *detail, const char *where, const char *fix) {
   if (!vyre_code_lookup((int)code)) return vyre_status_make(VYRE_E_INTERNAL, "no code %d: %s", (int)code, detail);
-  vyre_status_t status = vyre_status_make(code, "%s", detail);
+  vyre_status_t status = vyre_status_make(code, "%s", detail ? detail : "");
   if (where) status = vyre_status_at(status, "%s", where);
   if (fix) status = vyre_status_with_fix(status, "%s", fix);
   return status;
@@ -91,6 +91,8 @@ vyre_status_t vyre_status_create(vyre_code_t code, const char *detail, const cha
 static vyre_code_t code_of_errno(int error, vyre_code_t fallback) {
   switch (error) {
     case ENOENT:
+    case ELOOP:
+    case ENAMETOOLONG:
     case ENOTDIR: return VYRE_E_NOT_FOUND;
     case EACCES:
     case EPERM: return VYRE_E_PERMISSION;

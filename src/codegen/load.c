@@ -1,5 +1,6 @@
 #include <dlfcn.h>
 #include <pthread.h>
+#include <string.h>
 
 #include "codegen/codegen.h"
 
@@ -9,7 +10,12 @@ static const vyre_codegen_table_t *loaded; /* under lock */
 /* A failure is not remembered: the next call tries again, and says what is wrong then. */
 static vyre_status_t load(void) {
   void *library = dlopen("libvyre-codegen.so", RTLD_NOW | RTLD_LOCAL);
-  if (!library) return vyre_status_make(VYRE_E_COMPILER_MISSING, "%s", dlerror());
+  if (!library) {
+    const char *words = dlerror();
+    /* What the loader says under a limit on the address space. */
+    bool is_memory = strstr(words, "failed to map segment") || strstr(words, "cannot allocate memory");
+    return vyre_status_make(is_memory ? VYRE_E_MEMORY : VYRE_E_COMPILER_MISSING, "%s", words);
+  }
   const vyre_codegen_table_t *table = dlsym(library, VYRE_CODEGEN_TABLE_SYMBOL);
   if (!table || table->abi != VYRE_CODEGEN_ABI) {
     vyre_status_t status = vyre_status_with_fix(

@@ -82,7 +82,7 @@ vyre_program_t *vyre_program_create(void) {
   if (!vyre_array_reserve((void **)&program->vars, &program->var_capacity, 1, sizeof *program->vars) ||
       !vyre_array_reserve((void **)&program->exprs, &program->expr_capacity, 1, sizeof *program->exprs) ||
       !vyre_array_reserve((void **)&program->stmts, &program->stmt_capacity, 1, sizeof *program->stmts)) {
-    vyre_program_free(program);
+    vyre_program_release(program);
     return NULL;
   }
   program->vars[0] = (vyre_var_t){0};
@@ -97,7 +97,7 @@ vyre_program_t *vyre_program_retain(const vyre_program_t *program) {
   return shared;
 }
 
-void vyre_program_free(vyre_program_t *program) {
+void vyre_program_release(vyre_program_t *program) {
   if (!program || atomic_fetch_sub_explicit(&program->references, 1, memory_order_acq_rel) != 1) return;
   for (uint32_t i = 0; i < program->param_count; i++) vyre_free(program->params[i].name);
   if (program->vars)

@@ -161,7 +161,7 @@ typedef struct vyre_layout {
 vyre_program_t *vyre_program_create(void); /* NULL when memory is out */
 /* A program is shared by count once it is validated: sessions keep theirs for as long as they may run it. */
 vyre_program_t *vyre_program_retain(const vyre_program_t *program);
-void vyre_program_free(vyre_program_t *program); /* gives one reference back; accepts NULL */
+void vyre_program_release(vyre_program_t *program); /* gives one reference back; accepts NULL */
 
 void vyre_program_layout(const vyre_program_t *program, vyre_layout_t *out_layout);
 

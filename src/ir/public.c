@@ -5,7 +5,7 @@
 
 void vyre_program_destroy(vyre_program_t **program) {
   if (!program) return;
-  vyre_program_free(*program);
+  vyre_program_release(*program);
   *program = NULL;
 }
 

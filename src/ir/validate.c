@@ -62,14 +62,15 @@ static vyre_status_t check_params(validator_t *v) {
                                     "Declare outputs with u32, u64, i32 or i64.");
       if (param->reducer != VYRE_REDUCER_SUM)
         return invalid(v, param->position, "an output without a reducer", "Write `sum` after its type.");
-      output_bytes += (uint64_t)(param->count ? param->count : 1) * vyre_type_bytes(param->type) + 8;
+      output_bytes = (output_bytes + 7) & ~UINT64_C(7);
+      output_bytes += (uint64_t)(param->count ? param->count : 1) * vyre_type_bytes(param->type);
+      if (output_bytes > VYRE_LIMIT_OUTPUT_BYTES)
+        return vyre_program_error(p, VYRE_E_LIMIT, param->position, "outputs of %llu bytes; %d are allowed",
+                                  (unsigned long long)output_bytes, VYRE_LIMIT_OUTPUT_BYTES);
     } else {
       return invalid(v, param->position, "a parameter of unknown role", NULL);
     }
   }
-  if (output_bytes > VYRE_LIMIT_OUTPUT_BYTES)
-    return vyre_program_error(p, VYRE_E_LIMIT, p->params[0].position, "outputs of %llu bytes; %d are allowed",
-                              (unsigned long long)output_bytes, VYRE_LIMIT_OUTPUT_BYTES);
   return NULL;
 }
 

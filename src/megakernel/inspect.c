@@ -7,6 +7,6 @@ vyre_status_t vyre_megakernel_print(char **out_text) {
   vyre_program_t *loop = NULL;
   VYRE_TRY(vyre_megakernel_build_direct(&loop));
   vyre_status_t status = vyre_program_print(loop, out_text);
-  vyre_program_free(loop);
+  vyre_program_release(loop);
   return status;
 }

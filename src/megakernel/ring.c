@@ -145,7 +145,8 @@ bool vyre_ring_publish(vyre_ring_t *ring, const vyre_slot_t *slot, vyre_ticket_t
 /* ---- completions ---- */
 
 bool vyre_ring_knows(const vyre_ring_t *ring, vyre_ticket_t ticket) {
-  return ticket.cell < ring->cell_count &&
+  /* The last number there is: nobody gets it, and plus one it would fit every free cell. */
+  return ticket.number != UINT64_MAX && ticket.cell < ring->cell_count &&
          atomic_load_explicit(&ring->cell_tickets[ticket.cell], memory_order_relaxed) == ticket.number + 1;
 }
 

@@ -318,12 +318,13 @@ vyre_status_t vyre_session_window_remove(vyre_session_t *session, uint32_t handl
   VYRE_TRY(need_shared(session));
   if (handle == 0 || handle > session->params.windows) return vyre_status_make(VYRE_E_ARGUMENT, "window %u", handle);
   pthread_mutex_lock(&session->lock);
+  bool is_window = atomic_load(window_word(session, handle, VYRE_WINDOW_BASE)) != 0;
   atomic_store(window_word(session, handle, VYRE_WINDOW_BASE), 0);
   atomic_store(window_word(session, handle, VYRE_WINDOW_BYTES), 0);
   vyre_free(session->owned_windows[handle]);
   session->owned_windows[handle] = NULL;
   pthread_mutex_unlock(&session->lock);
-  return NULL;
+  return is_window ? NULL : vyre_status_make(VYRE_E_ARGUMENT, "window %u is not in use", handle);
 }
 
 /* ---- slots ---- */
@@ -470,8 +471,8 @@ void vyre_session_destroy(vyre_session_t **session_pointer) {
   }
   vyre_launch_destroy(session->launch);
   if (session->image) session->device->ops->image_destroy(session->image);
-  vyre_program_free(session->loop);
-  for (uint32_t i = 0; i < session->handler_count; i++) vyre_program_free(session->handlers[i].program);
+  vyre_program_release(session->loop);
+  for (uint32_t i = 0; i < session->handler_count; i++) vyre_program_release(session->handlers[i].program);
   for (uint32_t i = 1; i <= session->params.windows; i++) vyre_free(session->owned_windows[i]);
   vyre_free(session->owned_windows);
   vyre_ring_deinit(&session->ring);

@@ -1,6 +1,7 @@
 #include "stream/pump.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/assert.h"
 #include "base/clock.h"
@@ -93,6 +94,18 @@ static void request_read(vyre_stream_pump_t *pump, vyre_stream_worker_t *worker,
   buffer->state = VYRE_BUFFER_READING;
 }
 
+/* The file ends before the size it had: somebody cut it, or its size was never true, as in /sys. */
+static vyre_status_t early_end(const vyre_stream_file_t *file) {
+  struct stat now;
+  if (fstat(file->fd, &now) == 0 && (uint64_t)now.st_size == file->bytes)
+    return vyre_status_with_fix(
+        vyre_status_make(VYRE_E_NOT_A_FILE, "it ends here though its size says %llu bytes, as in /sys",
+                         (unsigned long long)file->bytes),
+        "Copy it first (`cat %s >FILE`) and name the copy.", file->path);
+  return vyre_status_make(VYRE_E_FILE_CHANGED, "it ends here; it had %llu bytes when it was opened",
+                          (unsigned long long)file->bytes);
+}
+
 /* A read has ended: goes on after a short one, publishes a full chunk, ends the stream on an error. */
 static void finish_read(vyre_stream_pump_t *pump, vyre_stream_worker_t *worker, vyre_stream_buffer_t *buffer,
                         int32_t result) {
@@ -108,8 +121,7 @@ static void finish_read(vyre_stream_pump_t *pump, vyre_stream_worker_t *worker, 
   else if (result < 0)
     status = vyre_status_from_errno(-result, VYRE_E_IO, "read");
   else if (result == 0)
-    status = vyre_status_make(VYRE_E_FILE_CHANGED, "it ends here; it had %llu bytes when it was opened",
-                              (unsigned long long)pump->files->files[chunk->file].bytes);
+    status = early_end(&pump->files->files[chunk->file]);
   if (status) {
     fail(pump, locate(pump, chunk, buffer->filled, status));
     release(pump, buffer);
@@ -250,6 +262,17 @@ static vyre_status_t init_worker(vyre_stream_pump_t *pump, vyre_stream_worker_t 
                                   vyre_uring_arena_bytes(worker->arena), &worker->window);
 }
 
+/* The first ring that is refused knows of its own need only: says what all workers need together. */
+static vyre_status_t tell_memlock(const vyre_stream_pump_t *pump, vyre_status_t status) {
+  enum { RING_KIB = 64 }; /* more than a ring of these entries locks */
+  uint64_t kib = ((uint64_t)pump->files->chunk_bytes * pump->depth >> 10) + RING_KIB;
+  kib *= pump->worker_count;
+  return vyre_status_with_fix(status,
+                              "Raise the limit to %llu KiB (`ulimit -l %llu`, or LimitMEMLOCK=%lluK of the service), or lower "
+                              "--chunk, --depth or --workers.",
+                              (unsigned long long)kib, (unsigned long long)kib, (unsigned long long)kib);
+}
+
 vyre_status_t vyre_stream_pump_init(vyre_stream_pump_t *pump) {
   pump->base = (vyre_pump_t){.run = run, .wait = wait};
   pthread_mutex_init(&pump->lock, NULL);
@@ -260,9 +283,12 @@ vyre_status_t vyre_stream_pump_init(vyre_stream_pump_t *pump) {
   pthread_condattr_destroy(&attributes);
   pump->workers = vyre_calloc(pump->worker_count, sizeof *pump->workers);
   if (!pump->workers) return vyre_out_of_memory(pump->worker_count * sizeof *pump->workers);
-  for (uint32_t i = 0; i < pump->worker_count; i++)
-    VYRE_TRY(vyre_status_context(init_worker(pump, &pump->workers[i]), "setting up the buffers of worker %u of %u", i,
-                                 pump->worker_count));
+  for (uint32_t i = 0; i < pump->worker_count; i++) {
+    vyre_status_t status = init_worker(pump, &pump->workers[i]);
+    if (!status) continue;
+    if (vyre_status_code(status) == VYRE_E_MEMLOCK) status = tell_memlock(pump, status);
+    return vyre_status_context(status, "setting up the buffers of worker %u of %u", i, pump->worker_count);
+  }
   return NULL;
 }
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/assert.h"
 #include "base/clock.h"
@@ -36,7 +37,9 @@ static const vyre_param_t *stream_param(const vyre_program_t *program) {
 }
 
 static vyre_status_t check_params(const vyre_stream_params_t *p) {
-  if (p->path_count == 0) return vyre_status_make(VYRE_E_ARGUMENT, "no files");
+  if (!p || !p->paths || p->path_count == 0) return vyre_status_make(VYRE_E_ARGUMENT, "no files");
+  for (uint32_t i = 0; i < p->path_count; i++)
+    if (!p->paths[i]) return vyre_status_make(VYRE_E_ARGUMENT, "paths[%u] is NULL", i);
   if (p->ingest && strcmp(p->ingest, "auto") != 0 && strcmp(p->ingest, "fixed") != 0)
     return vyre_status_with_fix(vyre_status_make(VYRE_E_UNSUPPORTED, "the ingest path '%s'", p->ingest),
                                 "Use --ingest fixed, or auto.");
@@ -68,6 +71,17 @@ static void plan_buffers(const vyre_stream_params_t *params, uint32_t workers, u
   *out_depth = depth;
 }
 
+/* More than half of the machine's memory in buffers is a mistake, and the kernel's way of refusing it is to kill. */
+static vyre_status_t check_buffers(uint64_t bytes) {
+  long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
+  uint64_t limit = pages > 0 && page_bytes > 0 ? (uint64_t)pages * (uint64_t)page_bytes / 2 : UINT64_MAX;
+  if (bytes <= limit) return NULL;
+  return vyre_status_with_fix(
+      vyre_status_make(VYRE_E_MEMORY, "buffers of %llu MiB, over half of this machine's memory (%llu MiB)",
+                       (unsigned long long)(bytes >> 20), (unsigned long long)(limit >> 20)),
+      "Lower --chunk, --depth or --workers (chunk_bytes, depth, workers): their product is the memory of a stream.");
+}
+
 static vyre_status_t open_outputs(vyre_stream_t *stream, vyre_session_t *session) {
   vyre_layout_t layout;
   vyre_program_layout(stream->program, &layout);
@@ -86,6 +100,7 @@ static vyre_status_t open_stream(vyre_stream_t *stream, vyre_session_t *session,
         "Declare one in the Program: `stream data : u8`.");
   uint32_t workers = vyre_session_workers(session), chunk_bytes, depth;
   plan_buffers(params, workers, &chunk_bytes, &depth);
+  VYRE_TRY(check_buffers((uint64_t)chunk_bytes * depth * workers));
   stream->has_files = true;
   VYRE_TRY(vyre_stream_files_open(&stream->files, params->paths, params->path_count, chunk_bytes,
                                   vyre_type_bytes(param->type)));

@@ -36,6 +36,11 @@ $ timeout --preserve-status -k 10 -s INT 1 vyre run --fuel 18446744073709551615 
 $ vyre run --fuel 18446744073709551615 loop.vyre numbers & sleep 1; kill -TERM $!; sleep 0.2; kill -TERM $!; wait $! 2>/dev/null
 = 143
 
+# The same while a long Program is compiled.
+$ { printf 'program slow\nstream data : u8\noutput n : u64 sum\n'; for i in $(seq 4000); do echo "foreach a$i in 0 .. len(data) { if data[a$i] == $((i % 250)) { n += $i } }"; done; } >slow.vyre
+$ vyre run slow.vyre numbers & sleep 1; kill -TERM $!; sleep 0.3; kill -TERM $!; wait $! 2>/dev/null
+= 143
+
 # What was told to ignore SIGINT (a background job of a script) goes on ignoring it.
 $ vyre run --quiet lines.vyre big & sleep 0.5; kill -INT $!; sleep 0.2; kill -TERM $!; wait $!
 ! error VYRE-5002: the session is stopped: interrupted by SIGTERM after *

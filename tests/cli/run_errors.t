@@ -23,6 +23,21 @@ $ vyre run lines.vyre numbers none
 ! Fix: *
 = 3
 
+$ ln -s ring1 ring2; ln -s ring2 ring1; vyre run lines.vyre ring1
+! ring1: error VYRE-6001: no such file: open: Too many levels of symbolic links
+! Fix: Check the path in the message*
+= 3
+
+$ vyre run lines.vyre $(printf 'x%.0s' $(seq 300))
+! x*: error VYRE-6001: no such file: open: File name too long
+! Fix: Check the path in the message*
+= 3
+
+$ vyre fmt ring1
+! ring1: error VYRE-6001: no such file: open: Too many levels of symbolic links
+! Fix: Check the path in the message*
+= 3
+
 $ vyre run lines.vyre directory
 ! directory: error VYRE-6003: not a regular file*
 ! Fix: *

@@ -63,7 +63,7 @@ $ for n in 4097 4095 65M 17592186044416M 99999999999999999999 0; do vyre run --c
 | error VYRE-1002: wrong command line: --chunk 0 is outside 4096 to 67108864
 
 $ vyre run --depth 4294967296 x.vyre file
-! error VYRE-1002: wrong command line: --depth 4294967296 is outside 1 to 4294967295
+! error VYRE-1002: wrong command line: --depth 4294967296 is outside 1 to 64
 ! Fix: *
 = 2
 

@@ -98,7 +98,7 @@ static void machine_code_equals_the_interpreter(void **state) {
       run_results_explain(stderr, program, &differs.reference, &differs.machine);
       fail();
     }
-    vyre_program_free(program);
+    vyre_program_release(program);
   }
 }
 

@@ -266,7 +266,7 @@ static void objects_need_nothing(void **state) {
   vyre_program_destroy(&program);
   ok(vyre_megakernel_build_direct(&program));
   check_object(program);
-  vyre_program_free(program);
+  vyre_program_release(program);
 }
 
 int main(void) {

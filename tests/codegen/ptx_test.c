@@ -103,7 +103,7 @@ static void random_programs(void **state) {
     snprintf(name, sizeof name, "seed %llu", (unsigned long long)seed);
     assemble(ptxas, gpus[seed / 2 % 2], ptx, size, name);
     vyre_free(ptx);
-    vyre_program_free(program);
+    vyre_program_release(program);
   }
 }
 
@@ -122,7 +122,7 @@ static void what_has_no_ptx_is_an_error(void **state) {
     assert_int_equal(vyre_status_code(status), VYRE_E_UNSUPPORTED);
     vyre_status_destroy(&status);
   }
-  vyre_program_free(program);
+  vyre_program_release(program);
 }
 
 int main(void) {

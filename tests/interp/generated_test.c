@@ -39,7 +39,7 @@ static void covers_the_language(void **state) {
     vyre_program_t *program = generate_program(seed, &(generate_options_t){0});
     assert_true(program->is_validated && !program->is_privileged);
     see(&seen, program);
-    vyre_program_free(program);
+    vyre_program_release(program);
   }
   for (vyre_expr_op_t op = VYRE_EXPR_NONE + 1; op < VYRE_EXPR_COUNT; op++)
     if ((vyre_expr_class(op) == VYRE_CLASS_PRIVILEGED) != (seen.exprs[op] == 0))
@@ -89,8 +89,8 @@ static void faults_of_every_kind(void **state) {
       }
     run_result_deinit(&first);
     run_result_deinit(&second);
-    vyre_program_free(program);
-    vyre_program_free(again);
+    vyre_program_release(program);
+    vyre_program_release(again);
   }
   for (uint32_t fault = 0; fault < VYRE_FAULT_CANCELLED; fault++)
     if (faults[fault] < 4) fail_msg("%s: %u of 1000", vyre_fault_text(fault), faults[fault]);
@@ -112,7 +112,7 @@ static void no_faults_when_asked(void **state) {
       fail_msg("seed %llu: %s at line %u", (unsigned long long)seed, vyre_fault_text(result.fault),
                vyre_position_line(result.fault_position));
     run_result_deinit(&result);
-    vyre_program_free(program);
+    vyre_program_release(program);
   }
 }
 
@@ -146,7 +146,7 @@ static void shrinks_to_the_defect(void **state) {
       uint32_t left = statements_of(program, program->body);
       if (left > 6) fail_msg("seed %llu: %u statements are left", (unsigned long long)seed, left);
     }
-    vyre_program_free(program);
+    vyre_program_release(program);
   }
   assert_int_equal(found, 8);
 }

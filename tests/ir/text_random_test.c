@@ -50,7 +50,7 @@ static void expect_round_trip(const vyre_program_t *program, bool with_names, co
   vyre_free(formatted);
   vyre_free(second);
   vyre_free(text);
-  vyre_program_free(again);
+  vyre_program_release(again);
 }
 
 static generate_options_t options_of(uint64_t seed) {
@@ -68,7 +68,7 @@ static void random_programs_survive_the_text_form(void **state) {
     char what[64];
     snprintf(what, sizeof what, "program of seed %llu", (unsigned long long)seed);
     expect_round_trip(program, false, what); /* a generated name such as i8 is a word of the language */
-    vyre_program_free(program);
+    vyre_program_release(program);
   }
 }
 
@@ -89,7 +89,7 @@ static void clashing_names_become_unique(void **state) {
     char what[64];
     snprintf(what, sizeof what, "clashing names, seed %llu", (unsigned long long)seed);
     expect_round_trip(program, false, what);
-    vyre_program_free(program);
+    vyre_program_release(program);
   }
 }
 
@@ -106,7 +106,7 @@ static void long_clashing_names_stay_within_the_limit(void **state) {
     program->vars[var].name = vyre_strdup(name);
   }
   expect_round_trip(program, false, "long names");
-  vyre_program_free(program);
+  vyre_program_release(program);
 }
 
 /* Flips, cuts, doubles and splices bytes; half of the spliced ones come from another text. */
@@ -196,9 +196,9 @@ static void damaged_texts_give_programs_or_good_errors(void **state) {
       assert_null(vyre_text_format(formatted, strlen(formatted), "d.vyre", &twice));
       if (strcmp(formatted, twice) != 0) fail_msg("%s: formatting twice:\n%s\n%s", what, formatted, twice);
       vyre_free(twice);
-      vyre_program_free(same);
+      vyre_program_release(same);
       vyre_free(formatted);
-      vyre_program_free(program);
+      vyre_program_release(program);
       good++;
     }
     vyre_free(exact);

@@ -508,7 +508,7 @@ static void random_slots(void **state) {
   free(reference);
   vyre_loaded_destroy(object);
   vyre_interp_destroy(interp);
-  vyre_program_free(loop);
+  vyre_program_release(loop);
 }
 
 int main(int argc, char **argv) {

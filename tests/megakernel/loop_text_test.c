@@ -28,8 +28,8 @@ static void print_parses_back(void **state) {
   assert_string_equal(text, again);
   vyre_text_free(again);
   vyre_text_free(text);
-  vyre_program_free(parsed);
-  vyre_program_free(loop);
+  vyre_program_release(parsed);
+  vyre_program_release(loop);
 }
 
 /* The loop's text is kept, so that a change of it is read. VYRE_UPDATE_GOLDEN=1 writes it. */

@@ -292,6 +292,11 @@ static void full_ring_is_an_error(void **state) {
     expect(vyre_session_wait(f.session, tickets[0], 0, &c), VYRE_E_TICKET);
   }
   expect(vyre_session_wait(f.session, (vyre_ticket_t){.number = 3, .cell = 4000}, 0, &c), VYRE_E_TICKET);
+  /* What a caller may keep for "no ticket". All cells are free here, and none is given back twice. */
+  bool is_done;
+  for (uint32_t cell = 0; cell < 8; cell++)
+    expect(vyre_session_poll(f.session, (vyre_ticket_t){.number = UINT64_MAX, .cell = cell}, &is_done, &c),
+           VYRE_E_TICKET);
   close_session(&f);
 }
 
@@ -354,7 +359,8 @@ static void misuse_is_an_error(void **state) {
   expect(vyre_session_register(f.session, program, &opcode), VYRE_E_STATE);
   expect(vyre_session_start(f.session), VYRE_E_STATE);
   expect(vyre_session_window_create(f.session, 0, &handle, NULL), VYRE_E_ARGUMENT);
-  expect(vyre_session_window_remove(f.session, 65), VYRE_E_ARGUMENT);
+  expect(vyre_session_window_remove(f.session, 5000), VYRE_E_ARGUMENT);
+  expect(vyre_session_window_remove(f.session, 60), VYRE_E_ARGUMENT); /* not in use */
   vyre_slot_t slot = {.opcode = VYRE_OP_NOP, .priority = 5};
   vyre_ticket_t ticket;
   expect(vyre_session_submit(f.session, &slot, 0, &ticket), VYRE_E_ARGUMENT);

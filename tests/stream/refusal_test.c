@@ -62,7 +62,7 @@ static void paths(void **state) {
   if (stat(sysfs, &facts) == 0 && facts.st_size > 0) {
     vyre_stream_t *stream;
     ok(stream_start(&f, STREAM_COUNT_LINES, &sysfs, 1, CHUNK, 2, &stream));
-    expect(stream_finish(stream), VYRE_E_FILE_CHANGED);
+    expect(stream_finish(stream), VYRE_E_NOT_A_FILE);
     vyre_stream_close(&stream);
   }
   stream_still_works(&f);
@@ -107,6 +107,12 @@ static void parameters(void **state) {
   }
   vyre_stream_params_t params = good;
   params.path_count = 0;
+  expect(vyre_stream_open(f.session, opcode, &params, &stream), VYRE_E_ARGUMENT);
+  expect(vyre_stream_open(f.session, opcode, NULL, &stream), VYRE_E_ARGUMENT);
+  params.path_count = 2;
+  params.paths = (const char *const[]){f.paths[0], NULL};
+  expect(vyre_stream_open(f.session, opcode, &params, &stream), VYRE_E_ARGUMENT);
+  params.paths = NULL;
   expect(vyre_stream_open(f.session, opcode, &params, &stream), VYRE_E_ARGUMENT);
   params = good;
   params.ingest = "mapped";

@@ -67,6 +67,8 @@ static vyre_status_t compile_all(const vyre_build_params_t *params, vyre_image_t
   for (uint32_t i = 0; i < params->handler_count && !status; i++)
     status = vyre_cpu_compile(params->handlers[i], false, &image->objects[1 + i], &image->entries[1 + i]);
   pthread_join(thread, NULL);
+  /* The same reason twice (no compiler, no memory) is told once. */
+  if (status && vyre_status_code(status) == vyre_status_code(job.status)) vyre_status_destroy(&job.status);
   return status ? vyre_status_because(status, job.status) : job.status;
 }
 
