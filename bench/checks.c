@@ -138,6 +138,7 @@ int main(int argc, char **argv) {
   size_t rounds = argc > 1 ? strtoull(argv[1], NULL, 10) : ROUNDS_DEFAULT;
   if (rounds < 1 || rounds > BENCH_ROUNDS_MAX) rounds = ROUNDS_DEFAULT;
   bench_machine_watch();
+  bench_machine_wait(); /* before it is decided how many calls make a round */
   fill();
   uint64_t counts[256] = {0}, lines[256] = {0};
   bench_histogram_one(data, BYTES, counts);
