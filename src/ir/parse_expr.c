@@ -105,7 +105,7 @@ static uint32_t parse_len(vyre_parser_t *p, const vyre_token_t *name) {
     vyre_parser_fail(p, vyre_status_with_fix(vyre_parser_unexpected(p, "a parameter's name"), "%s", fix));
     return 0;
   }
-  const vyre_name_t *found = vyre_scope_find(&p->scope, vyre_parser_text(p, &word), word.length);
+  const vyre_name_t *found = vyre_names_find(&p->scope, vyre_parser_text(p, &word), word.length);
   if (!found) return vyre_parser_fail_unknown_name(p, &word), 0u;
   if (!found->is_param) {
     vyre_parser_fail(
@@ -163,7 +163,7 @@ static uint32_t parse_call(vyre_parser_t *p, const vyre_token_t *name) {
 }
 
 static uint32_t parse_index(vyre_parser_t *p, const vyre_token_t *name) {
-  const vyre_name_t *found = vyre_scope_find(&p->scope, vyre_parser_text(p, name), name->length);
+  const vyre_name_t *found = vyre_names_find(&p->scope, vyre_parser_text(p, name), name->length);
   if (!found) return vyre_parser_fail_unknown_name(p, name), 0u;
   uint32_t id = found->id;
   if (!found->is_param) {
@@ -189,7 +189,7 @@ static uint32_t parse_name(vyre_parser_t *p) {
   if (vyre_parser_at(p, VYRE_TOKEN_LEFT_PAREN) || vyre_parser_at(p, VYRE_TOKEN_DOT)) return parse_call(p, &name);
   if (vyre_parser_at(p, VYRE_TOKEN_LEFT_BRACKET)) return parse_index(p, &name);
   if (!vyre_parser_ok(p)) return 0;
-  const vyre_name_t *found = vyre_scope_find(&p->scope, vyre_parser_text(p, &name), name.length);
+  const vyre_name_t *found = vyre_names_find(&p->scope, vyre_parser_text(p, &name), name.length);
   if (!found) return vyre_parser_fail_unknown_name(p, &name), 0u;
   if (!found->is_param)
     return vyre_parser_add_term(p, (vyre_term_t){.op = VYRE_EXPR_VAR,

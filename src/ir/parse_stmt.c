@@ -59,7 +59,7 @@ static void parse_load16(vyre_parser_t *p, vyre_position_t position, const vyre_
     texts[i] = copies[i].text;
   }
   p->builder.position = position;
-  vyre_build_load16(&p->builder, tag, texts, value, vars);
+  vyre_build_load16(&p->builder, tag, VYRE_ORDER_ACQUIRE, texts, value, vars);
   for (unsigned i = 0; i < 4; i++) vyre_parser_declare(p, &names[i], false, vars[i]);
 }
 
@@ -173,11 +173,11 @@ static void parse_range(vyre_parser_t *p) {
   vyre_expr_id_t high_value = vyre_parser_emit(p, high, type);
   p->builder.position = position;
   vyre_var_id_t var = vyre_build_range(&p->builder, op, vyre_parser_copy_name(p, &name).text, low_value, high_value);
-  uint32_t outer = vyre_scope_mark(&p->scope);
+  uint32_t outer = vyre_names_mark(&p->scope);
   vyre_parser_declare(p, &name, false, var);
   parse_block(p);
   vyre_build_end(&p->builder);
-  vyre_scope_leave(&p->scope, outer);
+  vyre_names_leave(&p->scope, outer);
 }
 
 static void parse_plain(vyre_parser_t *p, vyre_stmt_op_t op) {
@@ -217,7 +217,7 @@ static void parse_effect(vyre_parser_t *p, vyre_stmt_op_t op, const vyre_token_t
   p->builder.position = name->position;
   switch (op) {
     case VYRE_STMT_RAW_STORE: vyre_build_raw_store(&p->builder, type, order, values[0], values[1]); break;
-    case VYRE_STMT_STORE16: vyre_build_store16(&p->builder, tag, values[0], values + 1); break;
+    case VYRE_STMT_STORE16: vyre_build_store16(&p->builder, tag, VYRE_ORDER_RELEASE, values[0], values + 1); break;
     case VYRE_STMT_PREFETCH:
     case VYRE_STMT_PREFETCH_WRITE: vyre_build_prefetch(&p->builder, op, values[0]); break;
     case VYRE_STMT_SLEEP: vyre_build_sleep(&p->builder, values[0], values[1]); break;
@@ -353,7 +353,7 @@ static void parse_name_statement(vyre_parser_t *p) {
   vyre_token_t name = p->token;
   vyre_parser_advance(p);
   if (!vyre_parser_ok(p)) return;
-  const vyre_name_t *known = vyre_scope_find(&p->scope, vyre_parser_text(p, &name), name.length);
+  const vyre_name_t *known = vyre_names_find(&p->scope, vyre_parser_text(p, &name), name.length);
   bool is_assign = vyre_parser_at(p, VYRE_TOKEN_ASSIGN) || vyre_token_compound(p->token.kind) != VYRE_EXPR_NONE;
   bool is_indexed = vyre_parser_at(p, VYRE_TOKEN_LEFT_BRACKET);
   if (!is_assign && !is_indexed) {
@@ -423,7 +423,7 @@ static void parse_block(vyre_parser_t *p) {
   if (!vyre_parser_expect(p, VYRE_TOKEN_LEFT_BRACE, "to open the block",
                           "Put braces around the body: `{ ... }`; they are never left out."))
     return;
-  uint32_t outer = vyre_scope_mark(&p->scope);
+  uint32_t outer = vyre_names_mark(&p->scope);
   for (vyre_parser_skip_semicolons(p); vyre_parser_ok(p) && !vyre_parser_at(p, VYRE_TOKEN_RIGHT_BRACE);
        vyre_parser_skip_semicolons(p)) {
     if (vyre_parser_at(p, VYRE_TOKEN_END)) {
@@ -435,6 +435,6 @@ static void parse_block(vyre_parser_t *p) {
     }
     vyre_parser_statement(p);
   }
-  vyre_scope_leave(&p->scope, outer);
+  vyre_names_leave(&p->scope, outer);
   vyre_parser_advance(p);
 }

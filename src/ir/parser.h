@@ -10,7 +10,7 @@
 
 #include "ir/builder.h"
 #include "ir/lexer.h"
-#include "ir/scope.h"
+#include "ir/names.h"
 
 typedef struct vyre_term {
   uint8_t op;       /* vyre_expr_op_t */
@@ -27,7 +27,7 @@ typedef struct vyre_parser {
   vyre_lexer_t lexer;
   vyre_token_t token; /* the one looked at; END after an error */
   vyre_builder_t builder;
-  vyre_scope_t scope;
+  vyre_names_t scope;
   const char *source_name;
   vyre_term_t *terms; /* terms[0] is reserved */
   size_t term_capacity;

@@ -6,13 +6,13 @@
 #include "base/assert.h"
 #include "base/memory.h"
 #include "ir/lexer.h"
-#include "ir/scope.h"
+#include "ir/names.h"
 #include "ir/text.h"
 
 typedef struct printer {
   const vyre_program_t *program;
   vyre_strbuf_t *out;
-  vyre_scope_t scope;
+  vyre_names_t scope;
   const char *param_names[VYRE_LIMIT_PARAMS]; /* as printed; lent by the program or kept in `made` */
   const char **var_names;
   char **made; /* names that had to be changed */
@@ -37,7 +37,7 @@ static char *keep(printer_t *p, char *name) {
 static const char *unique(printer_t *p, const char *name) {
   vyre_type_t type;
   size_t length = strlen(name);
-  vyre_name_t *clash = vyre_scope_find(&p->scope, name, length);
+  vyre_name_t *clash = vyre_names_find(&p->scope, name, length);
   bool is_reserved = vyre_token_of_word(name, length, &type) != VYRE_TOKEN_NAME;
   if (!clash && !is_reserved) return name;
   enum { SUFFIX_BYTES_MAX = 11 }; /* "_4294967295" */
@@ -47,13 +47,13 @@ static const char *unique(printer_t *p, const char *name) {
   char text[VYRE_LIMIT_NAME_BYTES + 1];
   do {
     snprintf(text, sizeof text, "%.*s_%u", (int)length, name, ++*suffix);
-  } while (vyre_scope_find(&p->scope, text, strlen(text)));
+  } while (vyre_names_find(&p->scope, text, strlen(text)));
   return keep(p, vyre_strdup(text));
 }
 
 static const char *declare(printer_t *p, const char *name, bool is_param, uint32_t id) {
   const char *text = unique(p, name);
-  if (text && vyre_scope_declare(&p->scope, text, strlen(text), is_param, id)) return text;
+  if (text && vyre_names_declare(&p->scope, text, strlen(text), is_param, id)) return text;
   p->out->failed = true;
   return "";
 }
@@ -219,14 +219,14 @@ static void print_body(printer_t *p, uint32_t first) {
     vyre_strbuf_append(p->out, " {}");
     return;
   }
-  uint32_t outer = vyre_scope_mark(&p->scope);
+  uint32_t outer = vyre_names_mark(&p->scope);
   vyre_strbuf_append(p->out, " {\n");
   p->depth++;
   print_block(p, first);
   p->depth--;
   indent(p);
   vyre_strbuf_append(p->out, "}");
-  vyre_scope_leave(&p->scope, outer);
+  vyre_names_leave(&p->scope, outer);
 }
 
 static void print_let(printer_t *p, const vyre_stmt_t *s) {
@@ -267,13 +267,13 @@ static void print_if(printer_t *p, const vyre_stmt_t *s) {
 static void print_range(printer_t *p, const vyre_stmt_t *s) {
   shape_t shape = join(shape_of(p, s->arg[0]), shape_of(p, s->arg[1]));
   vyre_type_t literals = settle(shape, expr_at(p, s->arg[0])->type, VYRE_TYPE_U64);
-  uint32_t outer = vyre_scope_mark(&p->scope);
+  uint32_t outer = vyre_names_mark(&p->scope);
   vyre_strbuf_printf(p->out, "%s %s in ", vyre_stmt_text(s->op), declare_var(p, s->var));
   print_expr(p, s->arg[0], literals);
   vyre_strbuf_append(p->out, " .. ");
   print_expr(p, s->arg[1], literals);
   print_body(p, s->body);
-  vyre_scope_leave(&p->scope, outer);
+  vyre_names_leave(&p->scope, outer);
 }
 
 static void print_load16(printer_t *p, const vyre_stmt_t *s) {
@@ -357,7 +357,7 @@ static void print_params(printer_t *p) {
 void vyre_text_print(const vyre_program_t *program, vyre_strbuf_t *out) {
   VYRE_ASSERT(program->is_validated); /* ids, types, trees and depth are sound */
   printer_t p = {.program = program, .out = out};
-  vyre_scope_init(&p.scope);
+  vyre_names_init(&p.scope);
   p.var_names = vyre_calloc(program->var_count, sizeof *p.var_names);
   if (!p.var_names) {
     out->failed = true;
@@ -370,5 +370,5 @@ void vyre_text_print(const vyre_program_t *program, vyre_strbuf_t *out) {
   for (size_t i = 0; i < p.made_count; i++) vyre_free(p.made[i]);
   vyre_free(p.made);
   vyre_free(p.var_names);
-  vyre_scope_deinit(&p.scope);
+  vyre_names_deinit(&p.scope);
 }
