@@ -21,6 +21,11 @@ static unsigned take_tag(vyre_parser_t *p, const char *name) {
   return 4;
 }
 
+/* The order of load16 and store16 and its scope, where they are written. */
+static bool take_order(vyre_parser_t *p, vyre_access_t *access) {
+  return !vyre_parser_at(p, VYRE_TOKEN_DOT) || vyre_parser_order(p, access, "Write an order such as relaxed.");
+}
+
 static void parse_load16(vyre_parser_t *p, vyre_position_t position, const vyre_token_t *first) {
   static const char fix[] = "Write `let a, b, c, d = load16.tag3(address)`.";
   vyre_token_t names[4] = {*first};
@@ -46,8 +51,9 @@ static void parse_load16(vyre_parser_t *p, vyre_position_t position, const vyre_
   }
   if (!vyre_parser_privileged(p, &word)) return;
   vyre_parser_advance(p);
+  vyre_access_t access = {VYRE_TYPE_U32, VYRE_ORDER_ACQUIRE, VYRE_SCOPE_SYSTEM};
   unsigned tag = take_tag(p, "load16");
-  if (tag > 3 || !vyre_parser_expect(p, VYRE_TOKEN_LEFT_PAREN, "after load16", fix)) return;
+  if (tag > 3 || !take_order(p, &access) || !vyre_parser_expect(p, VYRE_TOKEN_LEFT_PAREN, "after load16", fix)) return;
   uint32_t address = vyre_parser_expr(p);
   if (!address || !vyre_parser_expect(p, VYRE_TOKEN_RIGHT_PAREN, "after the address", NULL)) return;
   vyre_expr_id_t value = vyre_parser_emit(p, address, VYRE_TYPE_U64);
@@ -59,7 +65,9 @@ static void parse_load16(vyre_parser_t *p, vyre_position_t position, const vyre_
     texts[i] = copies[i].text;
   }
   p->builder.position = position;
-  vyre_build_load16(&p->builder, tag, VYRE_ORDER_ACQUIRE, texts, value, vars);
+  p->builder.scope = access.scope;
+  vyre_build_load16(&p->builder, tag, access.order, texts, value, vars);
+  p->builder.scope = VYRE_SCOPE_SYSTEM;
   for (unsigned i = 0; i < 4; i++) vyre_parser_declare(p, &names[i], false, vars[i]);
 }
 
@@ -186,20 +194,74 @@ static void parse_plain(vyre_parser_t *p, vyre_stmt_op_t op) {
   vyre_build_plain(&p->builder, op);
 }
 
+/* `lanes l { }`, `vote(mask, condition)`, `fence.acquire()`, after the first word. */
+
+static void parse_lanes(vyre_parser_t *p, const vyre_token_t *word) {
+  vyre_token_t name;
+  if (!vyre_parser_new_name(p, &name, "the lane's name")) return;
+  p->builder.position = word->position;
+  vyre_var_id_t var = vyre_build_lanes(&p->builder, vyre_parser_copy_name(p, &name).text);
+  uint32_t outer = vyre_names_mark(&p->scope);
+  vyre_parser_declare(p, &name, false, var);
+  parse_block(p);
+  vyre_build_end(&p->builder);
+  vyre_names_leave(&p->scope, outer);
+}
+
+static void parse_vote(vyre_parser_t *p, const vyre_token_t *word) {
+  static const char fix[] = "Write vote(mask, condition) with the name of a u32 variable.";
+  if (!vyre_parser_expect(p, VYRE_TOKEN_LEFT_PAREN, "before the arguments", fix)) return;
+  vyre_token_t name = p->token;
+  if (!vyre_parser_at(p, VYRE_TOKEN_NAME)) {
+    vyre_parser_fail(p, vyre_status_with_fix(vyre_parser_unexpected(p, "the mask's name"), "%s", fix));
+    return;
+  }
+  const vyre_name_t *mask = vyre_names_find(&p->scope, vyre_parser_text(p, &name), name.length);
+  if (!mask) {
+    vyre_parser_fail_unknown_name(p, &name);
+    return;
+  }
+  if (mask->is_param) {
+    vyre_parser_fail(p, vyre_status_with_fix(vyre_parser_error(p, VYRE_E_TYPE, name.position, "'%.*s' is a parameter",
+                                                               VYRE_TOKEN_SHOWN(p, &name)),
+                                             "%s", fix));
+    return;
+  }
+  vyre_var_id_t var = mask->id;
+  vyre_parser_advance(p);
+  if (!vyre_parser_expect(p, VYRE_TOKEN_COMMA, "after the mask", fix)) return;
+  uint32_t term = vyre_parser_expr(p);
+  if (!term || !vyre_parser_expect(p, VYRE_TOKEN_RIGHT_PAREN, "after the condition", fix)) return;
+  vyre_expr_id_t condition = vyre_parser_emit(p, term, VYRE_TYPE_BOOL);
+  p->builder.position = word->position;
+  if (condition) vyre_build_vote(&p->builder, var, condition);
+}
+
+static void parse_fence(vyre_parser_t *p, const vyre_token_t *word) {
+  static const char fix[] = "Write fence.acquire() or another order, and perhaps a scope: fence.release.device().";
+  vyre_access_t access = {VYRE_TYPE_VOID, VYRE_ORDER_RELAXED, VYRE_SCOPE_SYSTEM};
+  if (!vyre_parser_order(p, &access, fix) || !vyre_parser_expect(p, VYRE_TOKEN_LEFT_PAREN, "after the order", fix) ||
+      !vyre_parser_expect(p, VYRE_TOKEN_RIGHT_PAREN, "after '('", fix))
+    return;
+  p->builder.position = word->position;
+  p->builder.scope = access.scope;
+  vyre_build_fence(&p->builder, access.order);
+  p->builder.scope = VYRE_SCOPE_SYSTEM;
+}
+
 /* raw_store, store16, prefetch_write, sleep, call_handler, after the name. */
 static void parse_effect(vyre_parser_t *p, vyre_stmt_op_t op, const vyre_token_t *name) {
   vyre_type_t types[5] = {VYRE_TYPE_U64, VYRE_TYPE_U32, VYRE_TYPE_U32, VYRE_TYPE_U32, VYRE_TYPE_U32};
-  vyre_type_t type = VYRE_TYPE_VOID;
-  vyre_order_t order = VYRE_ORDER_RELAXED;
+  vyre_access_t access = {VYRE_TYPE_VOID, VYRE_ORDER_RELEASE, VYRE_SCOPE_SYSTEM};
   unsigned tag = 0, count = op == VYRE_STMT_STORE16 ? 5 : op == VYRE_STMT_PREFETCH || op == VYRE_STMT_PREFETCH_WRITE ? 1 : 2;
   uint32_t terms[5] = {0};
   vyre_expr_id_t values[5] = {0};
   if (op == VYRE_STMT_RAW_STORE) {
-    if (!vyre_parser_access(p, &type, &order)) return;
-    types[1] = type;
+    if (!vyre_parser_access(p, &access)) return;
+    types[1] = access.type;
   } else if (op == VYRE_STMT_STORE16) {
     tag = take_tag(p, "store16");
-    if (tag > 3) return;
+    if (tag > 3 || !take_order(p, &access)) return;
   } else if (op == VYRE_STMT_CALL) {
     types[0] = VYRE_TYPE_U32;
     types[1] = VYRE_TYPE_U64;
@@ -215,14 +277,18 @@ static void parse_effect(vyre_parser_t *p, vyre_stmt_op_t op, const vyre_token_t
   if (!vyre_parser_expect(p, VYRE_TOKEN_RIGHT_PAREN, "after the arguments", fix)) return;
   for (unsigned i = 0; i < count; i++) values[i] = vyre_parser_emit(p, terms[i], types[i]);
   p->builder.position = name->position;
+  p->builder.scope = access.scope;
   switch (op) {
-    case VYRE_STMT_RAW_STORE: vyre_build_raw_store(&p->builder, type, order, values[0], values[1]); break;
-    case VYRE_STMT_STORE16: vyre_build_store16(&p->builder, tag, VYRE_ORDER_RELEASE, values[0], values + 1); break;
+    case VYRE_STMT_RAW_STORE:
+      vyre_build_raw_store(&p->builder, access.type, access.order, values[0], values[1]);
+      break;
+    case VYRE_STMT_STORE16: vyre_build_store16(&p->builder, tag, access.order, values[0], values + 1); break;
     case VYRE_STMT_PREFETCH:
     case VYRE_STMT_PREFETCH_WRITE: vyre_build_prefetch(&p->builder, op, values[0]); break;
     case VYRE_STMT_SLEEP: vyre_build_sleep(&p->builder, values[0], values[1]); break;
     default: vyre_build_call(&p->builder, values[0], values[1]); break;
   }
+  p->builder.scope = VYRE_SCOPE_SYSTEM;
 }
 
 /* A statement that begins with a privileged node's name; false when it does not. */
@@ -243,11 +309,16 @@ static bool parse_privileged(vyre_parser_t *p, const vyre_token_t *name) {
                                                vyre_stmt_text((vyre_stmt_op_t)op)));
       return true;
     }
-    if (is_plain) {
-      p->builder.position = name->position;
-      vyre_build_plain(&p->builder, (vyre_stmt_op_t)op);
-    } else {
-      parse_effect(p, (vyre_stmt_op_t)op, name);
+    switch (op) {
+      case VYRE_STMT_PAUSE:
+      case VYRE_STMT_HEAVY_FENCE:
+        p->builder.position = name->position;
+        vyre_build_plain(&p->builder, (vyre_stmt_op_t)op);
+        break;
+      case VYRE_STMT_LANES: parse_lanes(p, name); break;
+      case VYRE_STMT_VOTE: parse_vote(p, name); break;
+      case VYRE_STMT_FENCE: parse_fence(p, name); break;
+      default: parse_effect(p, (vyre_stmt_op_t)op, name); break;
     }
     return true;
   }
