@@ -246,7 +246,10 @@ vyre_status_t vyre_type_stmt(const vyre_program_t *p, const vyre_stmt_t *s) {
       return mismatch(p, s->position, "the lane", VYRE_TYPE_U32, p->vars[s->var].type);
     case VYRE_STMT_VOTE:
       if (p->vars[s->var].type != VYRE_TYPE_U32)
-        return mismatch(p, s->position, "the mask", VYRE_TYPE_U32, p->vars[s->var].type);
+        return vyre_status_with_fix(
+            vyre_program_error(p, VYRE_E_TYPE, s->position, "the mask is %s, %s is needed",
+                               vyre_type_text(p->vars[s->var].type), vyre_type_text(VYRE_TYPE_U32)),
+            "Declare it with `var %s : u32 = 0`.", p->vars[s->var].name);
       return need(p, s->arg[0], "the condition", VYRE_TYPE_BOOL);
     case VYRE_STMT_FENCE: return type_fence(p, s);
     case VYRE_STMT_PREFETCH:

@@ -100,7 +100,7 @@ static vyre_status_t check_lane_expr(validator_t *v, const vyre_expr_t *e) {
                                 "Move it before or behind the block.");
   if (is_division && e->b < p->expr_count && (p->exprs[e->b].op != VYRE_EXPR_CONST || p->exprs[e->b].imm == 0))
     return invalid(v, e->position, "a division inside a lanes block that could be by zero",
-                   "Divide by a constant, or before the block.");
+                   "Divide by a constant, or move the division before the block.");
   return NULL;
 }
 
@@ -223,6 +223,12 @@ static vyre_status_t check_lane_stmt(const validator_t *v, const vyre_stmt_t *s)
                                   "Vote, and look at the mask after the block.");
     case VYRE_STMT_LANES:
       return invalid(v, s->position, "a lanes block inside a lanes block", "Use `while` for the inner one.");
+    case VYRE_STMT_FOREVER:
+    case VYRE_STMT_FOR:
+    case VYRE_STMT_FOREACH:
+      return vyre_status_with_fix(vyre_program_error(v->program, VYRE_E_INVALID_PROGRAM, s->position,
+                                                     "%s inside a lanes block", vyre_stmt_text(s->op)),
+                                  "Write it with `while`.");
     default: {
       bool is_reduce = s->op == VYRE_STMT_REDUCE || s->op == VYRE_STMT_REDUCE_AT;
       return vyre_status_with_fix(vyre_program_error(v->program, VYRE_E_INVALID_PROGRAM, s->position,

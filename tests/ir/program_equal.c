@@ -13,7 +13,8 @@ typedef struct comparison {
 
 static bool equal_expr(const comparison_t *c, uint32_t x, uint32_t y) {
   const vyre_expr_t *a = &c->a->exprs[x], *b = &c->b->exprs[y];
-  if (a->op != b->op || a->type != b->type || a->order != b->order || a->imm != b->imm) return false;
+  if (a->op != b->op || a->type != b->type || a->order != b->order || a->scope != b->scope || a->imm != b->imm)
+    return false;
   if (a->op == VYRE_EXPR_VAR && c->var_of[a->a] != b->a) return false;
   if ((a->op == VYRE_EXPR_LEN || a->op == VYRE_EXPR_LOAD) && a->a != b->a) return false;
   for (unsigned i = 0; i < vyre_expr_arity((vyre_expr_op_t)a->op); i++)
