@@ -73,6 +73,12 @@ void vyre_parser_mark(vyre_parser_t *p);
 
 /* parse_stmt.c */
 void vyre_parser_statement(vyre_parser_t *p);
+void vyre_parser_block(vyre_parser_t *p); /* from '{' to '}' */
+
+/* parse_privileged.c: a statement that begins with a privileged node's name, from behind it on; false when it does not.
+ * `let a, b, c, d = load16.tag3(address)`, from the first comma on. */
+bool vyre_parser_privileged_statement(vyre_parser_t *p, const vyre_token_t *name);
+void vyre_parser_load16(vyre_parser_t *p, vyre_position_t position, const vyre_token_t *first);
 
 /* parse_expr.c: 0 and false after an error. Emit gives the terms to the builder; `expected` is the type that literals
  * take where nothing else gives them one (VOID: u64, or i64 when one is negative). */

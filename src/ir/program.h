@@ -64,7 +64,8 @@ typedef enum vyre_order { /* of privileged memory accesses */
   VYRE_ORDER_COUNT
 } vyre_order_t;
 
-typedef enum vyre_scope { /* between whom a privileged access or fence orders; host devices take them all as the first */
+/* Between whom a privileged access or a fence orders. Host devices take every one as SYSTEM. */
+typedef enum vyre_scope {
   VYRE_SCOPE_SYSTEM,    /* the host and the device */
   VYRE_SCOPE_DEVICE,    /* the workers of the device */
   VYRE_SCOPE_WORKGROUP, /* the lanes of this worker: nobody else touches the memory */
