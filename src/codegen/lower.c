@@ -240,7 +240,8 @@ LLVMModuleRef vyre_lower_program(const vyre_program_t *program, const vyre_targe
   l->vars = vyre_calloc(program->var_count, sizeof *l->vars);
   l->definitions = vyre_calloc(program->var_count, sizeof *l->definitions);
   l->ranges = vyre_calloc(program->var_count, sizeof *l->ranges);
-  if (l->vars && l->definitions && l->ranges) {
+  l->masks = vyre_calloc(program->var_count, sizeof *l->masks);
+  if (l->vars && l->definitions && l->ranges && l->masks) {
     l->context = context;
     l->module = LLVMModuleCreateWithNameInContext(program->name, context);
     l->ir = LLVMCreateBuilderInContext(context);
@@ -258,6 +259,7 @@ LLVMModuleRef vyre_lower_program(const vyre_program_t *program, const vyre_targe
   vyre_free(l->vars);
   vyre_free(l->definitions);
   vyre_free(l->ranges);
+  vyre_free(l->masks);
   vyre_free(l);
   return module;
 }

@@ -18,12 +18,19 @@ typedef struct vyre_lower vyre_lower_t;
 
 /* What differs between targets: the privileged nodes, and whether a call is executed by one thread or by a group.
  *
+ * A lanes block is the target's to run VYRE_LANES times: it sets the variable of the block, lowers the body with
+ * vyre_lower_lane_body, and sees to it that the masks of the votes end up whole. A vote has been lowered as
+ * mask |= condition << lane, on the variable as the thread that executes it has it: a loop over the lanes needs nothing
+ * more. Where each lane is a thread, every one begins with the same mask and ends with its own bit added to it, so that
+ * a ballot of (mask >> lane) & 1 is the mask of all.
+ *
  * A group executes uniform statements in all of its threads alike and shares out the iterations of a foreach. Control
  * flow outside of iterations is the same in all threads, so that they can meet at barriers there. */
 typedef struct vyre_target {
   bool is_group;
   LLVMValueRef (*expr)(vyre_lower_t *l, const vyre_expr_t *expr, LLVMValueRef operands[3]);
-  void (*stmt)(vyre_lower_t *l, const vyre_stmt_t *stmt, LLVMValueRef operands[5]);
+  void (*stmt)(vyre_lower_t *l, const vyre_stmt_t *stmt, LLVMValueRef operands[5]); /* but LANES and VOTE */
+  void (*lanes)(vyre_lower_t *l, const vyre_stmt_t *stmt);
   /* Groups only. Each is called by all threads of the group at once. */
   LLVMValueRef (*thread)(vyre_lower_t *l);                 /* i32: this thread's index in its group */
   LLVMValueRef (*threads)(vyre_lower_t *l);                /* i32: how many there are */
@@ -76,6 +83,11 @@ struct vyre_lower {
   LLVMValueRef fault, position, iteration;    /* allocas: i32, i32, i64 */
   LLVMValueRef fuel;                          /* alloca: i64, of the call, or of the iteration inside a foreach */
 
+  bool in_lanes;                              /* this access is made by each lane, not once by the worker */
+  LLVMValueRef lane;                          /* i32: the open lanes block's variable; NULL outside */
+  uint32_t *masks;                            /* variables that the last lanes block voted on, each once */
+  uint32_t mask_count;
+
   vyre_lower_mode_t mode;
   vyre_lower_loop_t *loop;     /* innermost */
   LLVMValueRef foreach_index;  /* i64: the iteration, from 0; NULL outside */
@@ -124,6 +136,11 @@ uint64_t vyre_lower_max_value(const vyre_lower_t *l, uint32_t expr);
 
 /* lower_stmt.c */
 void vyre_lower_stmts(vyre_lower_t *l, uint32_t block);
+
+/* lower_lanes.c. `lane` (i32) becomes the variable of the block. Building goes on at the end of the body, with
+ * masks[] set. */
+void vyre_lower_lane_body(vyre_lower_t *l, const vyre_stmt_t *lanes, LLVMValueRef lane);
+void vyre_lower_vote(vyre_lower_t *l, const vyre_stmt_t *stmt);
 
 /* lower_range.c: for and foreach */
 void vyre_lower_range(vyre_lower_t *l, const vyre_stmt_t *stmt);

@@ -120,7 +120,17 @@ static LLVMValueRef lower_stream_load(vyre_lower_t *l, const vyre_expr_t *e) {
 
 static LLVMValueRef lower_unary(vyre_lower_t *l, const vyre_expr_t *e) {
   LLVMValueRef a = vyre_lower_expr(l, e->a);
-  return e->op == VYRE_EXPR_NEG ? LLVMBuildNeg(l->ir, a, "") : LLVMBuildNot(l->ir, a, "");
+  switch (e->op) {
+    case VYRE_EXPR_NEG: return LLVMBuildNeg(l->ir, a, "");
+    case VYRE_EXPR_NOT:
+    case VYRE_EXPR_LOGICAL_NOT: return LLVMBuildNot(l->ir, a, "");
+    case VYRE_EXPR_POPCOUNT: return vyre_lower_intrinsic(l, "llvm.ctpop", vyre_lower_type(l, e->type), &a, 1);
+    case VYRE_EXPR_CTZ: {
+      LLVMValueRef arguments[] = {a, LLVMConstInt(l->i1, 0, false)}; /* of 0: the width, not poison */
+      return vyre_lower_intrinsic(l, "llvm.cttz", vyre_lower_type(l, e->type), arguments, 2);
+    }
+    default: VYRE_UNREACHABLE();
+  }
 }
 
 /* Zero and, for signed types, -1 are kept away from the machine's division, which would trap. */

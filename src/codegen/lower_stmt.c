@@ -80,6 +80,8 @@ static void lower_stmt(vyre_lower_t *l, const vyre_stmt_t *s) {
     case VYRE_STMT_BREAK: lower_jump(l, l->loop->on_break); return;
     case VYRE_STMT_CONTINUE: lower_jump(l, l->loop->on_continue); return;
     case VYRE_STMT_RETURN: lower_jump(l, l->done); return;
+    case VYRE_STMT_LANES: l->target->lanes(l, s); return;
+    case VYRE_STMT_VOTE: vyre_lower_vote(l, s); return;
     case VYRE_STMT_TRAP: vyre_lower_fault(l, VYRE_FAULT_TRAP, s->position); return;
     default: {
       VYRE_ASSERT(vyre_stmt_is_privileged(s->op));

@@ -75,6 +75,7 @@ static LLVMValueRef lower_expr(vyre_lower_t *l, const vyre_expr_t *e, LLVMValueR
     case VYRE_EXPR_CONTROL:
       return vyre_lower_frame_field(l, l->frame, l->i64, offsetof(vyre_frame_t, control), "control");
     case VYRE_EXPR_FRAME: return LLVMBuildPtrToInt(l->ir, l->frame, l->i64, "");
+    case VYRE_EXPR_LOCAL: return LLVMBuildPtrToInt(l->ir, l->scratch, l->i64, "");
     case VYRE_EXPR_WORKER: return worker(l);
     case VYRE_EXPR_RAW_LOAD:
       return atomic_load(l, type, pointer(l, operands[0], 0), e->order, vyre_type_bytes(e->type));
@@ -94,6 +95,7 @@ static LLVMValueRef lower_expr(vyre_lower_t *l, const vyre_expr_t *e, LLVMValueR
   }
 }
 
+/* A relaxed one, too: the words belong to the tag in either case, and that takes no more on this machine. */
 static void lower_load16(vyre_lower_t *l, const vyre_stmt_t *s, LLVMValueRef address) {
   LLVMValueRef words[4];
   words[s->tag] = atomic_load(l, l->i32, pointer(l, address, 4u * s->tag), VYRE_ORDER_ACQUIRE, 4);
@@ -128,6 +130,7 @@ static void lower_stmt(vyre_lower_t *l, const vyre_stmt_t *s, LLVMValueRef opera
       return;
     case VYRE_STMT_LOAD16: lower_load16(l, s, operands[0]); return;
     case VYRE_STMT_STORE16: lower_store16(l, s, operands); return;
+    case VYRE_STMT_FENCE: LLVMBuildFence(l->ir, ordering(s->order), false, ""); return;
     case VYRE_STMT_PREFETCH:
     case VYRE_STMT_PREFETCH_WRITE: {
       LLVMValueRef to_write = LLVMConstInt(l->i32, s->op == VYRE_STMT_PREFETCH_WRITE, false);
@@ -150,4 +153,20 @@ static void lower_stmt(vyre_lower_t *l, const vyre_stmt_t *s, LLVMValueRef opera
   }
 }
 
-const vyre_target_t vyre_target_x86 = {.expr = lower_expr, .stmt = lower_stmt};
+static void lower_lanes(vyre_lower_t *l, const vyre_stmt_t *s) {
+  LLVMBasicBlockRef head = LLVMGetInsertBlock(l->ir);
+  LLVMBasicBlockRef body = vyre_lower_block(l, "lane"), after = vyre_lower_block(l, "endlanes");
+  LLVMBuildBr(l->ir, body);
+  LLVMPositionBuilderAtEnd(l->ir, body);
+  LLVMValueRef lane = LLVMBuildPhi(l->ir, l->i32, "lane");
+  vyre_lower_lane_body(l, s, lane);
+  LLVMValueRef next = LLVMBuildAdd(l->ir, lane, LLVMConstInt(l->i32, 1, false), "");
+  LLVMValueRef is_done = LLVMBuildICmp(l->ir, LLVMIntEQ, next, LLVMConstInt(l->i32, VYRE_LANES, false), "");
+  LLVMValueRef values[] = {LLVMConstInt(l->i32, 0, false), next};
+  LLVMBasicBlockRef blocks[] = {head, LLVMGetInsertBlock(l->ir)};
+  LLVMAddIncoming(lane, values, blocks, 2);
+  LLVMBuildCondBr(l->ir, is_done, after, body);
+  LLVMPositionBuilderAtEnd(l->ir, after);
+}
+
+const vyre_target_t vyre_target_x86 = {.expr = lower_expr, .stmt = lower_stmt, .lanes = lower_lanes};

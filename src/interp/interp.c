@@ -28,6 +28,7 @@ typedef struct run {
   uint64_t fuel;
   uint64_t scalars[VYRE_LIMIT_PARAMS]; /* what was added to scalar outputs; arrays are kept in the frame's scratch */
   uint64_t iteration;                  /* of the open foreach, 0 outside */
+  uint32_t lane;                       /* of the open lanes block */
   vyre_fault_t fault;
   vyre_position_t fault_position;
 } run_t;
@@ -92,6 +93,7 @@ static uint64_t eval_privileged(run_t *run, const vyre_expr_t *e, const uint64_t
   switch (e->op) {
     case VYRE_EXPR_CONTROL: return run->frame->control;
     case VYRE_EXPR_FRAME: return (uint64_t)(uintptr_t)run->frame;
+    case VYRE_EXPR_LOCAL: return run->frame->scratch;
     case VYRE_EXPR_WORKER: return run->frame->worker;
     case VYRE_EXPR_RAW_LOAD: return vyre_memory_load(v[0], vyre_type_bytes(e->type), e->order);
     case VYRE_EXPR_ATOMIC_ADD: return vyre_memory_add(v[0], vyre_type_bytes(e->type), e->order, v[1]);
@@ -250,6 +252,17 @@ static flow_t exec_foreach(run_t *run, const vyre_stmt_t *s, uint64_t low, uint6
   return FLOW_END;
 }
 
+/* One lane after the other: what a lanes block may hold does not tell. */
+static flow_t exec_lanes(run_t *run, const vyre_stmt_t *s) {
+  for (uint32_t lane = 0; lane < VYRE_LANES; lane++) {
+    run->lane = lane;
+    run->vars[s->var] = lane;
+    flow_t flow = exec_block(run, s->body);
+    VYRE_ASSERT(flow == FLOW_NEXT);
+  }
+  return FLOW_NEXT;
+}
+
 static flow_t exec_reduce_at(run_t *run, const vyre_stmt_t *s, uint64_t index, uint64_t value) {
   if (index >= run->program->params[s->param].count) {
     raise_fault(run, VYRE_FAULT_OUT_OF_RANGE, s->position);
@@ -272,6 +285,8 @@ static void exec_privileged(run_t *run, const vyre_stmt_t *s, const uint64_t v[5
       for (unsigned i = 0; i < 4; i++) words[i] = (uint32_t)v[1 + i];
       vyre_memory_store16(v[0], s->tag, words);
       return;
+    case VYRE_STMT_VOTE: run->vars[s->var] |= v[0] << run->lane; return;
+    case VYRE_STMT_FENCE: vyre_memory_fence(s->order); return;
     case VYRE_STMT_PREFETCH: __builtin_prefetch((const void *)(uintptr_t)v[0], 0); return;
     case VYRE_STMT_PREFETCH_WRITE: __builtin_prefetch((const void *)(uintptr_t)v[0], 1); return;
     case VYRE_STMT_PAUSE: vyre_cpu_relax(); return;
@@ -302,6 +317,7 @@ static flow_t exec(run_t *run, const vyre_stmt_t *s) {
     case VYRE_STMT_IF: return exec_block(run, v[0] ? s->body : s->orelse);
     case VYRE_STMT_FOR: return exec_for(run, s, v[0], v[1]);
     case VYRE_STMT_FOREACH: return exec_foreach(run, s, v[0], v[1]);
+    case VYRE_STMT_LANES: return exec_lanes(run, s);
     case VYRE_STMT_BREAK: return FLOW_BREAK;
     case VYRE_STMT_CONTINUE: return FLOW_CONTINUE;
     case VYRE_STMT_RETURN: return FLOW_END;

@@ -105,6 +105,16 @@ uint64_t vyre_memory_compare_exchange(uint64_t address, unsigned bytes, vyre_ord
   return expected;
 }
 
+void vyre_memory_fence(vyre_order_t order) {
+  switch (order) {
+    case VYRE_ORDER_ACQUIRE: __atomic_thread_fence(__ATOMIC_ACQUIRE); return;
+    case VYRE_ORDER_RELEASE: __atomic_thread_fence(__ATOMIC_RELEASE); return;
+    case VYRE_ORDER_ACQ_REL: __atomic_thread_fence(__ATOMIC_ACQ_REL); return;
+    case VYRE_ORDER_SEQ_CST: __atomic_thread_fence(__ATOMIC_SEQ_CST); return;
+    default: VYRE_UNREACHABLE();
+  }
+}
+
 void vyre_memory_load16(uint64_t address, unsigned tag, uint32_t out_words[4]) {
   const uint32_t *words = (const uint32_t *)(uintptr_t)address;
   out_words[tag] = __atomic_load_n(&words[tag], __ATOMIC_ACQUIRE);

@@ -16,6 +16,8 @@ uint64_t vyre_memory_add(uint64_t address, unsigned bytes, vyre_order_t order, u
 uint64_t vyre_memory_compare_exchange(uint64_t address, unsigned bytes, vyre_order_t order, uint64_t expected,
                                       uint64_t desired);
 
+void vyre_memory_fence(vyre_order_t order); /* not RELAXED */
+
 /* Four u32 at a 16-byte aligned address. load16 reads word `tag` first, with acquire, and the others after it;
  * store16 writes word `tag` last, with release. */
 void vyre_memory_load16(uint64_t address, unsigned tag, uint32_t out_words[4]);

@@ -16,6 +16,8 @@ uint64_t vyre_value_unary(vyre_expr_op_t op, vyre_type_t type, uint64_t a) {
     case VYRE_EXPR_NEG: return (0 - a) & vyre_type_mask(type);
     case VYRE_EXPR_NOT: return ~a & vyre_type_mask(type);
     case VYRE_EXPR_LOGICAL_NOT: return a == 0;
+    case VYRE_EXPR_POPCOUNT: return (uint64_t)__builtin_popcountll(a);
+    case VYRE_EXPR_CTZ: return a ? (uint64_t)__builtin_ctzll(a) : vyre_type_bits(type);
     default: VYRE_UNREACHABLE();
   }
 }

@@ -155,18 +155,21 @@ vyre_expr_id_t vyre_build_cast(vyre_builder_t *b, vyre_type_t type, vyre_expr_id
 
 vyre_expr_id_t vyre_build_raw_load(vyre_builder_t *b, vyre_type_t type, vyre_order_t order, vyre_expr_id_t address) {
   return add_expr(
-      b, (vyre_expr_t){.op = VYRE_EXPR_RAW_LOAD, .type = (uint8_t)type, .order = (uint8_t)order, .a = address});
+      b, (vyre_expr_t){.op = VYRE_EXPR_RAW_LOAD, .type = (uint8_t)type, .order = (uint8_t)order,
+                                   .scope = (uint8_t)b->scope, .a = address});
 }
 
 vyre_expr_id_t vyre_build_atomic_add(vyre_builder_t *b, vyre_type_t type, vyre_order_t order, vyre_expr_id_t address,
                                      vyre_expr_id_t value) {
   return add_expr(b, (vyre_expr_t){.op = VYRE_EXPR_ATOMIC_ADD, .type = (uint8_t)type, .order = (uint8_t)order,
+                                   .scope = (uint8_t)b->scope,
                                    .a = address, .b = value});
 }
 
 vyre_expr_id_t vyre_build_atomic_cas(vyre_builder_t *b, vyre_type_t type, vyre_order_t order, vyre_expr_id_t address,
                                      vyre_expr_id_t expected, vyre_expr_id_t desired) {
   return add_expr(b, (vyre_expr_t){.op = VYRE_EXPR_ATOMIC_CAS, .type = (uint8_t)type, .order = (uint8_t)order,
+                                   .scope = (uint8_t)b->scope,
                                    .a = address, .b = expected, .c = desired});
 }
 
@@ -264,6 +267,13 @@ vyre_var_id_t vyre_build_range(vyre_builder_t *b, vyre_stmt_op_t op, const char 
   return vyre_builder_ok(b) ? var : 0;
 }
 
+vyre_var_id_t vyre_build_lanes(vyre_builder_t *b, const char *name) {
+  if (!vyre_builder_ok(b)) return 0;
+  vyre_var_id_t var = add_var(b, name, VYRE_TYPE_U32, false);
+  open_block(b, add_stmt(b, (vyre_stmt_t){.op = VYRE_STMT_LANES, .var = var}), false);
+  return vyre_builder_ok(b) ? var : 0;
+}
+
 void vyre_build_end(vyre_builder_t *b) {
   if (!vyre_builder_ok(b)) return;
   VYRE_ASSERT(b->depth > 0);
@@ -271,26 +281,40 @@ void vyre_build_end(vyre_builder_t *b) {
 }
 
 void vyre_build_plain(vyre_builder_t *b, vyre_stmt_op_t op) {
-  VYRE_ASSERT(vyre_stmt_arity(op) == 0 && op != VYRE_STMT_FOREVER && op != VYRE_STMT_NONE);
+  VYRE_ASSERT(vyre_stmt_arity(op) == 0 && op != VYRE_STMT_FOREVER && op != VYRE_STMT_LANES &&
+              op != VYRE_STMT_FENCE && op != VYRE_STMT_NONE);
   add_stmt(b, (vyre_stmt_t){.op = (uint8_t)op});
 }
 
 void vyre_build_raw_store(vyre_builder_t *b, vyre_type_t type, vyre_order_t order, vyre_expr_id_t address,
                           vyre_expr_id_t value) {
   add_stmt(b, (vyre_stmt_t){.op = VYRE_STMT_RAW_STORE, .type = (uint8_t)type, .order = (uint8_t)order,
+                            .scope = (uint8_t)b->scope,
                             .arg = {address, value}});
 }
 
-void vyre_build_load16(vyre_builder_t *b, unsigned tag, const char *const names[4], vyre_expr_id_t address,
-                       vyre_var_id_t out_vars[4]) {
-  vyre_stmt_t stmt = {.op = VYRE_STMT_LOAD16, .tag = (uint8_t)tag, .arg = {address}};
+void vyre_build_load16(vyre_builder_t *b, unsigned tag, vyre_order_t order, const char *const names[4],
+                       vyre_expr_id_t address, vyre_var_id_t out_vars[4]) {
+  vyre_stmt_t stmt = {.op = VYRE_STMT_LOAD16, .order = (uint8_t)order, .tag = (uint8_t)tag,
+                      .scope = (uint8_t)b->scope, .arg = {address}};
   for (unsigned i = 0; i < 4; i++) stmt.out[i] = out_vars[i] = add_var(b, names[i], VYRE_TYPE_U32, false);
   add_stmt(b, stmt);
 }
 
-void vyre_build_store16(vyre_builder_t *b, unsigned tag, vyre_expr_id_t address, const vyre_expr_id_t words[4]) {
-  add_stmt(b, (vyre_stmt_t){.op = VYRE_STMT_STORE16, .tag = (uint8_t)tag,
+void vyre_build_store16(vyre_builder_t *b, unsigned tag, vyre_order_t order, vyre_expr_id_t address,
+                        const vyre_expr_id_t words[4]) {
+  add_stmt(b, (vyre_stmt_t){.op = VYRE_STMT_STORE16, .order = (uint8_t)order, .tag = (uint8_t)tag,
+                            .scope = (uint8_t)b->scope,
                             .arg = {address, words[0], words[1], words[2], words[3]}});
+}
+
+void vyre_build_vote(vyre_builder_t *b, vyre_var_id_t mask, vyre_expr_id_t condition) {
+  VYRE_ASSERT(!vyre_builder_ok(b) || (mask != 0 && mask < b->program->var_count));
+  add_stmt(b, (vyre_stmt_t){.op = VYRE_STMT_VOTE, .var = mask, .arg = {condition}});
+}
+
+void vyre_build_fence(vyre_builder_t *b, vyre_order_t order) {
+  add_stmt(b, (vyre_stmt_t){.op = VYRE_STMT_FENCE, .order = (uint8_t)order, .scope = (uint8_t)b->scope});
 }
 
 void vyre_build_prefetch(vyre_builder_t *b, vyre_stmt_op_t op, vyre_expr_id_t address) {

@@ -19,6 +19,7 @@ typedef struct vyre_builder {
   vyre_program_t *program;
   vyre_status_t status;     /* the first error, owned */
   vyre_position_t position; /* given to the nodes that are added next; 0 when there is no source */
+  vyre_scope_t scope;       /* given to the privileged accesses and fences that are added next; SYSTEM at first */
   uint32_t depth;           /* of open blocks */
   struct vyre_open_block {
     uint32_t stmt; /* the statement that owns the block, 0 for the body */
@@ -43,7 +44,8 @@ vyre_param_id_t vyre_build_output(vyre_builder_t *b, const char *name, vyre_type
 vyre_expr_id_t vyre_build_const(vyre_builder_t *b, vyre_type_t type, uint64_t value); /* masked to the type */
 vyre_expr_id_t vyre_build_var(vyre_builder_t *b, vyre_var_id_t var);
 vyre_expr_id_t vyre_build_len(vyre_builder_t *b, vyre_param_id_t param);
-vyre_expr_id_t vyre_build_leaf(vyre_builder_t *b, vyre_expr_op_t op); /* STREAM_OFFSET, IS_LAST, CONTROL, FRAME, WORKER, PUMP */
+/* STREAM_OFFSET, IS_LAST, CONTROL, FRAME, LOCAL, WORKER, PUMP */
+vyre_expr_id_t vyre_build_leaf(vyre_builder_t *b, vyre_expr_op_t op);
 vyre_expr_id_t vyre_build_load(vyre_builder_t *b, vyre_param_id_t stream, vyre_expr_id_t index);
 vyre_expr_id_t vyre_build_unary(vyre_builder_t *b, vyre_expr_op_t op, vyre_expr_id_t a);
 vyre_expr_id_t vyre_build_binary(vyre_builder_t *b, vyre_expr_op_t op, vyre_expr_id_t left, vyre_expr_id_t right);
@@ -69,6 +71,8 @@ void vyre_build_forever(vyre_builder_t *b);
 /* FOR or FOREACH; the loop variable is immutable and has the type of the bounds (u8 .. u64). */
 vyre_var_id_t vyre_build_range(vyre_builder_t *b, vyre_stmt_op_t op, const char *name, vyre_expr_id_t low,
                                vyre_expr_id_t high);
+/* The lane, an immutable u32. */
+vyre_var_id_t vyre_build_lanes(vyre_builder_t *b, const char *name);
 void vyre_build_end(vyre_builder_t *b);
 
 /* BREAK, CONTINUE, RETURN, TRAP, PAUSE, HEAVY_FENCE */
@@ -76,9 +80,13 @@ void vyre_build_plain(vyre_builder_t *b, vyre_stmt_op_t op);
 
 void vyre_build_raw_store(vyre_builder_t *b, vyre_type_t type, vyre_order_t order, vyre_expr_id_t address,
                           vyre_expr_id_t value);
-void vyre_build_load16(vyre_builder_t *b, unsigned tag, const char *const names[4], vyre_expr_id_t address,
-                       vyre_var_id_t out_vars[4]); /* declares four immutable u32 variables */
-void vyre_build_store16(vyre_builder_t *b, unsigned tag, vyre_expr_id_t address, const vyre_expr_id_t words[4]);
+/* Declares four immutable u32 variables. RELAXED or ACQUIRE; a store RELAXED or RELEASE. */
+void vyre_build_load16(vyre_builder_t *b, unsigned tag, vyre_order_t order, const char *const names[4],
+                       vyre_expr_id_t address, vyre_var_id_t out_vars[4]);
+void vyre_build_store16(vyre_builder_t *b, unsigned tag, vyre_order_t order, vyre_expr_id_t address,
+                        const vyre_expr_id_t words[4]);
+void vyre_build_vote(vyre_builder_t *b, vyre_var_id_t mask, vyre_expr_id_t condition);
+void vyre_build_fence(vyre_builder_t *b, vyre_order_t order);
 void vyre_build_prefetch(vyre_builder_t *b, vyre_stmt_op_t op, vyre_expr_id_t address); /* PREFETCH, PREFETCH_WRITE */
 void vyre_build_sleep(vyre_builder_t *b, vyre_expr_id_t address, vyre_expr_id_t seen);
 void vyre_build_call(vyre_builder_t *b, vyre_expr_id_t handler, vyre_expr_id_t frame);

@@ -29,6 +29,12 @@ enum {
 /* Iterations of a counted loop between two looks at the stop word on a device that runs a call with one thread. */
 enum { VYRE_STRIP_ITERATIONS = 4096 };
 
+/* LOCAL: memory of a worker's own, 64-byte aligned. On a host device it is the scratch of the frame of the Program. */
+enum { VYRE_LOCAL_BYTES = 8192 };
+
+/* Lanes of a worker: how often a lanes block runs each time it is reached. */
+enum { VYRE_LANES = 32 };
+
 #define VYRE_FRAME_IS_LAST 1u /* flags: this chunk ends its file */
 
 typedef struct vyre_frame {
@@ -37,7 +43,8 @@ typedef struct vyre_frame {
   uint64_t data_bytes;    /* its length, bytes; a Program sees data_bytes / element size elements */
   uint64_t stream_offset; /* of data[0] in its file, bytes */
   uint64_t output;        /* address of the outputs, laid out by vyre_program_layout; written with atomic adds */
-  uint64_t scratch;       /* address of at least layout.scratch_bytes, 64-byte aligned, this worker's own */
+  uint64_t scratch;       /* address of at least layout.scratch_bytes (VYRE_LOCAL_BYTES for LOCAL), 64-byte aligned, this
+                             worker's own */
   uint64_t fuel;          /* loop iterations this call may use */
   uint64_t stop;          /* address of the u32 stop word; 2 or more: leave at the next look, fault CANCELLED */
   uint32_t flags;         /* VYRE_FRAME_* */

@@ -12,7 +12,7 @@ void vyre_parser_init(vyre_parser_t *p, const char *text, size_t length, const c
   p->source_name = source_name ? source_name : "";
   p->term_count = 1;
   vyre_lexer_init(&p->lexer, text, is_over ? 0 : (uint32_t)length);
-  vyre_scope_init(&p->scope);
+  vyre_names_init(&p->scope);
   vyre_builder_init(&p->builder, "", p->source_name, false); /* the name comes with the first line */
   if (is_over)
     vyre_parser_fail(p, vyre_status_with_fix(
@@ -22,7 +22,7 @@ void vyre_parser_init(vyre_parser_t *p, const char *text, size_t length, const c
 
 void vyre_parser_deinit(vyre_parser_t *p) {
   vyre_lexer_deinit(&p->lexer);
-  vyre_scope_deinit(&p->scope);
+  vyre_names_deinit(&p->scope);
   vyre_builder_deinit(&p->builder);
   vyre_free(p->terms);
   vyre_free(p->marks);
@@ -67,7 +67,7 @@ bool vyre_parser_new_name(vyre_parser_t *p, vyre_token_t *out_name, const char *
     vyre_parser_fail(p, status);
     return false;
   }
-  const vyre_name_t *known = vyre_scope_find(&p->scope, vyre_parser_text(p, out_name), out_name->length);
+  const vyre_name_t *known = vyre_names_find(&p->scope, vyre_parser_text(p, out_name), out_name->length);
   if (known) {
     const vyre_program_t *program = p->builder.program;
     vyre_position_t first = known->is_param ? program->params[known->id].position : program->vars[known->id].position;
@@ -83,7 +83,7 @@ bool vyre_parser_new_name(vyre_parser_t *p, vyre_token_t *out_name, const char *
 }
 
 void vyre_parser_declare(vyre_parser_t *p, const vyre_token_t *name, bool is_param, uint32_t id) {
-  if (vyre_parser_ok(p) && !vyre_scope_declare(&p->scope, vyre_parser_text(p, name), name->length, is_param, id))
+  if (vyre_parser_ok(p) && !vyre_names_declare(&p->scope, vyre_parser_text(p, name), name->length, is_param, id))
     vyre_parser_fail(p, vyre_out_of_memory(sizeof(vyre_name_t)));
 }
 

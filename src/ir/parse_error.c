@@ -137,7 +137,8 @@ void vyre_parser_fail_unknown_function(vyre_parser_t *p, const vyre_token_t *nam
   else
     status = vyre_status_with_fix(
         status,
-        "Use min, max, select, len, stream_offset, is_last or a cast such as u64(x); Programs define no functions.");
+        "Use min, max, popcount, ctz, select, len, stream_offset, is_last or a cast such as u64(x); Programs define no "
+        "functions.");
   vyre_parser_fail(p, status);
 }
 

@@ -62,25 +62,41 @@ bool vyre_parser_privileged(vyre_parser_t *p, const vyre_token_t *name) {
   return true;
 }
 
-bool vyre_parser_access(vyre_parser_t *p, vyre_type_t *out_type, vyre_order_t *out_order) {
-  static const char fix[] = "Write the type and the order after the name, as in raw_load.u32.acquire(address).";
-  if (!vyre_parser_expect(p, VYRE_TOKEN_DOT, "before the type of the memory", fix)) return false;
-  if (!vyre_parser_at(p, VYRE_TOKEN_TYPE)) return vyre_parser_fail_type(p), false;
-  *out_type = p->token.type;
+static bool parse_scope(vyre_parser_t *p, vyre_scope_t *out_scope) {
+  *out_scope = VYRE_SCOPE_SYSTEM;
+  if (!vyre_parser_at(p, VYRE_TOKEN_DOT)) return vyre_parser_ok(p);
   vyre_parser_advance(p);
-  if (!vyre_parser_expect(p, VYRE_TOKEN_DOT, "before the memory order", fix)) return false;
-  for (int order = 0; order < VYRE_ORDER_COUNT; order++) {
-    const char *text = vyre_order_text((vyre_order_t)order);
-    if (vyre_parser_at(p, VYRE_TOKEN_NAME) && strlen(text) == p->token.length &&
-        memcmp(text, vyre_parser_text(p, &p->token), p->token.length) == 0) {
-      *out_order = (vyre_order_t)order;
+  for (int scope = 0; scope < VYRE_SCOPE_COUNT; scope++)
+    if (vyre_parser_at(p, VYRE_TOKEN_NAME) && vyre_parser_token_is(p, &p->token, vyre_scope_text((vyre_scope_t)scope))) {
+      *out_scope = (vyre_scope_t)scope;
       vyre_parser_advance(p);
       return vyre_parser_ok(p);
     }
-  }
+  vyre_parser_fail(p, vyre_status_with_fix(vyre_parser_unexpected(p, "a memory scope"),
+                                           "Write one of system, device, workgroup, or leave it out."));
+  return false;
+}
+
+bool vyre_parser_order(vyre_parser_t *p, vyre_access_t *out_access, const char *fix) {
+  if (!vyre_parser_expect(p, VYRE_TOKEN_DOT, "before the memory order", fix)) return false;
+  for (int order = 0; order < VYRE_ORDER_COUNT; order++)
+    if (vyre_parser_at(p, VYRE_TOKEN_NAME) && vyre_parser_token_is(p, &p->token, vyre_order_text((vyre_order_t)order))) {
+      out_access->order = (vyre_order_t)order;
+      vyre_parser_advance(p);
+      return parse_scope(p, &out_access->scope);
+    }
   vyre_parser_fail(p, vyre_status_with_fix(vyre_parser_unexpected(p, "a memory order"),
                                            "Write one of relaxed, acquire, release, acq_rel, seq_cst."));
   return false;
+}
+
+bool vyre_parser_access(vyre_parser_t *p, vyre_access_t *out_access) {
+  static const char fix[] = "Write the type and the order after the name, as in raw_load.u32.acquire(address).";
+  if (!vyre_parser_expect(p, VYRE_TOKEN_DOT, "before the type of the memory", fix)) return false;
+  if (!vyre_parser_at(p, VYRE_TOKEN_TYPE)) return vyre_parser_fail_type(p), false;
+  out_access->type = p->token.type;
+  vyre_parser_advance(p);
+  return vyre_parser_order(p, out_access, fix);
 }
 
 /* '(' e ',' ... ')' with exactly `count` expressions. */
@@ -105,7 +121,7 @@ static uint32_t parse_len(vyre_parser_t *p, const vyre_token_t *name) {
     vyre_parser_fail(p, vyre_status_with_fix(vyre_parser_unexpected(p, "a parameter's name"), "%s", fix));
     return 0;
   }
-  const vyre_name_t *found = vyre_scope_find(&p->scope, vyre_parser_text(p, &word), word.length);
+  const vyre_name_t *found = vyre_names_find(&p->scope, vyre_parser_text(p, &word), word.length);
   if (!found) return vyre_parser_fail_unknown_name(p, &word), 0u;
   if (!found->is_param) {
     vyre_parser_fail(
@@ -133,21 +149,22 @@ vyre_expr_op_t vyre_parser_function(const vyre_parser_t *p, const vyre_token_t *
 static uint32_t parse_call(vyre_parser_t *p, const vyre_token_t *name) {
   vyre_term_t term = {.op = (uint8_t)vyre_parser_function(p, name), .position = name->position};
   uint32_t args[3] = {0};
-  vyre_type_t type = VYRE_TYPE_VOID;
-  vyre_order_t order = VYRE_ORDER_RELAXED;
+  vyre_access_t access = {VYRE_TYPE_VOID, VYRE_ORDER_RELAXED, VYRE_SCOPE_SYSTEM};
   if (term.op == VYRE_EXPR_NONE) return vyre_parser_fail_unknown_function(p, name), 0u;
   if (term.op == VYRE_EXPR_LEN) return parse_len(p, name);
   vyre_op_class_t class_ = vyre_expr_class((vyre_expr_op_t)term.op);
   unsigned arity = vyre_expr_arity((vyre_expr_op_t)term.op);
   if (class_ == VYRE_CLASS_PRIVILEGED) {
     if (!vyre_parser_privileged(p, name)) return 0;
-    if (arity > 0 && !vyre_parser_access(p, &type, &order)) return 0;
+    if (arity > 0 && !vyre_parser_access(p, &access)) return 0;
   }
   if (!parse_arguments(p, name, arity, args)) return 0;
   term.a = args[0];
   term.b = args[1];
   term.c = args[2];
-  term.order = (uint8_t)order;
+  term.order = (uint8_t)access.order;
+  term.scope = (uint8_t)access.scope;
+  if (class_ == VYRE_CLASS_UNARY) return add_joined(p, term, args[0], args[0]);
   if (class_ == VYRE_CLASS_BINARY) return add_joined(p, term, args[0], args[1]);
   if (class_ == VYRE_CLASS_SELECT) return add_joined(p, term, args[1], args[2]);
   switch (term.op) {
@@ -156,14 +173,14 @@ static uint32_t parse_call(vyre_parser_t *p, const vyre_token_t *name) {
     case VYRE_EXPR_PUMP: term.type = VYRE_TYPE_U32; break;
     case VYRE_EXPR_RAW_LOAD:
     case VYRE_EXPR_ATOMIC_ADD:
-    case VYRE_EXPR_ATOMIC_CAS: term.type = (uint8_t)type; break;
+    case VYRE_EXPR_ATOMIC_CAS: term.type = (uint8_t)access.type; break;
     default: term.type = VYRE_TYPE_U64; break;
   }
   return vyre_parser_add_term(p, term);
 }
 
 static uint32_t parse_index(vyre_parser_t *p, const vyre_token_t *name) {
-  const vyre_name_t *found = vyre_scope_find(&p->scope, vyre_parser_text(p, name), name->length);
+  const vyre_name_t *found = vyre_names_find(&p->scope, vyre_parser_text(p, name), name->length);
   if (!found) return vyre_parser_fail_unknown_name(p, name), 0u;
   uint32_t id = found->id;
   if (!found->is_param) {
@@ -189,7 +206,7 @@ static uint32_t parse_name(vyre_parser_t *p) {
   if (vyre_parser_at(p, VYRE_TOKEN_LEFT_PAREN) || vyre_parser_at(p, VYRE_TOKEN_DOT)) return parse_call(p, &name);
   if (vyre_parser_at(p, VYRE_TOKEN_LEFT_BRACKET)) return parse_index(p, &name);
   if (!vyre_parser_ok(p)) return 0;
-  const vyre_name_t *found = vyre_scope_find(&p->scope, vyre_parser_text(p, &name), name.length);
+  const vyre_name_t *found = vyre_names_find(&p->scope, vyre_parser_text(p, &name), name.length);
   if (!found) return vyre_parser_fail_unknown_name(p, &name), 0u;
   if (!found->is_param)
     return vyre_parser_add_term(p, (vyre_term_t){.op = VYRE_EXPR_VAR,
@@ -353,11 +370,15 @@ static vyre_expr_id_t emit_privileged(vyre_parser_t *p, const vyre_term_t *t) {
   vyre_expr_id_t b = t->b ? vyre_parser_emit(p, t->b, type) : 0;
   vyre_expr_id_t c = t->c ? vyre_parser_emit(p, t->c, type) : 0;
   p->builder.position = t->position;
+  p->builder.scope = (vyre_scope_t)t->scope;
+  vyre_expr_id_t made = 0;
   switch (t->op) {
-    case VYRE_EXPR_RAW_LOAD: return vyre_build_raw_load(&p->builder, type, order, address);
-    case VYRE_EXPR_ATOMIC_ADD: return vyre_build_atomic_add(&p->builder, type, order, address, b);
-    default: return vyre_build_atomic_cas(&p->builder, type, order, address, b, c);
+    case VYRE_EXPR_RAW_LOAD: made = vyre_build_raw_load(&p->builder, type, order, address); break;
+    case VYRE_EXPR_ATOMIC_ADD: made = vyre_build_atomic_add(&p->builder, type, order, address, b); break;
+    default: made = vyre_build_atomic_cas(&p->builder, type, order, address, b, c); break;
   }
+  p->builder.scope = VYRE_SCOPE_SYSTEM;
+  return made;
 }
 
 /* Both sides take the type of the one that has one. */

@@ -4,65 +4,6 @@
 
 #include "ir/parser.h"
 
-static void parse_block(vyre_parser_t *p);
-
-/* `let a, b, c, d = load16.tag3(address)`, from the first comma on. */
-static unsigned take_tag(vyre_parser_t *p, const char *name) {
-  char fix[64];
-  snprintf(fix, sizeof fix, "Write %s.tag0, .tag1, .tag2 or .tag3.", name);
-  if (!vyre_parser_expect(p, VYRE_TOKEN_DOT, "before the tag word", fix)) return 4;
-  static const char *const tags[] = {"tag0", "tag1", "tag2", "tag3"};
-  for (unsigned tag = 0; tag < 4; tag++)
-    if (vyre_parser_token_is(p, &p->token, tags[tag])) {
-      vyre_parser_advance(p);
-      return tag;
-    }
-  vyre_parser_fail(p, vyre_status_with_fix(vyre_parser_unexpected(p, "a tag word"), "%s", fix));
-  return 4;
-}
-
-static void parse_load16(vyre_parser_t *p, vyre_position_t position, const vyre_token_t *first) {
-  static const char fix[] = "Write `let a, b, c, d = load16.tag3(address)`.";
-  vyre_token_t names[4] = {*first};
-  for (unsigned i = 1; i < 4; i++) {
-    if (!vyre_parser_expect(p, VYRE_TOKEN_COMMA, "before the next of four names", fix) ||
-        !vyre_parser_new_name(p, &names[i], "a name"))
-      return;
-    for (unsigned j = 0; j < i; j++)
-      if (names[j].length == names[i].length &&
-          memcmp(vyre_parser_text(p, &names[j]), vyre_parser_text(p, &names[i]), names[i].length) == 0) {
-        vyre_parser_fail(
-            p, vyre_status_with_fix(vyre_parser_error(p, VYRE_E_NAME, names[i].position, "'%.*s' stands here twice",
-                                                      VYRE_TOKEN_SHOWN(p, &names[i])),
-                                    "Choose four different names."));
-        return;
-      }
-  }
-  if (!vyre_parser_expect(p, VYRE_TOKEN_ASSIGN, "after the names", fix)) return;
-  vyre_token_t word = p->token;
-  if (!vyre_parser_at(p, VYRE_TOKEN_NAME) || !vyre_parser_token_is(p, &word, "load16")) {
-    vyre_parser_fail(p, vyre_status_with_fix(vyre_parser_unexpected(p, "load16"), "%s", fix));
-    return;
-  }
-  if (!vyre_parser_privileged(p, &word)) return;
-  vyre_parser_advance(p);
-  unsigned tag = take_tag(p, "load16");
-  if (tag > 3 || !vyre_parser_expect(p, VYRE_TOKEN_LEFT_PAREN, "after load16", fix)) return;
-  uint32_t address = vyre_parser_expr(p);
-  if (!address || !vyre_parser_expect(p, VYRE_TOKEN_RIGHT_PAREN, "after the address", NULL)) return;
-  vyre_expr_id_t value = vyre_parser_emit(p, address, VYRE_TYPE_U64);
-  vyre_name_text_t copies[4];
-  const char *texts[4];
-  vyre_var_id_t vars[4] = {0};
-  for (unsigned i = 0; i < 4; i++) {
-    copies[i] = vyre_parser_copy_name(p, &names[i]);
-    texts[i] = copies[i].text;
-  }
-  p->builder.position = position;
-  vyre_build_load16(&p->builder, tag, texts, value, vars);
-  for (unsigned i = 0; i < 4; i++) vyre_parser_declare(p, &names[i], false, vars[i]);
-}
-
 static void parse_let(vyre_parser_t *p) {
   bool is_mutable = vyre_parser_at(p, VYRE_TOKEN_VAR), is_typed = false;
   vyre_position_t position = p->token.position;
@@ -71,7 +12,7 @@ static void parse_let(vyre_parser_t *p) {
   vyre_parser_advance(p);
   if (!vyre_parser_new_name(p, &name, "the variable's name")) return;
   if (vyre_parser_at(p, VYRE_TOKEN_COMMA) && !is_mutable) {
-    parse_load16(p, position, &name);
+    vyre_parser_load16(p, position, &name);
     return;
   }
   if (vyre_parser_at(p, VYRE_TOKEN_COLON)) {
@@ -119,14 +60,14 @@ static void parse_if(vyre_parser_t *p) {
   if (!condition) return;
   p->builder.position = position;
   vyre_build_if(&p->builder, condition);
-  parse_block(p);
+  vyre_parser_block(p);
   if (vyre_parser_at(p, VYRE_TOKEN_ELSE)) {
     vyre_parser_advance(p);
     vyre_build_else(&p->builder);
     if (vyre_parser_at(p, VYRE_TOKEN_IF))
       parse_if(p); /* opens a block of the builder's, whose limit bounds the recursion */
     else
-      parse_block(p);
+      vyre_parser_block(p);
   }
   vyre_build_end(&p->builder);
 }
@@ -138,7 +79,7 @@ static void parse_while(vyre_parser_t *p) {
   if (!condition) return;
   p->builder.position = position;
   vyre_build_while(&p->builder, condition);
-  parse_block(p);
+  vyre_parser_block(p);
   vyre_build_end(&p->builder);
 }
 
@@ -146,7 +87,7 @@ static void parse_forever(vyre_parser_t *p) {
   p->builder.position = p->token.position;
   vyre_parser_advance(p);
   vyre_build_forever(&p->builder);
-  parse_block(p);
+  vyre_parser_block(p);
   vyre_build_end(&p->builder);
 }
 
@@ -173,85 +114,17 @@ static void parse_range(vyre_parser_t *p) {
   vyre_expr_id_t high_value = vyre_parser_emit(p, high, type);
   p->builder.position = position;
   vyre_var_id_t var = vyre_build_range(&p->builder, op, vyre_parser_copy_name(p, &name).text, low_value, high_value);
-  uint32_t outer = vyre_scope_mark(&p->scope);
+  uint32_t outer = vyre_names_mark(&p->scope);
   vyre_parser_declare(p, &name, false, var);
-  parse_block(p);
+  vyre_parser_block(p);
   vyre_build_end(&p->builder);
-  vyre_scope_leave(&p->scope, outer);
+  vyre_names_leave(&p->scope, outer);
 }
 
 static void parse_plain(vyre_parser_t *p, vyre_stmt_op_t op) {
   p->builder.position = p->token.position;
   vyre_parser_advance(p);
   vyre_build_plain(&p->builder, op);
-}
-
-/* raw_store, store16, prefetch_write, sleep, call_handler, after the name. */
-static void parse_effect(vyre_parser_t *p, vyre_stmt_op_t op, const vyre_token_t *name) {
-  vyre_type_t types[5] = {VYRE_TYPE_U64, VYRE_TYPE_U32, VYRE_TYPE_U32, VYRE_TYPE_U32, VYRE_TYPE_U32};
-  vyre_type_t type = VYRE_TYPE_VOID;
-  vyre_order_t order = VYRE_ORDER_RELAXED;
-  unsigned tag = 0, count = op == VYRE_STMT_STORE16 ? 5 : op == VYRE_STMT_PREFETCH || op == VYRE_STMT_PREFETCH_WRITE ? 1 : 2;
-  uint32_t terms[5] = {0};
-  vyre_expr_id_t values[5] = {0};
-  if (op == VYRE_STMT_RAW_STORE) {
-    if (!vyre_parser_access(p, &type, &order)) return;
-    types[1] = type;
-  } else if (op == VYRE_STMT_STORE16) {
-    tag = take_tag(p, "store16");
-    if (tag > 3) return;
-  } else if (op == VYRE_STMT_CALL) {
-    types[0] = VYRE_TYPE_U32;
-    types[1] = VYRE_TYPE_U64;
-  }
-  char fix[96];
-  snprintf(fix, sizeof fix, "Write %s(...) with %u argument%s.", vyre_stmt_text(op), count, count == 1 ? "" : "s");
-  if (!vyre_parser_expect(p, VYRE_TOKEN_LEFT_PAREN, "before the arguments", fix)) return;
-  for (unsigned i = 0; i < count; i++) {
-    if (i > 0 && !vyre_parser_expect(p, VYRE_TOKEN_COMMA, "before the next argument", fix)) return;
-    terms[i] = vyre_parser_expr(p);
-    if (!terms[i]) return;
-  }
-  if (!vyre_parser_expect(p, VYRE_TOKEN_RIGHT_PAREN, "after the arguments", fix)) return;
-  for (unsigned i = 0; i < count; i++) values[i] = vyre_parser_emit(p, terms[i], types[i]);
-  p->builder.position = name->position;
-  switch (op) {
-    case VYRE_STMT_RAW_STORE: vyre_build_raw_store(&p->builder, type, order, values[0], values[1]); break;
-    case VYRE_STMT_STORE16: vyre_build_store16(&p->builder, tag, values[0], values + 1); break;
-    case VYRE_STMT_PREFETCH:
-    case VYRE_STMT_PREFETCH_WRITE: vyre_build_prefetch(&p->builder, op, values[0]); break;
-    case VYRE_STMT_SLEEP: vyre_build_sleep(&p->builder, values[0], values[1]); break;
-    default: vyre_build_call(&p->builder, values[0], values[1]); break;
-  }
-}
-
-/* A statement that begins with a privileged node's name; false when it does not. */
-static bool parse_privileged(vyre_parser_t *p, const vyre_token_t *name) {
-  bool is_call = vyre_parser_at(p, VYRE_TOKEN_LEFT_PAREN) || vyre_parser_at(p, VYRE_TOKEN_DOT);
-  for (int op = VYRE_STMT_NONE + 1; op < VYRE_STMT_COUNT; op++) {
-    if (!vyre_stmt_is_privileged((vyre_stmt_op_t)op) ||
-        !vyre_parser_token_is(p, name, vyre_stmt_text((vyre_stmt_op_t)op)))
-      continue;
-    if (!vyre_parser_privileged(p, name)) return true;
-    bool is_plain = op == VYRE_STMT_PAUSE || op == VYRE_STMT_HEAVY_FENCE;
-    if (op == VYRE_STMT_LOAD16 || (is_plain && is_call)) {
-      vyre_status_t status = vyre_parser_error(p, VYRE_E_SYNTAX, name->position, "%s is not written so",
-                                               vyre_stmt_text((vyre_stmt_op_t)op));
-      vyre_parser_fail(p, vyre_status_with_fix(status,
-                                               is_plain ? "Write `%s` alone, without parentheses."
-                                                        : "Write `let a, b, c, d = %s.tag3(address)`.",
-                                               vyre_stmt_text((vyre_stmt_op_t)op)));
-      return true;
-    }
-    if (is_plain) {
-      p->builder.position = name->position;
-      vyre_build_plain(&p->builder, (vyre_stmt_op_t)op);
-    } else {
-      parse_effect(p, (vyre_stmt_op_t)op, name);
-    }
-    return true;
-  }
-  return false;
 }
 
 /* `name += e` and `name[i] += e`, from the operator or the bracket on. */
@@ -353,11 +226,11 @@ static void parse_name_statement(vyre_parser_t *p) {
   vyre_token_t name = p->token;
   vyre_parser_advance(p);
   if (!vyre_parser_ok(p)) return;
-  const vyre_name_t *known = vyre_scope_find(&p->scope, vyre_parser_text(p, &name), name.length);
+  const vyre_name_t *known = vyre_names_find(&p->scope, vyre_parser_text(p, &name), name.length);
   bool is_assign = vyre_parser_at(p, VYRE_TOKEN_ASSIGN) || vyre_token_compound(p->token.kind) != VYRE_EXPR_NONE;
   bool is_indexed = vyre_parser_at(p, VYRE_TOKEN_LEFT_BRACKET);
   if (!is_assign && !is_indexed) {
-    if (!parse_privileged(p, &name)) fail_statement(p, &name, known);
+    if (!vyre_parser_privileged_statement(p, &name)) fail_statement(p, &name, known);
   } else if (!known) {
     vyre_parser_fail_unknown_name(p, &name);
   } else if (known->is_param) {
@@ -418,12 +291,12 @@ void vyre_parser_statement(vyre_parser_t *p) {
   }
 }
 
-static void parse_block(vyre_parser_t *p) {
+void vyre_parser_block(vyre_parser_t *p) {
   uint32_t line = vyre_position_line(p->token.position);
   if (!vyre_parser_expect(p, VYRE_TOKEN_LEFT_BRACE, "to open the block",
                           "Put braces around the body: `{ ... }`; they are never left out."))
     return;
-  uint32_t outer = vyre_scope_mark(&p->scope);
+  uint32_t outer = vyre_names_mark(&p->scope);
   for (vyre_parser_skip_semicolons(p); vyre_parser_ok(p) && !vyre_parser_at(p, VYRE_TOKEN_RIGHT_BRACE);
        vyre_parser_skip_semicolons(p)) {
     if (vyre_parser_at(p, VYRE_TOKEN_END)) {
@@ -435,6 +308,6 @@ static void parse_block(vyre_parser_t *p) {
     }
     vyre_parser_statement(p);
   }
-  vyre_scope_leave(&p->scope, outer);
+  vyre_names_leave(&p->scope, outer);
   vyre_parser_advance(p);
 }

@@ -10,12 +10,13 @@
 
 #include "ir/builder.h"
 #include "ir/lexer.h"
-#include "ir/scope.h"
+#include "ir/names.h"
 
 typedef struct vyre_term {
   uint8_t op;       /* vyre_expr_op_t */
   uint8_t type;     /* of the value; VOID while nothing but literals without suffix is below */
   uint8_t order;    /* vyre_order_t */
+  uint8_t scope;    /* vyre_scope_t */
   bool is_negative; /* CONST: imm is to be negated; others without type: such a literal or a negation is below */
   uint16_t depth;   /* 1 for a leaf */
   uint32_t a, b, c; /* as in vyre_expr_t, with terms for expressions */
@@ -27,7 +28,7 @@ typedef struct vyre_parser {
   vyre_lexer_t lexer;
   vyre_token_t token; /* the one looked at; END after an error */
   vyre_builder_t builder;
-  vyre_scope_t scope;
+  vyre_names_t scope;
   const char *source_name;
   vyre_term_t *terms; /* terms[0] is reserved */
   size_t term_capacity;
@@ -72,6 +73,12 @@ void vyre_parser_mark(vyre_parser_t *p);
 
 /* parse_stmt.c */
 void vyre_parser_statement(vyre_parser_t *p);
+void vyre_parser_block(vyre_parser_t *p); /* from '{' to '}' */
+
+/* parse_privileged.c: a statement that begins with a privileged node's name, from behind it on; false when it does not.
+ * `let a, b, c, d = load16.tag3(address)`, from the first comma on. */
+bool vyre_parser_privileged_statement(vyre_parser_t *p, const vyre_token_t *name);
+void vyre_parser_load16(vyre_parser_t *p, vyre_position_t position, const vyre_token_t *first);
 
 /* parse_expr.c: 0 and false after an error. Emit gives the terms to the builder; `expected` is the type that literals
  * take where nothing else gives them one (VOID: u64, or i64 when one is negative). */
@@ -80,8 +87,16 @@ vyre_expr_id_t vyre_parser_emit(vyre_parser_t *p, uint32_t term, vyre_type_t exp
 /* The type that emit would give. */
 vyre_type_t vyre_parser_settle(const vyre_parser_t *p, uint32_t term, vyre_type_t expected);
 uint32_t vyre_parser_add_term(vyre_parser_t *p, vyre_term_t term);
-/* '.' type '.' order, as in raw_load.u32.acquire. */
-bool vyre_parser_access(vyre_parser_t *p, vyre_type_t *out_type, vyre_order_t *out_order);
+/* Between whom and how a privileged access orders. */
+typedef struct vyre_access {
+  vyre_type_t type;
+  vyre_order_t order;
+  vyre_scope_t scope;
+} vyre_access_t;
+/* '.' type '.' order and perhaps '.' scope, as in raw_load.u32.acquire.device. */
+bool vyre_parser_access(vyre_parser_t *p, vyre_access_t *out_access);
+/* The same without the type; `fix` shows how it is written. */
+bool vyre_parser_order(vyre_parser_t *p, vyre_access_t *out_access, const char *fix);
 /* The node of a function's name, VYRE_EXPR_NONE when there is none. */
 vyre_expr_op_t vyre_parser_function(const vyre_parser_t *p, const vyre_token_t *name);
 /* Notes that the program is privileged; fails when that is not allowed. */

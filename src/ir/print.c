@@ -6,13 +6,13 @@
 #include "base/assert.h"
 #include "base/memory.h"
 #include "ir/lexer.h"
-#include "ir/scope.h"
+#include "ir/names.h"
 #include "ir/text.h"
 
 typedef struct printer {
   const vyre_program_t *program;
   vyre_strbuf_t *out;
-  vyre_scope_t scope;
+  vyre_names_t scope;
   const char *param_names[VYRE_LIMIT_PARAMS]; /* as printed; lent by the program or kept in `made` */
   const char **var_names;
   char **made; /* names that had to be changed */
@@ -37,7 +37,7 @@ static char *keep(printer_t *p, char *name) {
 static const char *unique(printer_t *p, const char *name) {
   vyre_type_t type;
   size_t length = strlen(name);
-  vyre_name_t *clash = vyre_scope_find(&p->scope, name, length);
+  vyre_name_t *clash = vyre_names_find(&p->scope, name, length);
   bool is_reserved = vyre_token_of_word(name, length, &type) != VYRE_TOKEN_NAME;
   if (!clash && !is_reserved) return name;
   enum { SUFFIX_BYTES_MAX = 11 }; /* "_4294967295" */
@@ -47,13 +47,13 @@ static const char *unique(printer_t *p, const char *name) {
   char text[VYRE_LIMIT_NAME_BYTES + 1];
   do {
     snprintf(text, sizeof text, "%.*s_%u", (int)length, name, ++*suffix);
-  } while (vyre_scope_find(&p->scope, text, strlen(text)));
+  } while (vyre_names_find(&p->scope, text, strlen(text)));
   return keep(p, vyre_strdup(text));
 }
 
 static const char *declare(printer_t *p, const char *name, bool is_param, uint32_t id) {
   const char *text = unique(p, name);
-  if (text && vyre_scope_declare(&p->scope, text, strlen(text), is_param, id)) return text;
+  if (text && vyre_names_declare(&p->scope, text, strlen(text), is_param, id)) return text;
   p->out->failed = true;
   return "";
 }
@@ -129,6 +129,12 @@ static void print_const(printer_t *p, const vyre_expr_t *e, vyre_type_t literals
 
 static void print_unary(printer_t *p, const vyre_expr_t *e, vyre_type_t literals) {
   vyre_strbuf_append(p->out, vyre_expr_text(e->op));
+  if (vyre_expr_level(e->op) == VYRE_LEVEL_PRIMARY) { /* popcount, ctz */
+    vyre_strbuf_append(p->out, "(");
+    print_expr(p, e->a, literals);
+    vyre_strbuf_append(p->out, ")");
+    return;
+  }
   /* -5 is a literal; the negation of the literal 5 is -(5). */
   bool is_literal = e->op == VYRE_EXPR_NEG && expr_at(p, e->a)->op == VYRE_EXPR_CONST;
   print_operand(p, e->a, is_literal ? VYRE_LEVEL_PRIMARY + 1 : VYRE_LEVEL_UNARY, literals);
@@ -152,10 +158,18 @@ static void print_binary(printer_t *p, const vyre_expr_t *e, vyre_type_t literal
   print_operand(p, e->b, level + 1, literals);
 }
 
+static void print_order(printer_t *p, uint8_t order, uint8_t scope) {
+  vyre_strbuf_printf(p->out, ".%s", vyre_order_text(order));
+  if (scope != VYRE_SCOPE_SYSTEM) vyre_strbuf_printf(p->out, ".%s", vyre_scope_text(scope));
+}
+
 static void print_privileged(printer_t *p, const vyre_expr_t *e) {
   unsigned arity = vyre_expr_arity(e->op);
   vyre_strbuf_append(p->out, vyre_expr_text(e->op));
-  if (arity > 0) vyre_strbuf_printf(p->out, ".%s.%s", vyre_type_text(e->type), vyre_order_text(e->order));
+  if (arity > 0) {
+    vyre_strbuf_printf(p->out, ".%s", vyre_type_text(e->type));
+    print_order(p, e->order, e->scope);
+  }
   vyre_strbuf_append(p->out, "(");
   if (arity > 0) print_in(p, e->a, VYRE_TYPE_U64);
   for (unsigned i = 1; i < arity; i++) {
@@ -219,14 +233,14 @@ static void print_body(printer_t *p, uint32_t first) {
     vyre_strbuf_append(p->out, " {}");
     return;
   }
-  uint32_t outer = vyre_scope_mark(&p->scope);
+  uint32_t outer = vyre_names_mark(&p->scope);
   vyre_strbuf_append(p->out, " {\n");
   p->depth++;
   print_block(p, first);
   p->depth--;
   indent(p);
   vyre_strbuf_append(p->out, "}");
-  vyre_scope_leave(&p->scope, outer);
+  vyre_names_leave(&p->scope, outer);
 }
 
 static void print_let(printer_t *p, const vyre_stmt_t *s) {
@@ -267,29 +281,46 @@ static void print_if(printer_t *p, const vyre_stmt_t *s) {
 static void print_range(printer_t *p, const vyre_stmt_t *s) {
   shape_t shape = join(shape_of(p, s->arg[0]), shape_of(p, s->arg[1]));
   vyre_type_t literals = settle(shape, expr_at(p, s->arg[0])->type, VYRE_TYPE_U64);
-  uint32_t outer = vyre_scope_mark(&p->scope);
+  uint32_t outer = vyre_names_mark(&p->scope);
   vyre_strbuf_printf(p->out, "%s %s in ", vyre_stmt_text(s->op), declare_var(p, s->var));
   print_expr(p, s->arg[0], literals);
   vyre_strbuf_append(p->out, " .. ");
   print_expr(p, s->arg[1], literals);
   print_body(p, s->body);
-  vyre_scope_leave(&p->scope, outer);
+  vyre_names_leave(&p->scope, outer);
+}
+
+static void print_lanes(printer_t *p, const vyre_stmt_t *s) {
+  uint32_t outer = vyre_names_mark(&p->scope);
+  vyre_strbuf_printf(p->out, "%s %s", vyre_stmt_text(s->op), declare_var(p, s->var));
+  print_body(p, s->body);
+  vyre_names_leave(&p->scope, outer);
+}
+
+/* The order of a load16 is acquire, of a store16 release, when it is not written. */
+static void print_tag(printer_t *p, const vyre_stmt_t *s, vyre_order_t unwritten) {
+  vyre_strbuf_printf(p->out, "%s.tag%u", vyre_stmt_text(s->op), s->tag);
+  if (s->order != unwritten || s->scope != VYRE_SCOPE_SYSTEM) print_order(p, s->order, s->scope);
 }
 
 static void print_load16(printer_t *p, const vyre_stmt_t *s) {
   vyre_strbuf_append(p->out, "let ");
   for (unsigned i = 0; i < 4; i++) vyre_strbuf_printf(p->out, "%s%s", i ? ", " : "", declare_var(p, s->out[i]));
-  vyre_strbuf_printf(p->out, " = load16.tag%u(", s->tag);
+  vyre_strbuf_append(p->out, " = ");
+  print_tag(p, s, VYRE_ORDER_ACQUIRE);
+  vyre_strbuf_append(p->out, "(");
   print_in(p, s->arg[0], VYRE_TYPE_U64);
   vyre_strbuf_append(p->out, ")");
 }
 
 /* A privileged statement with arguments: the first an address but for CALL. */
 static void print_effect(printer_t *p, const vyre_stmt_t *s, vyre_type_t first, vyre_type_t others, unsigned count) {
-  vyre_strbuf_append(p->out, vyre_stmt_text(s->op));
-  if (s->op == VYRE_STMT_RAW_STORE)
-    vyre_strbuf_printf(p->out, ".%s.%s", vyre_type_text(s->type), vyre_order_text(s->order));
-  if (s->op == VYRE_STMT_STORE16) vyre_strbuf_printf(p->out, ".tag%u", s->tag);
+  if (s->op == VYRE_STMT_STORE16)
+    print_tag(p, s, VYRE_ORDER_RELEASE);
+  else
+    vyre_strbuf_append(p->out, vyre_stmt_text(s->op));
+  if (s->op == VYRE_STMT_RAW_STORE) vyre_strbuf_printf(p->out, ".%s", vyre_type_text(s->type));
+  if (s->op == VYRE_STMT_RAW_STORE || s->op == VYRE_STMT_FENCE) print_order(p, s->order, s->scope);
   vyre_strbuf_append(p->out, "(");
   for (unsigned i = 0; i < count; i++) {
     if (i > 0) vyre_strbuf_append(p->out, ", ");
@@ -324,7 +355,14 @@ static void print_stmt(printer_t *p, const vyre_stmt_t *s) {
       break;
     case VYRE_STMT_FOR:
     case VYRE_STMT_FOREACH: print_range(p, s); break;
+    case VYRE_STMT_LANES: print_lanes(p, s); break;
+    case VYRE_STMT_VOTE:
+      vyre_strbuf_printf(p->out, "vote(%s, ", p->var_names[s->var]);
+      print_in(p, s->arg[0], VYRE_TYPE_BOOL);
+      vyre_strbuf_append(p->out, ")");
+      break;
     case VYRE_STMT_LOAD16: print_load16(p, s); break;
+    case VYRE_STMT_FENCE: print_effect(p, s, VYRE_TYPE_VOID, VYRE_TYPE_VOID, 0); break;
     case VYRE_STMT_RAW_STORE: print_effect(p, s, VYRE_TYPE_U64, s->type, 2); break;
     case VYRE_STMT_STORE16: print_effect(p, s, VYRE_TYPE_U64, VYRE_TYPE_U32, 5); break;
     case VYRE_STMT_PREFETCH:
@@ -357,7 +395,7 @@ static void print_params(printer_t *p) {
 void vyre_text_print(const vyre_program_t *program, vyre_strbuf_t *out) {
   VYRE_ASSERT(program->is_validated); /* ids, types, trees and depth are sound */
   printer_t p = {.program = program, .out = out};
-  vyre_scope_init(&p.scope);
+  vyre_names_init(&p.scope);
   p.var_names = vyre_calloc(program->var_count, sizeof *p.var_names);
   if (!p.var_names) {
     out->failed = true;
@@ -370,5 +408,5 @@ void vyre_text_print(const vyre_program_t *program, vyre_strbuf_t *out) {
   for (size_t i = 0; i < p.made_count; i++) vyre_free(p.made[i]);
   vyre_free(p.made);
   vyre_free(p.var_names);
-  vyre_scope_deinit(&p.scope);
+  vyre_names_deinit(&p.scope);
 }

@@ -64,6 +64,11 @@ const char *vyre_order_text(vyre_order_t order) {
   return texts[order];
 }
 
+const char *vyre_scope_text(vyre_scope_t scope) {
+  static const char *const texts[VYRE_SCOPE_COUNT] = {"system", "device", "workgroup"};
+  return texts[scope];
+}
+
 const char *vyre_fault_text(uint32_t fault) {
   switch (fault) {
 #define VYRE_FAULT(name, number, text) \

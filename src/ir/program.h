@@ -64,6 +64,14 @@ typedef enum vyre_order { /* of privileged memory accesses */
   VYRE_ORDER_COUNT
 } vyre_order_t;
 
+/* Between whom a privileged access or a fence orders. Host devices take every one as SYSTEM. */
+typedef enum vyre_scope {
+  VYRE_SCOPE_SYSTEM,    /* the host and the device */
+  VYRE_SCOPE_DEVICE,    /* the workers of the device */
+  VYRE_SCOPE_WORKGROUP, /* the lanes of this worker: nobody else touches the memory */
+  VYRE_SCOPE_COUNT
+} vyre_scope_t;
+
 typedef enum vyre_role {
   VYRE_ROLE_STREAM, /* the bytes of this chunk, read only; at most one */
   VYRE_ROLE_OUTPUT, /* a reducer over chunks: u32, u64, i32, i64, scalar or array */
@@ -109,7 +117,7 @@ typedef struct vyre_expr {
   uint8_t op;    /* vyre_expr_op_t */
   uint8_t type;  /* of the value; for RAW_LOAD and atomics also of the memory */
   uint8_t order; /* vyre_order_t; privileged accesses */
-  uint8_t reserved;
+  uint8_t scope; /* likewise */
   uint32_t a, b, c; /* operands: expression ids; VAR: a variable; LEN: a parameter; LOAD: a parameter, b index */
   uint64_t imm;     /* CONST: the value, masked to the type's bits */
   vyre_position_t position;
@@ -118,9 +126,11 @@ typedef struct vyre_expr {
 typedef struct vyre_stmt {
   uint8_t op;    /* vyre_stmt_op_t */
   uint8_t type;  /* RAW_STORE: of the memory */
-  uint8_t order; /* RAW_STORE */
+  uint8_t order; /* RAW_STORE, LOAD16, STORE16, FENCE */
   uint8_t tag;   /* LOAD16, STORE16: index 0..3 of the word that carries the tag */
-  uint32_t var;  /* LET, ASSIGN, FOR, FOREACH */
+  uint8_t scope; /* RAW_STORE, LOAD16, STORE16, FENCE */
+  uint8_t reserved[3];
+  uint32_t var;  /* LET, ASSIGN, FOR, FOREACH, LANES, VOTE */
   uint32_t param;  /* REDUCE, REDUCE_AT */
   uint32_t arg[5]; /* expression ids */
   uint32_t out[4]; /* LOAD16: variables */
@@ -178,6 +188,7 @@ unsigned vyre_expr_arity(vyre_expr_op_t op); /* operands that are expressions */
 const char *vyre_stmt_text(vyre_stmt_op_t op);
 bool vyre_stmt_is_privileged(vyre_stmt_op_t op);
 const char *vyre_order_text(vyre_order_t order);
+const char *vyre_scope_text(vyre_scope_t scope);
 
 /* A status for a place in the program: "file:line:column". */
 vyre_status_t vyre_program_error(const vyre_program_t *program, vyre_code_t code, vyre_position_t position,

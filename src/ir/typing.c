@@ -14,6 +14,7 @@ unsigned vyre_stmt_arity(vyre_stmt_op_t op) {
     case VYRE_STMT_REDUCE:
     case VYRE_STMT_IF:
     case VYRE_STMT_WHILE:
+    case VYRE_STMT_VOTE:
     case VYRE_STMT_LOAD16:
     case VYRE_STMT_PREFETCH:
     case VYRE_STMT_PREFETCH_WRITE: return 1;
@@ -100,10 +101,12 @@ static vyre_status_t type_leaf(const vyre_program_t *p, const vyre_expr_t *e, vy
 static vyre_status_t type_privileged(const vyre_program_t *p, const vyre_expr_t *e, vyre_type_t *out_type) {
   bool is_memory = e->op == VYRE_EXPR_RAW_LOAD || e->op == VYRE_EXPR_ATOMIC_ADD || e->op == VYRE_EXPR_ATOMIC_CAS;
   if (!is_memory) {
-    *out_type = e->op == VYRE_EXPR_CONTROL || e->op == VYRE_EXPR_FRAME ? VYRE_TYPE_U64 : VYRE_TYPE_U32;
+    bool is_address = e->op == VYRE_EXPR_CONTROL || e->op == VYRE_EXPR_FRAME || e->op == VYRE_EXPR_LOCAL;
+    *out_type = is_address ? VYRE_TYPE_U64 : VYRE_TYPE_U32;
     return NULL;
   }
   VYRE_TRY(need(p, e->a, "the address", VYRE_TYPE_U64));
+  if (e->scope >= VYRE_SCOPE_COUNT) return vyre_program_error(p, VYRE_E_TYPE, e->position, "unknown memory scope");
   if (e->type >= VYRE_TYPE_COUNT || !vyre_type_is_integer(e->type) || vyre_type_is_signed(e->type))
     return vyre_program_error(p, VYRE_E_TYPE, e->position, "raw memory is read as u8, u16, u32 or u64");
   if (e->op == VYRE_EXPR_RAW_LOAD) {
@@ -166,6 +169,36 @@ vyre_status_t vyre_type_expr(const vyre_program_t *p, const vyre_expr_t *e, vyre
   VYRE_UNREACHABLE();
 }
 
+static vyre_status_t type_order(const vyre_program_t *p, const vyre_stmt_t *s, const char *what, vyre_order_t strong) {
+  if (s->scope >= VYRE_SCOPE_COUNT) return vyre_program_error(p, VYRE_E_TYPE, s->position, "unknown memory scope");
+  if (s->order == VYRE_ORDER_RELAXED || s->order == strong) return NULL;
+  return vyre_status_with_fix(vyre_program_error(p, VYRE_E_TYPE, s->position, "%s is relaxed or %s", what,
+                                                 vyre_order_text(strong)),
+                              "Write %s or relaxed.", vyre_order_text(strong));
+}
+
+static vyre_status_t type_fence(const vyre_program_t *p, const vyre_stmt_t *s) {
+  if (s->scope >= VYRE_SCOPE_COUNT) return vyre_program_error(p, VYRE_E_TYPE, s->position, "unknown memory scope");
+  if (s->order != VYRE_ORDER_RELAXED && s->order < VYRE_ORDER_COUNT) return NULL;
+  return vyre_status_with_fix(vyre_program_error(p, VYRE_E_TYPE, s->position, "a fence that orders nothing"),
+                              "Write one of acquire, release, acq_rel, seq_cst.");
+}
+
+/* LOAD16 and STORE16 */
+static vyre_status_t type_words(const vyre_program_t *p, const vyre_stmt_t *s) {
+  bool is_load = s->op == VYRE_STMT_LOAD16;
+  if (s->tag > 3) return vyre_program_error(p, VYRE_E_TYPE, s->position, "the tag word is one of 0..3");
+  VYRE_TRY(type_order(p, s, vyre_stmt_text(s->op), is_load ? VYRE_ORDER_ACQUIRE : VYRE_ORDER_RELEASE));
+  VYRE_TRY(need(p, s->arg[0], "the address", VYRE_TYPE_U64));
+  for (unsigned i = 0; i < 4; i++) {
+    if (!is_load)
+      VYRE_TRY(need(p, s->arg[1 + i], "the word", VYRE_TYPE_U32));
+    else if (p->vars[s->out[i]].type != VYRE_TYPE_U32)
+      return mismatch(p, s->position, "the variable", VYRE_TYPE_U32, p->vars[s->out[i]].type);
+  }
+  return NULL;
+}
+
 static vyre_status_t type_range(const vyre_program_t *p, const vyre_stmt_t *s) {
   VYRE_TRY(need_unsigned(p, s->arg[0], "the lower bound"));
   VYRE_TRY(need_unsigned(p, s->arg[1], "the upper bound"));
@@ -204,20 +237,21 @@ vyre_status_t vyre_type_stmt(const vyre_program_t *p, const vyre_stmt_t *s) {
       VYRE_TRY(need(p, s->arg[0], "the address", VYRE_TYPE_U64));
       if (s->type >= VYRE_TYPE_COUNT || !vyre_type_is_integer(s->type) || vyre_type_is_signed(s->type))
         return vyre_program_error(p, VYRE_E_TYPE, s->position, "raw memory is written as u8, u16, u32 or u64");
-      if (s->order != VYRE_ORDER_RELAXED && s->order != VYRE_ORDER_RELEASE)
-        return vyre_program_error(p, VYRE_E_TYPE, s->position, "a raw store is relaxed or release");
+      VYRE_TRY(type_order(p, s, "a raw store", VYRE_ORDER_RELEASE));
       return need(p, s->arg[1], "the value", s->type);
     case VYRE_STMT_LOAD16:
-    case VYRE_STMT_STORE16:
-      if (s->tag > 3) return vyre_program_error(p, VYRE_E_TYPE, s->position, "the tag word is one of 0..3");
-      VYRE_TRY(need(p, s->arg[0], "the address", VYRE_TYPE_U64));
-      for (unsigned i = 0; i < 4; i++) {
-        if (s->op == VYRE_STMT_STORE16)
-          VYRE_TRY(need(p, s->arg[1 + i], "the word", VYRE_TYPE_U32));
-        else if (p->vars[s->out[i]].type != VYRE_TYPE_U32)
-          return mismatch(p, s->position, "the variable", VYRE_TYPE_U32, p->vars[s->out[i]].type);
-      }
-      return NULL;
+    case VYRE_STMT_STORE16: return type_words(p, s);
+    case VYRE_STMT_LANES:
+      if (p->vars[s->var].type == VYRE_TYPE_U32) return NULL;
+      return mismatch(p, s->position, "the lane", VYRE_TYPE_U32, p->vars[s->var].type);
+    case VYRE_STMT_VOTE:
+      if (p->vars[s->var].type != VYRE_TYPE_U32)
+        return vyre_status_with_fix(
+            vyre_program_error(p, VYRE_E_TYPE, s->position, "the mask is %s, %s is needed",
+                               vyre_type_text(p->vars[s->var].type), vyre_type_text(VYRE_TYPE_U32)),
+            "Declare it with `var %s : u32 = 0`.", p->vars[s->var].name);
+      return need(p, s->arg[0], "the condition", VYRE_TYPE_BOOL);
+    case VYRE_STMT_FENCE: return type_fence(p, s);
     case VYRE_STMT_PREFETCH:
     case VYRE_STMT_PREFETCH_WRITE: return need(p, s->arg[0], "the address", VYRE_TYPE_U64);
     case VYRE_STMT_SLEEP:

@@ -16,6 +16,9 @@ typedef struct validator {
   uint32_t depth;         /* of blocks */
   uint32_t loop_depth;    /* loops open inside the innermost foreach, or inside the body */
   uint32_t foreach_depth; /* block depth of the open foreach's body, 0 outside */
+  uint32_t lanes_depth;   /* of the open lanes block's, likewise */
+  uint32_t lanes_count;   /* lanes blocks so far: the number of the open one */
+  uint32_t *read_in, *voted_in; /* by variable: the last lanes block that read it from outside, voted on it */
 } validator_t;
 
 static vyre_status_t invalid(const validator_t *v, vyre_position_t position, const char *what, const char *fix) {
@@ -74,6 +77,33 @@ static vyre_status_t check_params(validator_t *v) {
   return NULL;
 }
 
+/* Votes are merged when the block ends, so that what a lane would read of the mask before is not defined. */
+static vyre_status_t fail_read_mask(const validator_t *v, uint32_t var, vyre_position_t position) {
+  return vyre_status_with_fix(
+      vyre_program_error(v->program, VYRE_E_INVALID_PROGRAM, position, "'%s' is read in a lanes block that votes on it",
+                         v->program->vars[var].name),
+      "Read it after the block, or copy it with `let` before.");
+}
+
+/* A lane cannot fault or take part in atomics on its own. */
+static vyre_status_t check_lane_expr(validator_t *v, const vyre_expr_t *e) {
+  const vyre_program_t *p = v->program;
+  bool is_division = e->op == VYRE_EXPR_DIV || e->op == VYRE_EXPR_REM;
+  if (e->op == VYRE_EXPR_VAR && v->var_depth[e->a] < v->lanes_depth) {
+    v->read_in[e->a] = v->lanes_count;
+    return v->voted_in[e->a] == v->lanes_count ? fail_read_mask(v, e->a, e->position) : NULL;
+  }
+  bool is_atomic = e->op == VYRE_EXPR_ATOMIC_ADD || e->op == VYRE_EXPR_ATOMIC_CAS || e->op == VYRE_EXPR_PUMP;
+  if (e->op == VYRE_EXPR_LOAD || is_atomic)
+    return vyre_status_with_fix(vyre_program_error(p, VYRE_E_INVALID_PROGRAM, e->position, "%s inside a lanes block",
+                                                   is_atomic ? vyre_expr_text(e->op) : "a load from a stream"),
+                                "Move it before or behind the block.");
+  if (is_division && e->b < p->expr_count && (p->exprs[e->b].op != VYRE_EXPR_CONST || p->exprs[e->b].imm == 0))
+    return invalid(v, e->position, "a division inside a lanes block that could be by zero",
+                   "Divide by a constant, or move the division before the block.");
+  return NULL;
+}
+
 static vyre_status_t check_operand_ids(const validator_t *v, const vyre_expr_t *e) {
   const vyre_program_t *p = v->program;
   if (e->op == VYRE_EXPR_VAR) {
@@ -83,6 +113,14 @@ static vyre_status_t check_operand_ids(const validator_t *v, const vyre_expr_t *
   }
   if ((e->op == VYRE_EXPR_LEN || e->op == VYRE_EXPR_LOAD) && e->a >= p->param_count)
     return invalid(v, e->position, "a parameter that does not exist", NULL);
+  return NULL;
+}
+
+/* Local memory and the tables of array outputs are both the scratch of the frame. */
+static vyre_status_t check_local(const validator_t *v, const vyre_expr_t *e) {
+  for (uint32_t i = 0; i < v->program->param_count; i++)
+    if (v->program->params[i].count)
+      return invalid(v, e->position, "local in a Program with an array output", "Declare its outputs as scalars.");
   return NULL;
 }
 
@@ -98,6 +136,8 @@ static vyre_status_t check_expr(validator_t *v, uint32_t id, uint32_t depth) {
   if (vyre_expr_class(e->op) == VYRE_CLASS_PRIVILEGED && !p->is_privileged)
     return vyre_program_error(p, VYRE_E_PRIVILEGED, e->position, "%s", vyre_expr_text(e->op));
   VYRE_TRY(check_operand_ids(v, e));
+  if (v->lanes_depth) VYRE_TRY(check_lane_expr(v, e));
+  if (e->op == VYRE_EXPR_LOCAL) VYRE_TRY(check_local(v, e));
   for (unsigned i = 0; i < vyre_expr_arity(e->op); i++) VYRE_TRY(check_expr(v, vyre_expr_operand(e, i), depth + 1));
   vyre_type_t type = VYRE_TYPE_VOID;
   VYRE_TRY(vyre_type_expr(p, e, &type));
@@ -147,7 +187,79 @@ static vyre_status_t check_loop(validator_t *v, const vyre_stmt_t *s) {
   return status;
 }
 
+static vyre_status_t check_lanes(validator_t *v, const vyre_stmt_t *s) {
+  uint32_t loop_depth = v->loop_depth, scope_count = v->scope_count;
+  v->loop_depth = 0;
+  v->lanes_depth = ++v->depth;
+  v->lanes_count++;
+  vyre_status_t status = declare(v, s->var, s->position);
+  if (!status && v->program->vars[s->var].is_mutable) status = invalid(v, s->position, "a mutable lane", NULL);
+  if (!status) status = check_block(v, s->body);
+  while (v->scope_count > scope_count) v->var_depth[v->scope[--v->scope_count]] = 0;
+  v->depth--;
+  v->lanes_depth = 0;
+  v->loop_depth = loop_depth;
+  return status;
+}
+
+/* Lanes are the threads of a warp: they may diverge between the block's ends, but not leave it apart or wait. */
+static vyre_status_t check_lane_stmt(const validator_t *v, const vyre_stmt_t *s) {
+  switch (s->op) {
+    case VYRE_STMT_LET:
+    case VYRE_STMT_ASSIGN:
+    case VYRE_STMT_IF:
+    case VYRE_STMT_WHILE:
+    case VYRE_STMT_RAW_STORE:
+    case VYRE_STMT_LOAD16:
+    case VYRE_STMT_STORE16:
+    case VYRE_STMT_PREFETCH:
+    case VYRE_STMT_PREFETCH_WRITE:
+    case VYRE_STMT_VOTE: return NULL;
+    case VYRE_STMT_BREAK:
+    case VYRE_STMT_CONTINUE:
+      if (v->loop_depth) return NULL;
+      return vyre_status_with_fix(vyre_program_error(v->program, VYRE_E_INVALID_PROGRAM, s->position,
+                                                     "%s out of a lanes block", vyre_stmt_text(s->op)),
+                                  "Vote, and look at the mask after the block.");
+    case VYRE_STMT_LANES:
+      return invalid(v, s->position, "a lanes block inside a lanes block", "Use `while` for the inner one.");
+    case VYRE_STMT_FOREVER:
+    case VYRE_STMT_FOR:
+    case VYRE_STMT_FOREACH:
+      return vyre_status_with_fix(vyre_program_error(v->program, VYRE_E_INVALID_PROGRAM, s->position,
+                                                     "%s inside a lanes block", vyre_stmt_text(s->op)),
+                                  "Write it with `while`.");
+    default: {
+      bool is_reduce = s->op == VYRE_STMT_REDUCE || s->op == VYRE_STMT_REDUCE_AT;
+      return vyre_status_with_fix(vyre_program_error(v->program, VYRE_E_INVALID_PROGRAM, s->position,
+                                                     "%s inside a lanes block",
+                                                     is_reduce ? "an addition to an output" : vyre_stmt_text(s->op)),
+                                  "Move it before or behind the block.");
+    }
+  }
+}
+
+static vyre_status_t check_vote(validator_t *v, const vyre_stmt_t *s) {
+  const vyre_program_t *p = v->program;
+  if (!v->lanes_depth)
+    return invalid(v, s->position, "vote outside a lanes block", "Write it into `lanes l { ... }`.");
+  if (s->var == 0 || s->var >= p->var_count || !v->var_depth[s->var])
+    return invalid(v, s->position, "a vote on a variable that is not declared here", NULL);
+  const vyre_var_t *var = &p->vars[s->var];
+  if (v->var_depth[s->var] >= v->lanes_depth)
+    return vyre_status_with_fix(vyre_program_error(p, VYRE_E_INVALID_PROGRAM, s->position,
+                                                   "'%s' is declared inside the lanes block that votes on it", var->name),
+                                "Declare it before the block.");
+  if (!var->is_mutable)
+    return vyre_status_with_fix(
+        vyre_program_error(p, VYRE_E_INVALID_PROGRAM, s->position, "'%s' cannot be voted on", var->name),
+        "Declare it with `var %s : u32 = 0`.", var->name);
+  v->voted_in[s->var] = v->lanes_count;
+  return v->read_in[s->var] == v->lanes_count ? fail_read_mask(v, s->var, s->position) : NULL;
+}
+
 static vyre_status_t check_placement(const validator_t *v, const vyre_stmt_t *s) {
+  if (v->lanes_depth) return check_lane_stmt(v, s);
   switch (s->op) {
     case VYRE_STMT_BREAK:
       if (v->loop_depth) return NULL;
@@ -181,7 +293,13 @@ static vyre_status_t check_targets(validator_t *v, const vyre_stmt_t *s) {
                                                      "'%s' is declared outside of this foreach, whose iterations run in any order",
                                                      var->name),
                                   "Add to an output (`name += ...`) instead, or use `for`.");
+    if (v->lanes_depth && v->var_depth[s->var] < v->lanes_depth)
+      return vyre_status_with_fix(
+          vyre_program_error(p, VYRE_E_INVALID_PROGRAM, s->position, "'%s' is declared outside of this lanes block",
+                             var->name),
+          "Vote on it, or store into local memory and read it after the block.");
   }
+  if (s->op == VYRE_STMT_VOTE) VYRE_TRY(check_vote(v, s));
   if ((s->op == VYRE_STMT_REDUCE || s->op == VYRE_STMT_REDUCE_AT) && s->param >= p->param_count)
     return invalid(v, s->position, "an output that does not exist", NULL);
   return NULL;
@@ -210,6 +328,7 @@ static vyre_status_t check_stmt(validator_t *v, const vyre_stmt_t *s) {
       break;
     case VYRE_STMT_FOR:
     case VYRE_STMT_FOREACH:
+    case VYRE_STMT_LANES:
       if (s->var == 0 || s->var >= p->var_count) return invalid(v, s->position, "a loop variable that does not exist", NULL);
       break;
     default: break;
@@ -223,6 +342,7 @@ static vyre_status_t check_stmt(validator_t *v, const vyre_stmt_t *s) {
     case VYRE_STMT_FOREVER:
     case VYRE_STMT_FOR:
     case VYRE_STMT_FOREACH: return check_loop(v, s);
+    case VYRE_STMT_LANES: return check_lanes(v, s);
     default: return NULL;
   }
 }
@@ -249,8 +369,11 @@ vyre_status_t vyre_validate(vyre_program_t *program) {
   v.stmt_seen = vyre_calloc(program->stmt_count, 1);
   v.var_depth = vyre_calloc(program->var_count, sizeof *v.var_depth);
   v.scope = vyre_calloc(program->var_count, sizeof *v.scope);
+  v.read_in = vyre_calloc(program->var_count, sizeof *v.read_in);
+  v.voted_in = vyre_calloc(program->var_count, sizeof *v.voted_in);
   vyre_status_t status = NULL;
-  if (!v.expr_seen || !v.stmt_seen || !v.var_depth || !v.scope) status = vyre_out_of_memory(program->expr_count);
+  bool has_memory = v.expr_seen && v.stmt_seen && v.var_depth && v.scope && v.read_in && v.voted_in;
+  if (!has_memory) status = vyre_out_of_memory(program->expr_count);
   if (!status) status = check_name(&v, program->name, 0);
   if (!status) status = check_params(&v);
   if (!status) status = check_block(&v, program->body);
@@ -258,6 +381,8 @@ vyre_status_t vyre_validate(vyre_program_t *program) {
   vyre_free(v.stmt_seen);
   vyre_free(v.var_depth);
   vyre_free(v.scope);
+  vyre_free(v.read_in);
+  vyre_free(v.voted_in);
   program->is_validated = status == NULL;
   return status;
 }

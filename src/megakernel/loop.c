@@ -79,7 +79,7 @@ static void build_constants(loop_t *l) {
 
 static void complete(loop_t *l, vyre_var_id_t completion, vyre_var_id_t tag, vyre_state_t state, vyre_expr_id_t low,
                      vyre_expr_id_t high) {
-  vyre_build_store16(l->b, 0, var(l, completion),
+  vyre_build_store16(l->b, 0, VYRE_ORDER_RELEASE, var(l, completion),
                      (vyre_expr_id_t[4]){var(l, tag), c32(l, (uint32_t)state), low, high});
 }
 
@@ -179,7 +179,7 @@ static void build_read_slot(loop_t *l, vyre_var_id_t ticket, slot_vars_t *s) {
   vyre_var_id_t lap = let(l, "lap", add(l, vyre_build_cast(l->b, U32, laps), c32(l, 1)));
   vyre_var_id_t words[4][4];
   for (uint32_t quarter = 0; quarter < 4; quarter++) {
-    vyre_build_load16(l->b, 3, names[quarter], at(l, slot, 16 * quarter), words[quarter]);
+    vyre_build_load16(l->b, 3, VYRE_ORDER_ACQUIRE, names[quarter], at(l, slot, 16 * quarter), words[quarter]);
     vyre_expr_id_t tag = var(l, words[quarter][3]);
     vyre_expr_id_t wanted = var(l, lap);
     if (quarter == 3) {

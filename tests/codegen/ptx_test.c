@@ -92,6 +92,28 @@ static void shipped_programs(void **state) {
     }
 }
 
+/* In every width: narrower ones than a register are widened before they are counted. */
+static void bit_counts(void **state) {
+  (void)state;
+  static const char *const types[] = {"u8", "i16", "u32", "i64"};
+  for (unsigned i = 0; i < 4; i++) {
+    char text[400];
+    snprintf(text, sizeof text,
+             "program p\nstream data : %s\noutput n : u64 sum\n"
+             "foreach i in 0 .. len(data) { n += u64(popcount(data[i])) + u64(ctz(data[i])) }\n",
+             types[i]);
+    vyre_program_t *program;
+    ok(vyre_program_parse(text, strlen(text), "test.vyre", &program));
+    size_t size;
+    char *ptx = ptx_of(program, gpus[i % 2], &size);
+    assert_non_null(strstr(ptx, types[i][1] == '6' ? "popc.b64" : "popc.b32"));
+    assert_null(strstr(ptx, "call")); /* nothing from a library */
+    if (find_ptxas()) assemble(find_ptxas(), gpus[i % 2], ptx, size, types[i]);
+    vyre_free(ptx);
+    vyre_program_destroy(&program);
+  }
+}
+
 static void random_programs(void **state) {
   (void)state;
   const char *ptxas = find_ptxas();
@@ -126,7 +148,8 @@ static void what_has_no_ptx_is_an_error(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(shipped_programs), cmocka_unit_test(random_programs),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(shipped_programs), cmocka_unit_test(bit_counts),
+                                     cmocka_unit_test(random_programs),
                                      cmocka_unit_test(what_has_no_ptx_is_an_error)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -85,12 +85,12 @@ static void sixteen_bytes(void **state) {
     vyre_builder_init(&b, "raw", "", true);
     static const char *const names[4] = {"a", "b", "c", "d"};
     vyre_var_id_t words[4];
-    vyre_build_load16(&b, tag, names, word(&b, 0), words);
+    vyre_build_load16(&b, tag, VYRE_ORDER_ACQUIRE, names, word(&b, 0), words);
     vyre_expr_id_t next[4];
     for (unsigned i = 0; i < 4; i++) next[i] = op2(&b, VYRE_EXPR_ADD, get(&b, words[i]), u32(&b, i));
     vyre_build_prefetch(&b, VYRE_STMT_PREFETCH_WRITE, word(&b, 16));
     vyre_build_prefetch(&b, VYRE_STMT_PREFETCH, word(&b, 16));
-    vyre_build_store16(&b, tag, word(&b, 16), next);
+    vyre_build_store16(&b, tag, VYRE_ORDER_RELEASE, word(&b, 16), next);
     vyre_build_plain(&b, VYRE_STMT_PAUSE);
     vyre_program_t *program = finish(&b);
     _Alignas(16) uint32_t memory[8] = {10, 20, 30, UINT32_MAX};
@@ -257,7 +257,7 @@ static void a_tag_publishes_its_record(void **state) {
   vyre_expr_id_t words[4];
   static const uint32_t factors[4] = {3, 5, 1, 7};
   for (unsigned k = 0; k < 4; k++) words[k] = op2(&b, VYRE_EXPR_MUL, get(&b, i), u32(&b, factors[k]));
-  vyre_build_store16(&b, TAG, word(&b, 0), words);
+  vyre_build_store16(&b, TAG, VYRE_ORDER_RELEASE, word(&b, 0), words);
   vyre_build_end(&b);
   vyre_program_t *writer = finish(&b);
 
@@ -267,7 +267,7 @@ static void a_tag_publishes_its_record(void **state) {
   vyre_build_forever(&b);
   static const char *const names[4] = {"three", "five", "tag", "seven"};
   vyre_var_id_t read[4];
-  vyre_build_load16(&b, TAG, names, word(&b, 0), read);
+  vyre_build_load16(&b, TAG, VYRE_ORDER_ACQUIRE, names, word(&b, 0), read);
   when(&b, VYRE_EXPR_EQ, get(&b, read[TAG]), get(&b, i));
   for (unsigned k = 0; k < 4; k++) {
     when(&b, VYRE_EXPR_NE, get(&b, read[k]), op2(&b, VYRE_EXPR_MUL, get(&b, i), u32(&b, factors[k])));

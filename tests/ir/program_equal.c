@@ -13,7 +13,8 @@ typedef struct comparison {
 
 static bool equal_expr(const comparison_t *c, uint32_t x, uint32_t y) {
   const vyre_expr_t *a = &c->a->exprs[x], *b = &c->b->exprs[y];
-  if (a->op != b->op || a->type != b->type || a->order != b->order || a->imm != b->imm) return false;
+  if (a->op != b->op || a->type != b->type || a->order != b->order || a->scope != b->scope || a->imm != b->imm)
+    return false;
   if (a->op == VYRE_EXPR_VAR && c->var_of[a->a] != b->a) return false;
   if ((a->op == VYRE_EXPR_LEN || a->op == VYRE_EXPR_LOAD) && a->a != b->a) return false;
   for (unsigned i = 0; i < vyre_expr_arity((vyre_expr_op_t)a->op); i++)
@@ -30,15 +31,17 @@ static bool declare(comparison_t *c, uint32_t x, uint32_t y) {
 static bool equal_block(comparison_t *c, uint32_t x, uint32_t y) {
   for (; x && y; x = c->a->stmts[x].next, y = c->b->stmts[y].next) {
     const vyre_stmt_t *a = &c->a->stmts[x], *b = &c->b->stmts[y];
-    if (a->op != b->op || a->type != b->type || a->order != b->order || a->tag != b->tag || a->param != b->param)
+    if (a->op != b->op || a->type != b->type || a->order != b->order || a->tag != b->tag || a->scope != b->scope ||
+        a->param != b->param)
       return false;
     for (unsigned i = 0; i < vyre_stmt_arity((vyre_stmt_op_t)a->op); i++)
       if (!equal_expr(c, a->arg[i], b->arg[i])) return false;
-    bool is_declared = a->op == VYRE_STMT_LET || a->op == VYRE_STMT_FOR || a->op == VYRE_STMT_FOREACH;
+    bool is_declared = a->op == VYRE_STMT_LET || a->op == VYRE_STMT_FOR || a->op == VYRE_STMT_FOREACH ||
+                       a->op == VYRE_STMT_LANES;
     if (is_declared && !declare(c, a->var, b->var)) return false;
     for (unsigned i = 0; a->op == VYRE_STMT_LOAD16 && i < 4; i++)
       if (!declare(c, a->out[i], b->out[i])) return false;
-    if (a->op == VYRE_STMT_ASSIGN && c->var_of[a->var] != b->var) return false;
+    if ((a->op == VYRE_STMT_ASSIGN || a->op == VYRE_STMT_VOTE) && c->var_of[a->var] != b->var) return false;
     if (!equal_block(c, a->body, b->body) || !equal_block(c, a->orelse, b->orelse)) return false;
   }
   return x == 0 && y == 0;

@@ -103,7 +103,7 @@ static void printing_and_parsing_gives_equal_nodes(void **state) {
     for (uint32_t e = 1; e < first->expr_count; e++) {
       const vyre_expr_t *a = &first->exprs[e], *b = &second->exprs[e];
       assert_true(a->op == b->op && a->type == b->type && a->imm == b->imm);
-      assert_true(a->a == b->a && a->b == b->b && a->c == b->c && a->order == b->order);
+      assert_true(a->a == b->a && a->b == b->b && a->c == b->c && a->order == b->order && a->scope == b->scope);
     }
     assert_int_equal(first->stmt_count, second->stmt_count);
     for (uint32_t s = 1; s < first->stmt_count; s++) {

@@ -160,8 +160,9 @@ static vyre_expr_id_t integer_expr(generator_t *g, vyre_type_t type, uint32_t de
     case 4: return load(g, type, depth);
     case 5: return division(g, type, depth);
     case 6: {
+      static const vyre_expr_op_t unary[] = {VYRE_EXPR_NEG, VYRE_EXPR_NOT, VYRE_EXPR_POPCOUNT, VYRE_EXPR_CTZ};
       vyre_expr_id_t value = generate_expr(g, type, depth);
-      return vyre_build_unary(generate_at(g), random_once_in(&g->random, 2) ? VYRE_EXPR_NEG : VYRE_EXPR_NOT, value);
+      return vyre_build_unary(generate_at(g), unary[random_below(&g->random, 4)], value);
     }
     default: return binary(g, ops[random_below(&g->random, sizeof ops / sizeof *ops)], type, depth);
   }

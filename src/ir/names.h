@@ -3,8 +3,8 @@
  *
  * Owns:   its table; lends the bytes of the names.
  * Errors: declare gives NULL when memory is out. */
-#ifndef VYRE_IR_SCOPE_H
-#define VYRE_IR_SCOPE_H
+#ifndef VYRE_IR_NAMES_H
+#define VYRE_IR_NAMES_H
 
 #include "ir/program.h"
 
@@ -18,24 +18,24 @@ typedef struct vyre_name {
   bool is_param;
 } vyre_name_t;
 
-enum { VYRE_SCOPE_BUCKETS = 4096 };
+enum { VYRE_NAMES_BUCKETS = 4096 };
 
-typedef struct vyre_scope {
+typedef struct vyre_names {
   vyre_name_t *names; /* names[0] is reserved; innermost last */
   size_t capacity;
   uint32_t count;
-  uint32_t buckets[VYRE_SCOPE_BUCKETS]; /* index of the innermost name, 0 for none */
-} vyre_scope_t;
+  uint32_t buckets[VYRE_NAMES_BUCKETS]; /* index of the innermost name, 0 for none */
+} vyre_names_t;
 
-void vyre_scope_init(vyre_scope_t *scope);
-void vyre_scope_deinit(vyre_scope_t *scope);
+void vyre_names_init(vyre_names_t *names);
+void vyre_names_deinit(vyre_names_t *names);
 
 /* NULL when the name cannot be seen. Lent until the next declare. */
-vyre_name_t *vyre_scope_find(const vyre_scope_t *scope, const char *text, size_t length);
-vyre_name_t *vyre_scope_declare(vyre_scope_t *scope, const char *text, size_t length, bool is_param, uint32_t id);
+vyre_name_t *vyre_names_find(const vyre_names_t *names, const char *text, size_t length);
+vyre_name_t *vyre_names_declare(vyre_names_t *names, const char *text, size_t length, bool is_param, uint32_t id);
 
 /* Around a block: leave forgets what was declared since the mark. */
-static inline uint32_t vyre_scope_mark(const vyre_scope_t *scope) { return scope->count; }
-void vyre_scope_leave(vyre_scope_t *scope, uint32_t mark);
+static inline uint32_t vyre_names_mark(const vyre_names_t *names) { return names->count; }
+void vyre_names_leave(vyre_names_t *names, uint32_t mark);
 
 #endif
