@@ -88,12 +88,14 @@ vyre_status_t vyre_cuda_baseline_close(vyre_cuda_baseline_t **baseline) {
   vyre_cuda_baseline_t *b = *baseline;
   *baseline = NULL;
   if (!b) return NULL;
-  vyre_status_t status = NULL, destroyed = NULL;
+  vyre_status_t status = NULL, graph = NULL, context = NULL;
   if (b->is_ponging) status = vyre_cuda_baseline_pong_stop(b);
-  /* Streams, events, memory, modules and the graph go with the context. */
-  if (b->context) destroyed = vyre_cuda_status(b->cuda, b->cuda->CtxDestroy(b->context), "cuCtxDestroy");
+  if (b->graph) graph = vyre_cuda_status(b->cuda, b->cuda->GraphExecDestroy(b->graph), "cuGraphExecDestroy");
+  /* Streams, events, memory and modules go with the context. */
+  if (b->context) context = vyre_cuda_status(b->cuda, b->cuda->CtxDestroy(b->context), "cuCtxDestroy");
   vyre_free(b);
-  return status ? vyre_status_because(status, destroyed) : destroyed;
+  graph = graph ? vyre_status_because(graph, context) : context;
+  return status ? vyre_status_because(status, graph) : graph;
 }
 
 vyre_status_t vyre_cuda_baseline_launch(vyre_cuda_baseline_t *b) {
