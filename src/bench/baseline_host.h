@@ -16,7 +16,8 @@ vyre_status_t vyre_bench_pong_start(vyre_bench_pong_t **out_pong);
 vyre_status_t vyre_bench_pong_ask(vyre_bench_pong_t *pong, uint32_t value, uint32_t *out_answer);
 void vyre_bench_pong_stop(vyre_bench_pong_t **pong);
 
-/* `count` 64-byte records through a ring of 1024, each answered; *out_wrong counts the wrong answers. */
+/* `count` 64-byte records through a ring of 1024, up to 512 in flight, each answered; *out_wrong counts the wrong
+ * answers. */
 vyre_status_t vyre_bench_ring_run(uint64_t count, double *out_seconds, uint64_t *out_wrong);
 
 /* Reads the file with `threads` threads that take blocks in turn and counts its newlines. */
