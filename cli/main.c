@@ -14,7 +14,7 @@
 
 static const cli_verb_t *const verbs[] = {
     &cli_verb_run,     &cli_verb_check,  &cli_verb_fmt,  &cli_verb_inspect,
-    &cli_verb_explain, &cli_verb_doctor, &cli_verb_help,
+    &cli_verb_explain, &cli_verb_doctor, &cli_verb_bench, &cli_verb_help,
 };
 
 const cli_verb_t *cli_verb_at(unsigned index) { return index < sizeof verbs / sizeof *verbs ? verbs[index] : NULL; }

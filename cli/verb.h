@@ -23,6 +23,7 @@ extern const cli_verb_t cli_verb_fmt;
 extern const cli_verb_t cli_verb_inspect;
 extern const cli_verb_t cli_verb_explain;
 extern const cli_verb_t cli_verb_doctor;
+extern const cli_verb_t cli_verb_bench;
 extern const cli_verb_t cli_verb_help;
 
 /* NULL past the end. */

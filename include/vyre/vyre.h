@@ -2,6 +2,7 @@
 #ifndef VYRE_H
 #define VYRE_H
 
+#include <vyre/bench.h>
 #include <vyre/doctor.h>
 #include <vyre/program.h>
 #include <vyre/session.h>

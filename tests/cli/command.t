@@ -21,6 +21,7 @@ $ vyre help
 |   inspect  *
 |   explain  *
 |   doctor   *
+|   bench    *
 |   help     *
 | 
 | ...
@@ -30,7 +31,7 @@ $ vyre help
 $ vyre help >a; vyre --help >b; vyre -h >c; cmp a b && cmp a c
 
 # A page for every verb, by both ways.
-$ for v in run check fmt inspect explain doctor help; do
+$ for v in run check fmt inspect explain doctor bench help; do
 >   vyre help $v >a; vyre $v --help >b; vyre $v -h >c; cmp a b; cmp a c; head -n 1 a; done
 | usage: vyre run [OPTION...] PROGRAM FILE...
 | usage: vyre check PROGRAM...
@@ -38,10 +39,11 @@ $ for v in run check fmt inspect explain doctor help; do
 | usage: vyre inspect [--emit FORM] [-o FILE] PROGRAM
 | usage: vyre explain [CODE...]
 | usage: vyre doctor [--json]
+| usage: vyre bench [OPTION...]
 | usage: vyre help [VERB]
 
 # Pages fit a terminal of 120 columns.
-$ for v in run check fmt inspect explain doctor help; do vyre help $v; done | awk 'length > 120'
+$ for v in run check fmt inspect explain doctor bench help; do vyre help $v; done | awk 'length > 120'
 
 $ vyre help run check
 ! error VYRE-1002: wrong command line: one verb at a time

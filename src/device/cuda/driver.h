@@ -19,6 +19,9 @@ typedef struct vyre_cu_module *vyre_cu_module_t;
 typedef struct vyre_cu_function *vyre_cu_function_t;
 typedef struct vyre_cu_stream *vyre_cu_stream_t;
 typedef struct vyre_cu_link *vyre_cu_link_t;
+typedef struct vyre_cu_event *vyre_cu_event_t;
+typedef struct vyre_cu_graph *vyre_cu_graph_t;
+typedef struct vyre_cu_graph_exec *vyre_cu_graph_exec_t;
 typedef uint64_t vyre_cu_address_t; /* CUdeviceptr */
 
 typedef struct vyre_cuda {

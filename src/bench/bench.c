@@ -1,0 +1,95 @@
+#include "bench/bench.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "bench/file.h"
+
+enum { ROUNDS_DEFAULT = 5 };
+#define LATENCY_SLOTS_DEFAULT UINT64_C(100000)
+#define LATENCY_SLOTS_MAX UINT64_C(100000000)
+#define RATE_SLOTS_DEFAULT UINT64_C(2000000)
+#define RATE_SLOTS_MIN UINT64_C(4) /* one for each producer */
+#define BYTES_DEFAULT (UINT64_C(1) << 30)
+#define ALL_PARTS (VYRE_BENCH_LATENCY | VYRE_BENCH_RATE | VYRE_BENCH_STREAM)
+
+static vyre_status_t fill_defaults(vyre_bench_params_t *p) {
+  if (!p->device) p->device = "auto";
+  if (!p->parts) p->parts = ALL_PARTS;
+  if (!p->rounds) p->rounds = ROUNDS_DEFAULT;
+  if (!p->latency_slots) p->latency_slots = LATENCY_SLOTS_DEFAULT;
+  if (!p->rate_slots) p->rate_slots = RATE_SLOTS_DEFAULT;
+  if (!p->bytes) p->bytes = BYTES_DEFAULT;
+  if (!p->seed) p->seed = 1;
+  if (p->parts & ~(uint32_t)ALL_PARTS) return vyre_status_make(VYRE_E_ARGUMENT, "parts is 0x%x", p->parts);
+  if (p->rounds > VYRE_BENCH_ROUNDS_MAX)
+    return vyre_status_make(VYRE_E_ARGUMENT, "%u rounds; at most %d are possible", p->rounds, VYRE_BENCH_ROUNDS_MAX);
+  if (p->latency_slots > LATENCY_SLOTS_MAX)
+    return vyre_status_make(VYRE_E_ARGUMENT, "latency_slots is %llu; at most %llu are possible",
+                            (unsigned long long)p->latency_slots, (unsigned long long)LATENCY_SLOTS_MAX);
+  if (p->rate_slots < RATE_SLOTS_MIN)
+    return vyre_status_make(VYRE_E_ARGUMENT, "rate_slots is %llu; at least %llu are needed",
+                            (unsigned long long)p->rate_slots, (unsigned long long)RATE_SLOTS_MIN);
+  return NULL;
+}
+
+/* "cuda:1" is 1, "cuda" is 0, every other device is one of the host. */
+static int gpu_of(const char *device) {
+  if (strncmp(device, "cuda", 4) != 0) return -1;
+  return device[4] == ':' ? atoi(device + 5) : 0;
+}
+
+/* A candidate and its baselines alternate, so that what the machine does meanwhile meets both. */
+static vyre_status_t run_part(vyre_bench_t *bench, uint32_t part, const vyre_bench_file_t *file) {
+  const char *name = part == VYRE_BENCH_LATENCY ? "latency" : part == VYRE_BENCH_RATE ? "rate" : "stream";
+  for (bench->round = 0; bench->round < bench->params.rounds; bench->round++) {
+    if (bench->params.progress)
+      bench->params.progress(bench->params.progress_context, name, bench->round + 1, bench->params.rounds);
+    vyre_status_t status = part == VYRE_BENCH_LATENCY ? vyre_bench_latency(bench)
+                           : part == VYRE_BENCH_RATE  ? vyre_bench_rate(bench)
+                                                      : vyre_bench_stream(bench, file);
+    if (status) return vyre_status_context(status, "measuring %s, round %u", name, bench->round + 1);
+  }
+  return NULL;
+}
+
+static vyre_status_t run_latency(vyre_bench_t *bench) {
+  bench->samples = vyre_calloc(bench->params.latency_slots, sizeof *bench->samples);
+  if (!bench->samples) return vyre_out_of_memory(bench->params.latency_slots * sizeof *bench->samples);
+  return run_part(bench, VYRE_BENCH_LATENCY, NULL);
+}
+
+static vyre_status_t run_parts(vyre_bench_t *bench, const vyre_bench_file_t *file) {
+  if (bench->params.parts & VYRE_BENCH_LATENCY) VYRE_TRY(run_latency(bench));
+  if (bench->params.parts & VYRE_BENCH_RATE) VYRE_TRY(run_part(bench, VYRE_BENCH_RATE, NULL));
+  if (bench->params.parts & VYRE_BENCH_STREAM) VYRE_TRY(run_part(bench, VYRE_BENCH_STREAM, file));
+  return NULL;
+}
+
+/* The file first: what is wrong with it shows before anything is measured. */
+static vyre_status_t run_on_device(vyre_bench_t *bench, vyre_bench_report_t **out_report) {
+  bench->info = vyre_device_info(bench->device);
+  bench->gpu = gpu_of(bench->info.name);
+  bench->report.ingest = "";
+  vyre_bench_file_t file = {.fd = -1};
+  vyre_status_t status = bench->params.parts & VYRE_BENCH_STREAM ? vyre_bench_file_open(&bench->params, &file) : NULL;
+  if (!status) status = run_parts(bench, &file);
+  bench->report.bytes = file.bytes;
+  bench->report.lines = file.lines;
+  vyre_bench_file_close(&file);
+  return status ? status : vyre_bench_report_make(bench, out_report);
+}
+
+vyre_status_t vyre_bench_run(const vyre_bench_params_t *params, vyre_bench_report_t **out_report) {
+  vyre_bench_t *bench = vyre_calloc(1, sizeof *bench);
+  if (!bench) return vyre_out_of_memory(sizeof *bench);
+  if (params) bench->params = *params;
+  vyre_status_t status = fill_defaults(&bench->params);
+  if (!status) status = vyre_device_open(bench->params.device, &bench->device);
+  if (!status) status = run_on_device(bench, out_report);
+  if (bench->device) vyre_device_close(&bench->device);
+  vyre_free(bench->samples);
+  vyre_free(bench);
+  return status;
+}

@@ -1,0 +1,151 @@
+/* As many slots in flight as the session has cells, every completion read. */
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+
+#include "base/memory.h"
+#include "bench/baseline_host.h"
+#include "bench/bench.h"
+#include "bench/slots.h"
+#include "device/cuda/baseline.h"
+
+enum { PRODUCERS_MAX = 4 };
+/* Launches take microseconds each, and their queue is 1024 long: more than these would only repeat themselves. */
+#define LAUNCHES_MAX UINT64_C(100000)
+
+typedef struct load {
+  const vyre_bench_slots_t *slots;
+  vyre_bench_row_id_t row;
+  vyre_slot_t slot;
+  bool is_load; /* slot i loads word i % VYRE_BENCH_WORDS */
+  uint32_t in_flight;
+  uint64_t count;
+  vyre_ticket_t *tickets; /* in_flight of them */
+  atomic_int *go;         /* 0 wait, 1 run, 2 leave */
+  uint64_t completed;     /* out */
+  vyre_status_t status;   /* out */
+} load_t;
+
+static vyre_status_t take_one(load_t *load, uint64_t i) {
+  uint32_t result = 0;
+  VYRE_TRY(vyre_bench_slots_take(load->slots, load->slot.opcode, load->tickets[i % load->in_flight], &result));
+  load->completed++;
+  if (!load->is_load) return NULL;
+  uint32_t right = load->slots->words[i % VYRE_BENCH_WORDS];
+  return result == right ? NULL : vyre_bench_wrong(load->row, i, result, right);
+}
+
+static vyre_status_t run_load(load_t *load) {
+  for (uint64_t i = 0; i < load->count + load->in_flight; i++) {
+    if (i >= load->in_flight && i - load->in_flight < load->count) VYRE_TRY(take_one(load, i - load->in_flight));
+    if (i >= load->count) continue;
+    if (load->is_load) load->slot.arg[1] = (uint32_t)(i % VYRE_BENCH_WORDS) * 4;
+    VYRE_TRY(vyre_bench_slots_submit(load->slots, &load->slot, &load->tickets[i % load->in_flight]));
+  }
+  return NULL;
+}
+
+static void *producer(void *argument) {
+  load_t *load = argument;
+  int go;
+  while ((go = atomic_load_explicit(load->go, memory_order_acquire)) == 0) sched_yield();
+  if (go == 1) load->status = run_load(load);
+  return NULL;
+}
+
+static vyre_status_t run_loads(load_t *loads, uint32_t count, double *out_seconds) {
+  atomic_int go = 0;
+  pthread_t threads[PRODUCERS_MAX];
+  uint32_t started = 0;
+  int error = 0;
+  for (; started < count && !error; started += !error) {
+    loads[started].go = &go;
+    error = pthread_create(&threads[started], NULL, producer, &loads[started]);
+  }
+  uint64_t start_ns = vyre_clock_ns();
+  atomic_store_explicit(&go, error ? 2 : 1, memory_order_release);
+  for (uint32_t i = 0; i < started; i++) pthread_join(threads[i], NULL);
+  *out_seconds = vyre_bench_seconds(start_ns);
+  vyre_status_t status = error ? vyre_status_from_errno(error, VYRE_E_THREADS, "pthread_create") : NULL;
+  for (uint32_t i = 0; i < count; i++) status = status ? vyre_status_because(status, loads[i].status) : loads[i].status;
+  return status;
+}
+
+static vyre_status_t measure_row(vyre_bench_t *bench, const load_t *pattern, uint32_t producers,
+                                 vyre_ticket_t *tickets) {
+  const vyre_bench_slots_t *slots = pattern->slots;
+  load_t loads[PRODUCERS_MAX];
+  uint64_t sum_before = *slots->sum, completed = 0, each = bench->params.rate_slots / producers;
+  for (uint32_t i = 0; i < producers; i++) {
+    loads[i] = *pattern;
+    loads[i].count = each;
+    loads[i].in_flight = slots->cells / producers;
+    loads[i].tickets = tickets + (size_t)i * loads[i].in_flight;
+  }
+  double seconds;
+  VYRE_TRY(run_loads(loads, producers, &seconds));
+  for (uint32_t i = 0; i < producers; i++) completed += loads[i].completed;
+  uint64_t count = each * producers, added = *slots->sum - sum_before;
+  if (completed != count) return vyre_bench_wrong(pattern->row, 0, completed, count);
+  if (pattern->slot.opcode == slots->add_opcode && added != count)
+    return vyre_bench_wrong(pattern->row, 0, added, count);
+  vyre_bench_record(bench, pattern->row, (double)count / seconds * 1e-6, count, count);
+  return NULL;
+}
+
+static vyre_status_t measure_session(vyre_bench_t *bench, const vyre_bench_slots_t *slots) {
+  vyre_ticket_t *tickets = vyre_calloc(slots->cells, sizeof *tickets);
+  if (!tickets) return vyre_out_of_memory(slots->cells * sizeof *tickets);
+  const struct {
+    load_t load;
+    uint32_t producers;
+  } rows[] = {
+      {{.slots = slots, .row = VYRE_BENCH_ROW_RATE_NOP, .slot = vyre_bench_slots_nop(slots)}, 1},
+      {{.slots = slots, .row = VYRE_BENCH_ROW_RATE_LOAD, .slot = vyre_bench_slots_load(slots, 0), .is_load = true}, 1},
+      {{.slots = slots, .row = VYRE_BENCH_ROW_RATE_NOP_4, .slot = vyre_bench_slots_nop(slots)}, PRODUCERS_MAX},
+      {{.slots = slots, .row = VYRE_BENCH_ROW_RATE_WORKER, .slot = vyre_bench_slots_add(slots)}, 1},
+  };
+  vyre_status_t status = NULL;
+  for (unsigned i = 0; !status && i < sizeof rows / sizeof *rows; i++)
+    status = measure_row(bench, &rows[i].load, rows[i].producers, tickets);
+  vyre_free(tickets);
+  return status;
+}
+
+/* ---- baselines ---- */
+
+static vyre_status_t host_ring(vyre_bench_t *bench) {
+  uint64_t count = bench->params.rate_slots, wrong = 0;
+  double seconds;
+  VYRE_TRY(vyre_bench_ring_run(count, &seconds, &wrong));
+  if (wrong) return vyre_bench_wrong(VYRE_BENCH_ROW_RATE_RING, 0, count - wrong, count);
+  vyre_bench_record(bench, VYRE_BENCH_ROW_RATE_RING, (double)count / seconds * 1e-6, count, count);
+  return NULL;
+}
+
+static vyre_status_t cuda_launches(vyre_bench_t *bench, vyre_cuda_baseline_t *cuda) {
+  uint64_t count = bench->params.rate_slots < LAUNCHES_MAX ? bench->params.rate_slots : LAUNCHES_MAX;
+  VYRE_TRY(vyre_cuda_baseline_launch(cuda));
+  VYRE_TRY(vyre_cuda_baseline_synchronize(cuda));
+  uint64_t start_ns = vyre_clock_ns();
+  for (uint64_t i = 0; i < count; i++) VYRE_TRY(vyre_cuda_baseline_launch(cuda));
+  VYRE_TRY(vyre_cuda_baseline_synchronize(cuda));
+  double seconds = vyre_bench_seconds(start_ns);
+  vyre_bench_record(bench, VYRE_BENCH_ROW_RATE_LAUNCH, (double)count / seconds * 1e-6, count, 0);
+  return NULL;
+}
+
+vyre_status_t vyre_bench_rate(vyre_bench_t *bench) {
+  vyre_bench_slots_t slots;
+  vyre_status_t status = vyre_bench_slots_open(bench, &slots);
+  if (!status) status = measure_session(bench, &slots);
+  vyre_status_t closed = vyre_bench_slots_close(&slots);
+  if (status) return vyre_status_because(status, closed);
+  VYRE_TRY(closed);
+  if (bench->gpu < 0) return host_ring(bench);
+  vyre_cuda_baseline_t *cuda;
+  VYRE_TRY(vyre_cuda_baseline_open(bench->gpu, &cuda));
+  status = cuda_launches(bench, cuda);
+  closed = vyre_cuda_baseline_close(&cuda);
+  return status ? vyre_status_because(status, closed) : closed;
+}

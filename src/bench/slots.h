@@ -1,0 +1,37 @@
+/* A session for slots: two windows and a tiny Program, and how a slot goes through it.
+ *
+ * Owns:    the session. Threads: submit and take from any thread.
+ * Errors:  a slot that does not come back within 10 s is VYRE_E_DEADLINE, one that faults is its fault. */
+#ifndef VYRE_BENCH_SLOTS_H
+#define VYRE_BENCH_SLOTS_H
+
+#include <vyre/session.h>
+
+#include "bench/bench.h"
+
+enum { VYRE_BENCH_WORDS = 1024 };
+
+typedef struct vyre_bench_slots {
+  vyre_session_t *session;
+  uint32_t cells;
+  uint32_t words_window, sum_window;
+  uint32_t *words;     /* VYRE_BENCH_WORDS random ones */
+  uint64_t *sum;       /* the output of the Program: slots that it ran */
+  uint32_t add_opcode; /* the Program */
+} vyre_bench_slots_t;
+
+vyre_status_t vyre_bench_slots_open(vyre_bench_t *bench, vyre_bench_slots_t *out_slots);
+/* Gives the error of the stop. Accepts what open left. */
+vyre_status_t vyre_bench_slots_close(vyre_bench_slots_t *slots);
+
+vyre_slot_t vyre_bench_slots_nop(const vyre_bench_slots_t *slots);
+vyre_slot_t vyre_bench_slots_load(const vyre_bench_slots_t *slots, uint32_t word);
+vyre_slot_t vyre_bench_slots_add(const vyre_bench_slots_t *slots);
+
+vyre_status_t vyre_bench_slots_submit(const vyre_bench_slots_t *slots, const vyre_slot_t *slot,
+                                      vyre_ticket_t *out_ticket);
+/* Polls until it has completed; *out_result is its first result word. */
+vyre_status_t vyre_bench_slots_take(const vyre_bench_slots_t *slots, uint32_t opcode, vyre_ticket_t ticket,
+                                    uint32_t *out_result);
+
+#endif

@@ -1,0 +1,171 @@
+/* Lines of a warm file counted: a stream, and what people write. */
+#include <string.h>
+
+#include <vyre/stream.h>
+
+#include "base/memory.h"
+#include "bench/baseline_host.h"
+#include "bench/bench.h"
+#include "bench/file.h"
+#include "device/cuda/baseline.h"
+
+enum { VERIFY_BYTES = 4 << 20 };
+#define WAIT_NS (10 * VYRE_NS_PER_S)
+#define STOP_NS_MAX (5 * VYRE_NS_PER_S)
+
+static const char count_program[] =
+    "program bench_lines\n"
+    "stream data : u8\n"
+    "output lines : u64 sum\n"
+    "\n"
+    "foreach i in 0 .. len(data) {\n"
+    "  if data[i] == '\\n' {\n"
+    "    lines += 1\n"
+    "  }\n"
+    "}\n";
+
+static double rate(const vyre_bench_file_t *file, double seconds) { return (double)file->bytes / seconds * 1e-9; }
+
+/* ---- the stream ---- */
+
+static vyre_status_t wait_for_end(vyre_stream_t *stream) {
+  uint64_t seen = 0;
+  for (bool is_finished = false;;) {
+    VYRE_TRY(vyre_stream_wait(stream, WAIT_NS, &is_finished));
+    if (is_finished) return NULL;
+    uint64_t done = vyre_stream_progress(stream).bytes_done;
+    if (done == seen)
+      return vyre_status_make(VYRE_E_DEADLINE, "the stream stands still at byte %llu", (unsigned long long)done);
+    seen = done;
+  }
+}
+
+static vyre_status_t run_stream(vyre_bench_t *bench, const vyre_bench_file_t *file, vyre_stream_t *stream,
+                                uint64_t start_ns) {
+  uint64_t opened_ns = vyre_clock_ns(), lines = 0, early = vyre_stream_progress(stream).bytes_done;
+  VYRE_TRY(wait_for_end(stream));
+  double seconds = vyre_bench_seconds(opened_ns), whole_seconds = vyre_bench_seconds(start_ns);
+  double whole = (double)file->bytes / whole_seconds * 1e-9;
+  /* Without the opening, as the baselines are, and without the bytes that were through before its end. A file that was
+   * half through by then is too short to tell the two apart. */
+  double flow = early > file->bytes / 2 ? whole : (double)(file->bytes - early) / seconds * 1e-9;
+  VYRE_TRY(vyre_stream_output(stream, 0, &lines, sizeof lines));
+  if (lines != file->lines) return vyre_bench_wrong(VYRE_BENCH_ROW_STREAM_FLOW, 0, lines, file->lines);
+  vyre_stream_report_t report = vyre_stream_report(stream);
+  if (report.bytes != file->bytes) return vyre_bench_wrong(VYRE_BENCH_ROW_STREAM_FLOW, 1, report.bytes, file->bytes);
+  bench->report.ingest = report.ingest;
+  bench->report.chunk_bytes = report.chunk_bytes;
+  bench->report.depth = report.depth;
+  vyre_bench_record(bench, VYRE_BENCH_ROW_STREAM_FLOW, flow, file->bytes, 1);
+  vyre_bench_record(bench, VYRE_BENCH_ROW_STREAM_WHOLE, whole, file->bytes, 1);
+  return NULL;
+}
+
+static vyre_status_t run_session(vyre_bench_t *bench, const vyre_bench_file_t *file, vyre_session_t *session) {
+  vyre_program_t *program;
+  uint32_t opcode = 0;
+  VYRE_TRY(vyre_program_parse(count_program, strlen(count_program), "bench_lines.vyre", &program));
+  vyre_status_t status = vyre_session_register(session, program, &opcode);
+  vyre_program_destroy(&program);
+  VYRE_TRY(status);
+  VYRE_TRY(vyre_session_start(session));
+  bench->report.stream_workers = (uint32_t)vyre_session_stats(session).workers;
+  vyre_stream_params_t params = {
+      .paths = &file->name, .path_count = 1, .chunk_bytes = bench->params.chunk_bytes, .depth = bench->params.depth};
+  vyre_stream_t *stream;
+  uint64_t start_ns = vyre_clock_ns();
+  VYRE_TRY(vyre_stream_open(session, opcode, &params, &stream));
+  status = run_stream(bench, file, stream, start_ns);
+  vyre_stream_close(&stream);
+  VYRE_TRY(status);
+  return vyre_session_stop(session, STOP_NS_MAX);
+}
+
+static vyre_status_t measure_stream(vyre_bench_t *bench, const vyre_bench_file_t *file) {
+  vyre_session_t *session;
+  VYRE_TRY(vyre_session_create(bench->device, &(vyre_session_params_t){.workers = bench->params.workers}, &session));
+  vyre_status_t status = run_session(bench, file, session);
+  vyre_session_destroy(&session);
+  return status;
+}
+
+/* ---- baselines ---- */
+
+static vyre_status_t host_loop(vyre_bench_t *bench, const vyre_bench_file_t *file, uint32_t threads,
+                               vyre_bench_row_id_t row, double *best) {
+  double seconds;
+  uint64_t lines;
+  VYRE_TRY(vyre_bench_loop_run(file->fd, file->bytes, threads, &seconds, &lines));
+  if (lines != file->lines) return vyre_bench_wrong(row, 0, lines, file->lines);
+  vyre_bench_record(bench, row, rate(file, seconds), file->bytes, 1);
+  if (rate(file, seconds) > *best) *best = rate(file, seconds);
+  return NULL;
+}
+
+static vyre_status_t host_baselines(vyre_bench_t *bench, const vyre_bench_file_t *file, double *best) {
+  uint32_t workers = bench->report.stream_workers;
+  VYRE_TRY(host_loop(bench, file, 1, VYRE_BENCH_ROW_STREAM_LOOP_1, best));
+  if (workers < 2) return NULL;
+  return host_loop(bench, file, workers, VYRE_BENCH_ROW_STREAM_LOOP_N, best);
+}
+
+/* Byte i of the GPU's memory is byte i % period of the file. `buffers` has room for two blocks; period is the size of
+ * the file or a multiple of a block. */
+static vyre_status_t verify(const vyre_bench_file_t *file, vyre_cuda_baseline_t *cuda, uint64_t period,
+                            vyre_bench_row_id_t row, uint8_t *buffers) {
+  uint8_t *copied = buffers, *wanted = buffers + VERIFY_BYTES;
+  for (uint64_t at = 0; at < file->bytes; at += VERIFY_BYTES) {
+    size_t size = file->bytes - at < VERIFY_BYTES ? (size_t)(file->bytes - at) : VERIFY_BYTES;
+    VYRE_TRY(vyre_cuda_baseline_read(cuda, at, copied, size));
+    VYRE_TRY(vyre_bench_file_read(file->fd, wanted, size, at % period));
+    if (memcmp(copied, wanted, size) == 0) continue;
+    size_t i = 0;
+    while (copied[i] == wanted[i]) i++;
+    return vyre_bench_wrong(row, at + i, copied[i], wanted[i]);
+  }
+  return NULL;
+}
+
+static vyre_status_t cuda_copies(vyre_bench_t *bench, const vyre_bench_file_t *file, vyre_cuda_baseline_t *cuda,
+                                 uint8_t *buffers, double *best) {
+  static const struct {
+    uint32_t threads; /* 0: from pinned memory */
+    vyre_bench_row_id_t row;
+  } ways[] = {{0, VYRE_BENCH_ROW_STREAM_CEILING},
+              {1, VYRE_BENCH_ROW_STREAM_PREAD_1},
+              {4, VYRE_BENCH_ROW_STREAM_PREAD_4},
+              {16, VYRE_BENCH_ROW_STREAM_PREAD_16}};
+  VYRE_TRY(vyre_cuda_baseline_memory(cuda, file->bytes));
+  for (unsigned i = 0; i < sizeof ways / sizeof *ways; i++) {
+    double seconds;
+    uint64_t period = file->bytes;
+    VYRE_TRY(ways[i].threads ? vyre_cuda_baseline_copy_file(cuda, file->fd, ways[i].threads, &seconds)
+                             : vyre_cuda_baseline_copy_pinned(cuda, file->fd, &period, &seconds));
+    VYRE_TRY(verify(file, cuda, period, ways[i].row, buffers));
+    vyre_bench_record(bench, ways[i].row, rate(file, seconds), file->bytes, 1);
+    if (ways[i].threads && rate(file, seconds) > *best) *best = rate(file, seconds);
+  }
+  return NULL;
+}
+
+static vyre_status_t cuda_baselines(vyre_bench_t *bench, const vyre_bench_file_t *file, double *best) {
+  uint8_t *buffers = vyre_alloc(2 * VERIFY_BYTES);
+  if (!buffers) return vyre_out_of_memory(2 * VERIFY_BYTES);
+  vyre_cuda_baseline_t *cuda;
+  vyre_status_t status = vyre_cuda_baseline_open(bench->gpu, &cuda);
+  if (!status) {
+    status = cuda_copies(bench, file, cuda, buffers, best);
+    vyre_status_t closed = vyre_cuda_baseline_close(&cuda);
+    status = status ? vyre_status_because(status, closed) : closed;
+  }
+  vyre_free(buffers);
+  return status;
+}
+
+vyre_status_t vyre_bench_stream(vyre_bench_t *bench, const vyre_bench_file_t *file) {
+  VYRE_TRY(measure_stream(bench, file));
+  double best = 0;
+  VYRE_TRY(bench->gpu < 0 ? host_baselines(bench, file, &best) : cuda_baselines(bench, file, &best));
+  vyre_bench_record(bench, VYRE_BENCH_ROW_STREAM_BEST, best, file->bytes, 0);
+  return NULL;
+}
