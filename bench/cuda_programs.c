@@ -76,7 +76,8 @@ static void run(const char *path, const uint8_t *data, vyre_cu_address_t device_
     CU(MemcpyHtoD, (output, got, layout.output_bytes));
     CU(MemcpyHtoD, (device_frames, frames, sizeof frames));
     CU(CtxSynchronize, ());
-    void *null = NULL, *arguments[] = {&device_frames, &null};
+    uint64_t stride = sizeof(vyre_frame_t);
+    void *arguments[] = {&device_frames, &stride};
     double start = bench_now();
     CU(LaunchKernel, (function, CHUNKS, 1, 1, threads, 1, 1, 0, NULL, arguments, NULL));
     CU(CtxSynchronize, ());

@@ -12,7 +12,7 @@
 
 static const char help[] =
     "usage: vyre inspect [--emit FORM] [-o FILE] PROGRAM\n"
-    "       vyre inspect --megakernel [-o FILE]\n"
+    "       vyre inspect --megakernel[=TOPOLOGY] [-o FILE]\n"
     "\n"
     "Shows a Program, or what the compiler makes of it. PROGRAM is a path, or - for stdin.\n"
     "\n"
@@ -20,7 +20,8 @@ static const char help[] =
     "                     llvm: LLVM IR as lowered; llvm-opt: after optimization for this machine's CPU\n"
     "                     asm: x86-64 assembly; obj: an ELF relocatable object\n"
     "                     ptx, ptx-sm_80: PTX for sm_90, for sm_80, and later\n"
-    "  --megakernel       the megakernel's own loop, as text\n"
+    "  --megakernel[=TOPOLOGY]\n"
+    "                     the megakernel's own loop, as text: direct (ref and cpu; the default) or dispatched (cuda)\n"
     "  -o, --output FILE  write there instead of stdout, all of it or nothing\n";
 
 typedef struct form {
@@ -53,10 +54,10 @@ static int unknown_form(const cli_options_t *options, const char *name) {
                            near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 }
 
-/* The bytes to show, released with vyre_text_free. `path` is NULL for the megakernel. */
-static vyre_status_t make_bytes(const char *path, const form_t *form, char **out_bytes, size_t *out_length) {
-  if (!path) {
-    CLI_TRY(vyre_megakernel_print(out_bytes));
+/* The bytes to show, released with vyre_text_free. With a topology: the megakernel's loop. */
+static vyre_status_t make_bytes(const char *path, const char *megakernel, const form_t *form, char **out_bytes, size_t *out_length) {
+  if (megakernel) {
+    CLI_TRY(vyre_megakernel_print(megakernel, out_bytes));
     *out_length = strlen(*out_bytes);
     return NULL;
   }
@@ -73,10 +74,10 @@ static vyre_status_t make_bytes(const char *path, const form_t *form, char **out
   return status;
 }
 
-static vyre_status_t inspect(const char *path, const form_t *form, const char *output) {
+static vyre_status_t inspect(const char *path, const char *megakernel, const form_t *form, const char *output) {
   char *bytes = NULL;
   size_t length = 0;
-  CLI_TRY(make_bytes(path, form, &bytes, &length));
+  CLI_TRY(make_bytes(path, megakernel, form, &bytes, &length));
   vyre_status_t status = output ? cli_file_replace(output, bytes, length, NULL) : cli_output_write_bytes(bytes, length);
   vyre_text_free(bytes);
   return status;
@@ -84,21 +85,21 @@ static vyre_status_t inspect(const char *path, const form_t *form, const char *o
 
 static int run_inspect(int argc, char **argv) {
   static const struct option long_options[] = {{"emit", required_argument, NULL, 'e'},
-                                               {"megakernel", no_argument, NULL, 'm'},
+                                               {"megakernel", optional_argument, NULL, 'm'},
                                                {"output", required_argument, NULL, 'o'},
                                                {"help", no_argument, NULL, 'h'},
                                                {0}};
   cli_options_t options = {&cli_verb_inspect, argc, argv, ":ho:", long_options, 0};
   const form_t *form = NULL;
   const char *output = NULL;
-  bool megakernel = false;
+  const char *megakernel = NULL;
   for (int option; (option = cli_options_next(&options)) != CLI_OPTION_END;) {
     switch (option) {
       case 'e':
         form = form_find(optarg);
         if (!form) return unknown_form(&options, optarg);
         break;
-      case 'm': megakernel = true; break;
+      case 'm': megakernel = optarg ? optarg : "direct"; break;
       case 'o': output = strcmp(optarg, "-") == 0 ? NULL : optarg; break;
       default: return options.exit_status;
     }
@@ -111,7 +112,7 @@ static int run_inspect(int argc, char **argv) {
   if (!form) form = &forms[0];
   if (form->is_emit && form->emit == VYRE_EMIT_OBJECT && !output && isatty(STDOUT_FILENO))
     return cli_options_usage(&options, "an object file is no text for a terminal; name a file with -o");
-  vyre_status_t status = inspect(megakernel ? NULL : argv[optind], form, output);
+  vyre_status_t status = inspect(megakernel ? NULL : argv[optind], megakernel, form, output);
   return cli_report(&status);
 }
 

@@ -10,7 +10,7 @@
 
 typedef struct row {
   enum { CONTROL, RECORD_WORD, OPCODE, HANDLER_ARG, FAULT } table;
-  const char *record; /* RECORD_WORD: of which record */
+  const char *record; /* CONTROL, RECORD_WORD: of which block or record */
   const char *name;
   uint32_t number; /* offset, opcode, index, reason */
   uint32_t bits;
@@ -19,8 +19,8 @@ typedef struct row {
 } row_t;
 
 static const row_t rows[] = {
-#define VYRE_CONTROL(name, offset, bits, writer, reader, meaning) \
-  {CONTROL, "", #name, offset, bits, writer, reader, meaning},
+#define VYRE_CONTROL(name, place, offset, bits, writer, reader, meaning) \
+  {CONTROL, #place, #name, offset, bits, writer, reader, meaning},
 #define VYRE_RECORD_WORD(record, name, offset, bits, meaning) \
   {RECORD_WORD, #record, #name, offset, bits, "", "", meaning},
 #define VYRE_OPCODE(name, number, arguments, results, meaning) \
@@ -44,6 +44,8 @@ static const struct {
     {"SLOT_BYTES", "%u", VYRE_SLOT_BYTES},
     {"COMPLETION_BYTES", "%u", VYRE_COMPLETION_BYTES},
     {"CONTROL_BYTES", "%u", VYRE_CONTROL_BYTES},
+    {"SHARED_BYTES", "%u", VYRE_SHARED_BYTES},
+    {"WORKERS_MAX", "%u", VYRE_WORKERS_MAX},
     {"WORKER_BYTES", "%u", VYRE_WORKER_BYTES_EACH},
     {"DISPATCH_BATCH", "%u", VYRE_DISPATCH_BATCH},
     {"OPCODE_HASH", "0x%08X", VYRE_OPCODE_HASH},
@@ -59,7 +61,7 @@ static const struct {
   int table;
   const char *head;
 } tables[] = {
-    {"CONTROL", CONTROL, "| offset | word | bits | written by | read by | meaning |\n|---|---|---|---|---|---|\n"},
+    {"BLOCK ", CONTROL, "| offset | word | bits | written by | read by | meaning |\n|---|---|---|---|---|---|\n"},
     {"RECORD ", RECORD_WORD, "| offset | word | bits | meaning |\n|---|---|---|---|\n"},
     {"OPCODES", OPCODE, "| opcode | name | ARG0, ... | result | meaning |\n|---|---|---|---|---|\n"},
     {"HANDLER_ARGS", HANDLER_ARG, "| word | name | meaning |\n|---|---|---|\n"},
@@ -96,7 +98,7 @@ static bool print_table(const char *name) {
   unsigned printed = 0;
   for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
     size_t length = strlen(tables[i].name);
-    bool of_record = tables[i].table == RECORD_WORD;
+    bool of_record = tables[i].table == RECORD_WORD || tables[i].table == CONTROL;
     if (of_record ? strncmp(name, tables[i].name, length) != 0 : strcmp(name, tables[i].name) != 0) continue;
     fputs(tables[i].head, stdout);
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {

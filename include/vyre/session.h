@@ -118,8 +118,9 @@ VYRE_API const char *vyre_fault_summary(uint32_t fault);
 VYRE_API vyre_status_t vyre_completion_status(const vyre_session_t *session, uint32_t opcode,
                                               const vyre_completion_t *completion);
 
-/* The megakernel's own loop as text: the very Program that the devices run. */
-VYRE_API vyre_status_t vyre_megakernel_print(char **out_text);
+/* The megakernel's own loop as text: the very Program that the devices run. The topology is "direct" (ref and cpu) or
+ * "dispatched" (cuda). Free the text with vyre_text_free. */
+VYRE_API vyre_status_t vyre_megakernel_print(const char *topology, char **out_text);
 
 #ifdef __cplusplus
 }

@@ -9,7 +9,8 @@
 #include "base/status.h"
 #include "ir/program.h"
 
-/* The name of a compiled Program's entry in its object: a vyre_entry_fn. */
+/* The name of a compiled Program's entry in its object: a vyre_entry_fn. In PTX it is a kernel with two parameters, both
+ * 64 bits: the address of block 0's frame, and how many bytes further the next block's is. */
 #define VYRE_CODEGEN_SYMBOL "vyre_entry"
 
 typedef enum vyre_codegen_form {
@@ -22,6 +23,9 @@ typedef enum vyre_codegen_form {
 typedef struct vyre_codegen_options {
   vyre_codegen_form_t form;
   const char *gpu;   /* NULL: this process's CPU; else sm_80 or sm_90, and ASSEMBLY is PTX */
+  const vyre_program_t *const *handlers; /* of a privileged Program for a GPU: what it calls, by index */
+  uint32_t handler_count;
+  uint32_t threads;  /* of a block, for a GPU: at most as many are launched; 0: 1024 */
   bool is_unchecked; /* leaves out bounds checks, fuel and looks at the stop word: for measuring what they cost, only */
 } vyre_codegen_options_t;
 
@@ -33,7 +37,7 @@ typedef struct vyre_codegen_table {
   vyre_status_t (*compile)(const vyre_program_t *program, const vyre_codegen_options_t *options, char **out_bytes,
                            size_t *out_size);        /* free with vyre_free; text has a final NUL beyond its size */
 } vyre_codegen_table_t;
-#define VYRE_CODEGEN_ABI 2u
+#define VYRE_CODEGEN_ABI 3u
 #define VYRE_CODEGEN_TABLE_SYMBOL "vyre_codegen_table"
 
 /* Loads the library on the first call. The table lives as long as the process. */

@@ -71,11 +71,12 @@ static vyre_status_t verify(const vyre_program_t *program, LLVMModuleRef module)
   return status;
 }
 
-static vyre_status_t optimize(const vyre_program_t *program, LLVMModuleRef module, LLVMTargetMachineRef machine) {
+static vyre_status_t optimize(const vyre_program_t *program, bool is_short, LLVMModuleRef module,
+                              LLVMTargetMachineRef machine) {
   LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
   LLVMPassBuilderOptionsSetLoopVectorization(options, true);
   LLVMPassBuilderOptionsSetSLPVectorization(options, true);
-  LLVMErrorRef error = LLVMRunPasses(module, program->is_privileged ? loop_passes : handler_passes, machine, options);
+  LLVMErrorRef error = LLVMRunPasses(module, is_short ? loop_passes : handler_passes, machine, options);
   LLVMDisposePassBuilderOptions(options);
   if (!error) return NULL;
   char *message = LLVMGetErrorMessage(error);
@@ -115,11 +116,22 @@ static vyre_status_t write_module(const vyre_program_t *program, LLVMModuleRef m
   return status;
 }
 
+static bool lower(LLVMModuleRef module, const vyre_program_t *program, const vyre_codegen_options_t *options) {
+  bool is_checked = !options->is_unchecked;
+  if (!options->gpu)
+    return vyre_lower_program(program, &vyre_target_x86, is_checked, module, VYRE_CODEGEN_SYMBOL) != NULL;
+  if (!program->is_privileged) return vyre_lower_finite_kernel(program, is_checked, module);
+  return vyre_lower_megakernel(program, options->handlers, options->handler_count,
+                               options->threads ? options->threads : 1024, module);
+}
+
 static vyre_status_t compile_in(LLVMContextRef context, LLVMTargetMachineRef machine, const vyre_program_t *program,
                                 const vyre_codegen_options_t *options, char **out_bytes, size_t *out_size) {
-  LLVMModuleRef module = vyre_lower_program(
-      program, options->gpu ? &vyre_target_nvptx : &vyre_target_x86, !options->is_unchecked, context);
-  if (!module) return vyre_out_of_memory(0);
+  LLVMModuleRef module = LLVMModuleCreateWithNameInContext(program->name, context);
+  if (!lower(module, program, options)) {
+    LLVMDisposeModule(module);
+    return vyre_out_of_memory(0);
+  }
   char *triple = LLVMGetTargetMachineTriple(machine);
   LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
   LLVMSetTarget(module, triple);
@@ -127,21 +139,19 @@ static vyre_status_t compile_in(LLVMContextRef context, LLVMTargetMachineRef mac
   LLVMDisposeTargetData(layout);
   LLVMDisposeMessage(triple);
   vyre_status_t status = verify(program, module);
-  if (!status && options->form != VYRE_CODEGEN_LLVM) status = optimize(program, module, machine);
+  if (!status && options->form != VYRE_CODEGEN_LLVM) status = optimize(program, program->is_privileged && !options->gpu, module, machine);
   if (!status) status = write_module(program, module, machine, options->form, out_bytes, out_size);
   LLVMDisposeModule(module);
   return status;
 }
 
-static vyre_status_t check_gpu(const vyre_program_t *program, const vyre_codegen_options_t *options) {
+static vyre_status_t check_gpu(const vyre_codegen_options_t *options) {
   static const char *const known[] = {"sm_80", "sm_90"};
   bool is_known = false;
   for (unsigned i = 0; i < sizeof known / sizeof *known; i++) is_known |= strcmp(known[i], options->gpu) == 0;
   if (!is_known)
     return vyre_status_with_fix(vyre_status_make(VYRE_E_UNSUPPORTED, "code for the GPU architecture '%s'", options->gpu),
                                 "Choose sm_80 or sm_90.");
-  if (program->is_privileged)
-    return vyre_program_error(program, VYRE_E_UNSUPPORTED, 0, "privileged nodes have no PTX in this version");
   if (options->form == VYRE_CODEGEN_OBJECT)
     return vyre_status_with_fix(vyre_status_make(VYRE_E_UNSUPPORTED, "objects for a GPU"), "Ask for PTX text.");
   return NULL;
@@ -149,10 +159,10 @@ static vyre_status_t check_gpu(const vyre_program_t *program, const vyre_codegen
 
 static vyre_status_t compile(const vyre_program_t *program, const vyre_codegen_options_t *options, char **out_bytes,
                              size_t *out_size) {
-  if (options->gpu) VYRE_TRY(check_gpu(program, options));
+  if (options->gpu) VYRE_TRY(check_gpu(options));
   pthread_once(&once, initialize);
   LLVMTargetMachineRef machine;
-  VYRE_TRY(create_machine(options->gpu, program->is_privileged, &machine));
+  VYRE_TRY(create_machine(options->gpu, program->is_privileged && !options->gpu, &machine));
   LLVMContextRef context = LLVMContextCreate();
   vyre_status_t status = compile_in(context, machine, program, options, out_bytes, out_size);
   LLVMContextDispose(context);

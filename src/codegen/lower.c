@@ -61,6 +61,12 @@ static void store_field(vyre_lower_t *l, uint64_t offset, LLVMValueRef value) {
   LLVMBuildStore(l->ir, value, vyre_lower_byte_offset(l, l->frame, offset));
 }
 
+void vyre_lower_add_attribute(LLVMValueRef function, unsigned index, const char *name) {
+  LLVMContextRef context = LLVMGetModuleContext(LLVMGetGlobalParent(function));
+  unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
+  LLVMAddAttributeAtIndex(function, index, LLVMCreateEnumAttribute(context, kind, 0));
+}
+
 /* ---- faults ---- */
 
 static void mark_seen(vyre_lower_t *l, LLVMValueRef failed) {
@@ -156,36 +162,29 @@ static void build_exit(vyre_lower_t *l) {
 
 /* ---- the function ---- */
 
-static void add_attribute(vyre_lower_t *l, LLVMValueRef function, unsigned index, const char *name) {
-  unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
-  LLVMAddAttributeAtIndex(function, index, LLVMCreateEnumAttribute(l->context, kind, 0));
-}
-
-/* void vyre_entry(frame, context): reads the pointers and calls the body, where they are noalias. For groups it is a
- * kernel whose group g works on the frame at frame + g. */
-static LLVMValueRef build_entry(vyre_lower_t *l) {
+/* void NAME(frame, ...): reads the pointers and calls the body, where they are noalias. The entry of a host's object has a
+ * second parameter, the context; a group's launch calls this for each of its frames, see kernel.c. */
+static LLVMValueRef build_entry(vyre_lower_t *l, const char *name) {
   enum { FRAME, DATA, SCRATCH, OUTPUT, COUNT };
   LLVMTypeRef pointers[COUNT] = {l->ptr, l->ptr, l->ptr, l->ptr};
-  LLVMTypeRef entry_type = LLVMFunctionType(l->void_, pointers, 2, false);
+  LLVMTypeRef entry_type = LLVMFunctionType(l->void_, pointers, l->target->is_gpu ? 1 : 2, false);
   LLVMTypeRef body_type = LLVMFunctionType(l->void_, pointers, COUNT, false);
-  LLVMValueRef entry = LLVMAddFunction(l->module, VYRE_CODEGEN_SYMBOL, entry_type);
+  LLVMValueRef entry = LLVMAddFunction(l->module, name, entry_type);
   LLVMValueRef body = LLVMAddFunction(l->module, "body", body_type);
   LLVMSetLinkage(body, LLVMInternalLinkage);
+  if (l->target->is_gpu) LLVMSetLinkage(entry, LLVMInternalLinkage);
   /* The threads of a group change each other's scratch and outputs. */
   if (!l->program->is_privileged)
     for (unsigned i = 0; i < COUNT; i++)
-      if (!l->target->is_group || i == FRAME || i == DATA) add_attribute(l, body, 1 + i, "noalias");
-  add_attribute(l, entry, (unsigned)LLVMAttributeFunctionIndex, "nounwind");
-  add_attribute(l, body, (unsigned)LLVMAttributeFunctionIndex, "nounwind");
+      if (!l->target->is_group || i == FRAME || i == DATA) vyre_lower_add_attribute(body, 1 + i, "noalias");
+  for (unsigned i = 0; i < 2; i++) {
+    LLVMValueRef function = i ? body : entry;
+    vyre_lower_add_attribute(function, (unsigned)LLVMAttributeFunctionIndex, "nounwind");
+    /* Barriers and votes inside: calls stay where they are. */
+    if (l->target->is_gpu) vyre_lower_add_attribute(function, (unsigned)LLVMAttributeFunctionIndex, "convergent");
+  }
   LLVMPositionBuilderAtEnd(l->ir, LLVMAppendBasicBlockInContext(l->context, entry, ""));
   LLVMValueRef frame = LLVMGetParam(entry, 0);
-  if (l->target->is_group) {
-    enum { PTX_KERNEL = 71 }; /* llvm::CallingConv::PTX_Kernel */
-    LLVMSetFunctionCallConv(entry, PTX_KERNEL);
-    LLVMValueRef index = LLVMBuildZExt(l->ir, l->target->group(l), l->i64, "group");
-    LLVMValueRef offset = LLVMBuildMul(l->ir, index, vyre_lower_i64(l, sizeof(vyre_frame_t)), "");
-    frame = LLVMBuildInBoundsGEP2(l->ir, l->i8, frame, &offset, 1, "");
-  }
   LLVMValueRef arguments[COUNT] = {
       frame,
       vyre_lower_frame_field(l, frame, l->ptr, offsetof(vyre_frame_t, data), "data"),
@@ -198,6 +197,7 @@ static LLVMValueRef build_entry(vyre_lower_t *l) {
   l->data = LLVMGetParam(body, DATA);
   l->scratch = LLVMGetParam(body, SCRATCH);
   l->output = LLVMGetParam(body, OUTPUT);
+  l->entry_function = entry;
   return body;
 }
 
@@ -210,9 +210,9 @@ static void find_definitions(vyre_lower_t *l) {
   }
 }
 
-static void build_body(vyre_lower_t *l) {
+static void build_body(vyre_lower_t *l, const char *name) {
   const vyre_program_t *p = l->program;
-  l->function = build_entry(l);
+  l->function = build_entry(l, name);
   l->entry = vyre_lower_block(l, "entry");
   l->exit = vyre_lower_block(l, "exit");
   l->done = vyre_lower_block(l, "done");
@@ -227,8 +227,19 @@ static void build_body(vyre_lower_t *l) {
   build_exit(l);
 }
 
-LLVMModuleRef vyre_lower_program(const vyre_program_t *program, const vyre_target_t *target, bool is_checked,
-                                 LLVMContextRef context) {
+void vyre_lower_types(vyre_lower_t *l, LLVMModuleRef module) {
+  l->context = LLVMGetModuleContext(module);
+  l->module = module;
+  l->i1 = LLVMInt1TypeInContext(l->context);
+  l->i8 = LLVMInt8TypeInContext(l->context);
+  l->i32 = LLVMInt32TypeInContext(l->context);
+  l->i64 = LLVMInt64TypeInContext(l->context);
+  l->ptr = LLVMPointerTypeInContext(l->context, 0);
+  l->void_ = LLVMVoidTypeInContext(l->context);
+}
+
+LLVMValueRef vyre_lower_program(const vyre_program_t *program, const vyre_target_t *target, bool is_checked,
+                                LLVMModuleRef module, const char *name) {
   VYRE_ASSERT(program->is_validated);
   vyre_lower_t *l = vyre_calloc(1, sizeof *l);
   if (!l) return NULL;
@@ -242,24 +253,17 @@ LLVMModuleRef vyre_lower_program(const vyre_program_t *program, const vyre_targe
   l->ranges = vyre_calloc(program->var_count, sizeof *l->ranges);
   l->masks = vyre_calloc(program->var_count, sizeof *l->masks);
   if (l->vars && l->definitions && l->ranges && l->masks) {
-    l->context = context;
-    l->module = LLVMModuleCreateWithNameInContext(program->name, context);
-    l->ir = LLVMCreateBuilderInContext(context);
-    l->i1 = LLVMInt1TypeInContext(context);
-    l->i8 = LLVMInt8TypeInContext(context);
-    l->i32 = LLVMInt32TypeInContext(context);
-    l->i64 = LLVMInt64TypeInContext(context);
-    l->ptr = LLVMPointerTypeInContext(context, 0);
-    l->void_ = LLVMVoidTypeInContext(context);
+    vyre_lower_types(l, module);
+    l->ir = LLVMCreateBuilderInContext(l->context);
     find_definitions(l);
-    build_body(l);
+    build_body(l, name);
     LLVMDisposeBuilder(l->ir);
   }
-  LLVMModuleRef module = l->module;
+  LLVMValueRef function = l->entry_function;
   vyre_free(l->vars);
   vyre_free(l->definitions);
   vyre_free(l->ranges);
   vyre_free(l->masks);
   vyre_free(l);
-  return module;
+  return function;
 }

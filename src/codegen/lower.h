@@ -1,7 +1,6 @@
 /* Lowering IR to LLVM IR: the state of one program's lowering, shared by the lower_*.c files and the target's hook.
  *
- * A Program becomes `void vyre_entry(frame, context)`, which reads the frame and calls a body whose pointers are
- * noalias. Variables are allocas (mem2reg makes registers of them). Fault and fuel follow docs/language.md:
+ * A Program becomes `void NAME(frame, ...)`, which reads the frame and calls a body whose pointers are noalias. Variables are allocas (mem2reg makes registers of them). Fault and fuel follow docs/language.md:
  *   outside a foreach a failed check stores the fault and jumps to the exit;
  *   inside, the fast loop only sets `seen`; when it is set at the end of a strip, the strip is walked again by a slow
  *   loop, in order, that jumps to the exit at the first fault. Nothing of the fast loop is lost by that: a call that
@@ -27,6 +26,7 @@ typedef struct vyre_lower vyre_lower_t;
  * A group executes uniform statements in all of its threads alike and shares out the iterations of a foreach. Control
  * flow outside of iterations is the same in all threads, so that they can meet at barriers there. */
 typedef struct vyre_target {
+  bool is_gpu;
   bool is_group;
   LLVMValueRef (*expr)(vyre_lower_t *l, const vyre_expr_t *expr, LLVMValueRef operands[3]);
   void (*stmt)(vyre_lower_t *l, const vyre_stmt_t *stmt, LLVMValueRef operands[5]); /* but LANES and VOTE */
@@ -41,7 +41,8 @@ typedef struct vyre_target {
   LLVMValueRef (*group_sum)(vyre_lower_t *l, LLVMValueRef value); /* i64, in all: the sum over the group */
 } vyre_target_t;
 extern const vyre_target_t vyre_target_x86;
-extern const vyre_target_t vyre_target_nvptx;
+extern const vyre_target_t vyre_target_nvptx;      /* a block of threads: Programs */
+extern const vyre_target_t vyre_target_nvptx_warp; /* its first warp: the megakernel's loop */
 
 typedef enum vyre_lower_mode {
   VYRE_MODE_UNIFORM, /* outside a foreach */
@@ -65,7 +66,7 @@ struct vyre_lower {
   LLVMContextRef context;
   LLVMModuleRef module;
   LLVMBuilderRef ir;
-  LLVMValueRef function;
+  LLVMValueRef function, entry_function; /* the body; NAME */
   LLVMBasicBlockRef entry; /* allocas stand at its end, before `first` */
   LLVMBasicBlockRef exit;  /* of a faulted call */
   LLVMBasicBlockRef done;  /* of a good one: flushes the outputs */
@@ -99,9 +100,11 @@ struct vyre_lower {
   unsigned table_copy;    /* private copy of the tables that additions go to */
 };
 
-/* lower.c */
-LLVMModuleRef vyre_lower_program(const vyre_program_t *program, const vyre_target_t *target, bool is_checked,
-                                 LLVMContextRef context); /* NULL when memory is out */
+/* lower.c. The function NAME(frame, ...), in the module; NULL when memory is out. */
+LLVMValueRef vyre_lower_program(const vyre_program_t *program, const vyre_target_t *target, bool is_checked,
+                                LLVMModuleRef module, const char *name);
+void vyre_lower_types(vyre_lower_t *l, LLVMModuleRef module);
+void vyre_lower_add_attribute(LLVMValueRef function, unsigned index, const char *name);
 LLVMValueRef vyre_lower_alloca(vyre_lower_t *l, LLVMTypeRef type, const char *name);
 LLVMBasicBlockRef vyre_lower_block(vyre_lower_t *l, const char *name);
 void vyre_lower_continue_in(vyre_lower_t *l, LLVMBasicBlockRef block); /* br there if open, then build there */
@@ -125,6 +128,23 @@ void vyre_lower_clear_outputs(vyre_lower_t *l);
 void vyre_lower_add_scalar(vyre_lower_t *l, uint32_t param, LLVMValueRef value);
 void vyre_lower_add_element(vyre_lower_t *l, uint32_t param, LLVMValueRef index, LLVMValueRef value); /* index in range */
 void vyre_lower_flush_outputs(vyre_lower_t *l);
+
+/* Bytes of the tables that a Program keeps in memory that its group shares. */
+uint32_t vyre_lower_shared_table_bytes(const vyre_program_t *program);
+
+/* kernel.c: what a GPU launches. */
+/* One Program: block b calls it with the frame at base + b * stride. */
+bool vyre_lower_finite_kernel(const vyre_program_t *program, bool is_checked, LLVMModuleRef module);
+/* The megakernel: the first warp of each block runs the loop, all of the block the handlers that it calls. */
+bool vyre_lower_megakernel(const vyre_program_t *loop, const vyre_program_t *const *handlers, uint32_t handler_count,
+                           unsigned threads, LLVMModuleRef module);
+/* Names of what the parts of a kernel share. */
+#define VYRE_KERNEL_TABLES "group_tables" /* shared memory: of whichever handler runs */
+#define VYRE_KERNEL_LOCAL "local_memory"  /* shared memory: of the loop */
+#define VYRE_KERNEL_CALL "call_handler"   /* function: u32 index, frame */
+#define VYRE_KERNEL_COMMAND "command"     /* shared memory: what the other warps do next */
+#define VYRE_KERNEL_FRAME "command_frame"
+enum { VYRE_SHARED_ADDRESS_SPACE = 3 };
 
 /* lower_expr.c */
 LLVMValueRef vyre_lower_expr(vyre_lower_t *l, uint32_t expr);

@@ -2,8 +2,8 @@
  * several copies. A group keeps a scalar per thread and one table that all its threads add to atomically. */
 #include "codegen/lower.h"
 
-/* Shared memory that a kernel may declare is 48 KiB on every architecture; some is left for others. */
-enum { SHARED_TABLE_BYTES_MAX = 40 << 10, SHARED_ADDRESS_SPACE = 3 };
+/* Shared memory that a kernel may declare is 48 KiB on every architecture; the loop has 8 of them. */
+enum { SHARED_TABLE_BYTES_MAX = 32 << 10 };
 
 static bool is_output(const vyre_param_t *param) { return param->role == VYRE_ROLE_OUTPUT; }
 
@@ -52,20 +52,29 @@ static void add_atomically(vyre_lower_t *l, LLVMValueRef pointer, LLVMValueRef v
 
 /* ---- clear ---- */
 
+static bool fits_shared(uint32_t used, uint32_t stride) { return used + stride <= SHARED_TABLE_BYTES_MAX; }
+
+uint32_t vyre_lower_shared_table_bytes(const vyre_program_t *program) {
+  vyre_layout_t layout;
+  vyre_program_layout(program, &layout);
+  uint32_t used = 0;
+  for (uint32_t i = 0; i < program->param_count; i++)
+    if (is_output(&program->params[i]) && program->params[i].count && fits_shared(used, layout.table_stride[i]))
+      used += layout.table_stride[i];
+  return used;
+}
+
+/* Tables lie in the kernel's shared memory, one after another, as far as they fit; the others in the scratch. */
 static void place_group_tables(vyre_lower_t *l) {
-  uint64_t shared_bytes = 0;
+  LLVMValueRef shared = LLVMGetNamedGlobal(l->module, VYRE_KERNEL_TABLES);
+  uint32_t used = 0;
   for (uint32_t i = 0; i < l->program->param_count; i++) {
     const vyre_param_t *param = &l->program->params[i];
     if (!is_output(param) || !param->count) continue;
     l->tables[i] = scratch_table(l, i, 0);
-    if (shared_bytes + l->layout.table_stride[i] > SHARED_TABLE_BYTES_MAX) continue;
-    shared_bytes += l->layout.table_stride[i];
-    LLVMTypeRef type = LLVMArrayType2(vyre_lower_type(l, param->type), param->count);
-    LLVMValueRef table = LLVMAddGlobalInAddressSpace(l->module, type, param->name, SHARED_ADDRESS_SPACE);
-    LLVMSetLinkage(table, LLVMInternalLinkage);
-    LLVMSetInitializer(table, LLVMGetUndef(type));
-    LLVMSetAlignment(table, 16);
-    l->tables[i] = table;
+    if (!fits_shared(used, l->layout.table_stride[i])) continue;
+    l->tables[i] = vyre_lower_byte_offset(l, shared, used);
+    used += l->layout.table_stride[i];
   }
 }
 

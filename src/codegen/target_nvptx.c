@@ -1,7 +1,7 @@
 /* The NVPTX hook: a call is executed by the threads of one block.
  *
  * LLVM 19 loses orderings and scopes of atomics on this target. Additions to outputs and tables need none: what comes
- * out, relaxed at device scope, is right for them. Privileged nodes are not lowered for this target. */
+ * out, relaxed at device scope, is right for them. The megakernel's loop has a hook of its own, target_nvptx_warp.c. */
 #include "base/assert.h"
 #include "codegen/lower.h"
 
@@ -47,11 +47,10 @@ static LLVMValueRef warp_sum(vyre_lower_t *l, LLVMValueRef value) {
 
 /* One word in memory that the group shares: cleared, added to by all, read by all. */
 static LLVMValueRef group_sum(vyre_lower_t *l, LLVMValueRef value) {
-  enum { SHARED_ADDRESS_SPACE = 3 };
   static const char name[] = "group_sum";
   LLVMValueRef word = LLVMGetNamedGlobal(l->module, name);
   if (!word) {
-    word = LLVMAddGlobalInAddressSpace(l->module, l->i64, name, SHARED_ADDRESS_SPACE);
+    word = LLVMAddGlobalInAddressSpace(l->module, l->i64, name, VYRE_SHARED_ADDRESS_SPACE);
     LLVMSetLinkage(word, LLVMInternalLinkage);
     LLVMSetInitializer(word, LLVMGetUndef(l->i64));
     LLVMSetAlignment(word, 8);
@@ -66,7 +65,8 @@ static LLVMValueRef group_sum(vyre_lower_t *l, LLVMValueRef value) {
   return sum;
 }
 
-const vyre_target_t vyre_target_nvptx = {.is_group = true,
+const vyre_target_t vyre_target_nvptx = {.is_gpu = true,
+                                         .is_group = true,
                                          .thread = thread,
                                          .threads = threads,
                                          .group = group,

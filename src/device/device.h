@@ -1,9 +1,10 @@
 /* What a device is to the layers above: it compiles a megakernel with its handlers into an image, gives memory that
  * the kernel reaches, and launches the image on worker blocks until it ends.
  *
- * Owns:    an image owns its code, a launch its threads. An image outlives its launches.
- * Threads: build and launch from one thread at a time per image; running, attach and detach from any thread.
- * A device implementation fills in the table; all of them are listed in registry.c. */
+ * Owns:    an image owns its code, a launch its threads or its kernel. An image outlives its launches.
+ * Threads: build and launch from one thread at a time per image; everything else from any thread.
+ * Addresses are the device's; `host` is where this process sees the same bytes, NULL where it does not.
+ * A device implementation fills in the tables; all of them are listed in registry.c. */
 #ifndef VYRE_DEVICE_DEVICE_H
 #define VYRE_DEVICE_DEVICE_H
 
@@ -14,6 +15,10 @@
 
 typedef struct vyre_image vyre_image_t;
 typedef struct vyre_launch vyre_launch_t;
+typedef struct vyre_copies vyre_copies_t;
+
+/* How the loop gives out its slots; docs/protocol/megakernel.md. */
+typedef enum vyre_topology { VYRE_TOPOLOGY_DIRECT, VYRE_TOPOLOGY_DISPATCHED } vyre_topology_t;
 
 typedef struct vyre_build_params {
   const vyre_program_t *loop;            /* privileged */
@@ -21,7 +26,8 @@ typedef struct vyre_build_params {
   uint32_t handler_count;
 } vyre_build_params_t;
 
-/* Host work that is done on the workers' own threads between slots: the io pump of a stream on ref and cpu. */
+/* Host work beside the kernel: the io pump of a stream. On ref and cpu it is done on the workers' own threads, between
+ * slots; on a GPU by one thread of the device, which is worker 0 of the pump. */
 typedef struct vyre_pump vyre_pump_t;
 struct vyre_pump {
   /* Does what can be done without blocking; gives the units of work done, 0 when there was none. */
@@ -30,39 +36,83 @@ struct vyre_pump {
   bool (*wait)(vyre_pump_t *pump, uint32_t worker, uint64_t timeout_ns);
 };
 
+typedef enum vyre_memory_kind {
+  VYRE_MEMORY_HOST,   /* of the host, and the kernel reaches it */
+  VYRE_MEMORY_DEVICE, /* the device's own; on a GPU the host reaches it by vyre_device_ops_t.read and write only */
+} vyre_memory_kind_t;
+
+typedef struct vyre_memory {
+  uint64_t address;
+  uint8_t *host;
+  uint64_t bytes;
+  bool is_host;     /* on a GPU: reached over the bus */
+  uint64_t own[2];  /* the device's notes */
+} vyre_memory_t;
+
 typedef struct vyre_launch_params {
   uint32_t workers;
-  uint8_t *worker_blocks;  /* the first is worker 0's frame */
-  uint32_t block_bytes;    /* from one worker's block to the next */
-  uint32_t call_frame;     /* offset of the frame that handlers are called with */
+  uint64_t worker_blocks;        /* address; the first is worker 0's frame */
+  uint32_t block_bytes;          /* from one worker's block to the next */
+  uint32_t call_frame;           /* offset of the frame that handlers are called with */
 } vyre_launch_params_t;
 
+typedef struct vyre_launch_ops {
+  uint32_t (*running)(vyre_launch_t *launch); /* workers that have not left the loop */
+  /* Waits until all have left: VYRE_E_DEADLINE when that takes longer than timeout_ns. Gives the kernel's error, once,
+   * when it ended by one. */
+  vyre_status_t (*join)(vyre_launch_t *launch, uint64_t timeout_ns);
+  void (*destroy)(vyre_launch_t *launch); /* after a successful join */
+  /* VYRE_E_TABLE_FULL when too many pumps are attached. */
+  vyre_status_t (*attach)(vyre_launch_t *launch, vyre_pump_t *pump);
+  /* Returns when no worker is inside the pump any more. */
+  void (*detach)(vyre_launch_t *launch, vyre_pump_t *pump);
+  /* After a join: launches again, with this image, on the same worker blocks; pumps stay. NULL: the device cannot. */
+  vyre_status_t (*relaunch)(vyre_launch_t *launch, vyre_image_t *image);
+} vyre_launch_ops_t;
+
+struct vyre_launch {
+  const vyre_launch_ops_t *ops;
+  bool fences_publish; /* publishers fence between their slot and their look for sleepers */
+  bool pumps_on;       /* pumps go on after the kernel's end */
+};
+
+/* Copies from memory of the host that was bound, in order, beside the kernel: devices that have memory of their own. */
+typedef struct vyre_copy_ops {
+  vyre_status_t (*create)(vyre_device_t *device, uint32_t in_flight_max, vyre_copies_t **out_copies);
+  void (*destroy)(vyre_copies_t *copies); /* waits for what is in flight */
+  vyre_status_t (*submit)(vyre_copies_t *copies, uint64_t to, const void *from, uint64_t bytes);
+  /* How many copies have ended since create. */
+  vyre_status_t (*ended)(vyre_copies_t *copies, uint64_t *out_count);
+} vyre_copy_ops_t;
+
 typedef struct vyre_device_ops {
+  void (*close)(vyre_device_t *device); /* frees it */
   vyre_status_t (*build)(vyre_device_t *device, const vyre_build_params_t *params, vyre_image_t **out_image);
   void (*image_destroy)(vyre_image_t *image);
-  /* Starts one call of the image's loop per worker. Fills control-independent fields of the frames: worker, hooks. */
+  /* Starts one call of the image's loop per worker. The frames' `worker` and `hooks` are the device's to fill in. */
   vyre_status_t (*launch)(vyre_device_t *device, vyre_image_t *image, const vyre_launch_params_t *params,
                           vyre_launch_t **out_launch);
+  /* Memory of zeros; or the caller's own made reachable, which must outlive the release. Beside a live kernel, too;
+   * what was there before the launch is released after its end. */
+  vyre_status_t (*allocate)(vyre_device_t *device, vyre_memory_kind_t kind, uint64_t bytes, vyre_memory_t *out_memory);
+  vyre_status_t (*bind)(vyre_device_t *device, void *host, uint64_t bytes, vyre_memory_t *out_memory);
+  void (*release)(vyre_device_t *device, vyre_memory_t *memory); /* accepts zeros, leaves zeros */
+  /* Both return when the bytes are there; beside a live kernel, too. Aligned words are written whole. */
+  vyre_status_t (*write)(vyre_device_t *device, uint64_t to, const void *from, uint64_t bytes);
+  vyre_status_t (*read)(vyre_device_t *device, void *to, uint64_t from, uint64_t bytes);
+  const vyre_copy_ops_t *copies; /* NULL: the kernel works on the host's memory itself */
 } vyre_device_ops_t;
 
 struct vyre_device {
   const vyre_device_ops_t *ops;
   vyre_device_info_t info;
+  vyre_topology_t topology;
+  bool sleeps;         /* idle workers sleep on a word and are woken by publishers */
+  uint32_t pumps;      /* workers of a pump: 0 for as many as the session has */
+  char name[32];
+  char target[16];
   char description[128];
   char reason[128];
 };
-
-/* Worker threads of a host device: workers.c. */
-uint32_t vyre_launch_running(const vyre_launch_t *launch); /* workers that have not left the loop */
-/* Waits until all have left, then joins them: VYRE_E_DEADLINE when that takes longer than timeout_ns. */
-vyre_status_t vyre_launch_join(vyre_launch_t *launch, uint64_t timeout_ns);
-/* After a successful join. */
-void vyre_launch_destroy(vyre_launch_t *launch);
-/* VYRE_E_TABLE_FULL when too many pumps are attached. */
-vyre_status_t vyre_launch_attach(vyre_launch_t *launch, vyre_pump_t *pump);
-/* Whether publishers may leave out the fence between their slot and their look for sleepers. */
-bool vyre_launch_has_membarrier(const vyre_launch_t *launch);
-/* Returns when no worker is inside the pump any more. */
-void vyre_launch_detach(vyre_launch_t *launch, vyre_pump_t *pump);
 
 #endif

@@ -7,4 +7,9 @@
 extern const vyre_device_ops_t vyre_device_cpu;
 extern const vyre_device_ops_t vyre_device_ref;
 
+/* Opens GPU `index` as a device; name, description and what else there is to know of it are filled in. */
+vyre_status_t vyre_cuda_open(uint32_t index, vyre_device_t **out_device);
+/* GPUs that the driver has; 0 with no driver. Loads it. */
+uint32_t vyre_cuda_count(void);
+
 #endif

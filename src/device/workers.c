@@ -23,15 +23,16 @@ enum {
 };
 
 typedef struct worker {
-  _Alignas(64) vyre_launch_t *launch;
+  _Alignas(64) struct workers *launch;
   vyre_frame_t *frame;
   pthread_t thread;
   atomic_uint pump_guard; /* odd while the worker may be inside a pump */
   atomic_bool has_left;
 } worker_t;
 
-struct vyre_launch {
-  vyre_hooks_t hooks; /* first: the loop's IR has its address in the frame */
+typedef struct workers {
+  vyre_launch_t base; /* first */
+  vyre_hooks_t hooks; /* the loop's IR has its address in the frame */
   vyre_entry_t loop;
   uint32_t worker_count;
   bool is_joined;
@@ -39,12 +40,15 @@ struct vyre_launch {
   pthread_mutex_t pump_lock; /* attach and detach */
   _Atomic(vyre_pump_t *) pumps[PUMPS_MAX];
   worker_t workers[];
-};
+} workers_t;
 
-static vyre_launch_t *of_hooks(vyre_hooks_t *hooks) { return (vyre_launch_t *)(void *)hooks; }
+static workers_t *of_base(vyre_launch_t *launch) { return (workers_t *)(void *)launch; }
+static workers_t *of_hooks(vyre_hooks_t *hooks) {
+  return (workers_t *)(void *)((uint8_t *)hooks - offsetof(workers_t, hooks));
+}
 
 /* Calls `visit` for each attached pump, with the guard that detach waits for. */
-static uint32_t for_each_pump(vyre_launch_t *launch, uint32_t index,
+static uint32_t for_each_pump(workers_t *launch, uint32_t index,
                               uint32_t (*visit)(vyre_pump_t *pump, uint32_t worker)) {
   worker_t *worker = &launch->workers[index];
   uint32_t done = 0;
@@ -63,19 +67,19 @@ static uint32_t wait_one(vyre_pump_t *pump, uint32_t worker) {
   return pump->wait(pump, worker, (uint64_t)IO_WAIT_BOUND_US * 1000);
 }
 
-static bool has_pumps(vyre_launch_t *launch) {
+static bool has_pumps(workers_t *launch) {
   for (unsigned i = 0; i < PUMPS_MAX; i++)
     if (atomic_load_explicit(&launch->pumps[i], memory_order_relaxed)) return true;
   return false;
 }
 
 static uint32_t hook_pump(vyre_hooks_t *hooks, uint32_t worker) {
-  vyre_launch_t *launch = of_hooks(hooks);
+  workers_t *launch = of_hooks(hooks);
   return has_pumps(launch) ? for_each_pump(launch, worker, run_one) : 0;
 }
 
 static void hook_sleep(vyre_hooks_t *hooks, uint32_t worker, uint64_t word, uint32_t seen) {
-  vyre_launch_t *launch = of_hooks(hooks);
+  workers_t *launch = of_hooks(hooks);
   bool pumps = has_pumps(launch);
   if (pumps && for_each_pump(launch, worker, wait_one)) return;
   /* Nobody wakes a worker when a slot of its pump ends on another one. */
@@ -92,11 +96,9 @@ static void hook_heavy_fence(vyre_hooks_t *hooks) {
     atomic_thread_fence(memory_order_seq_cst);
 }
 
-bool vyre_launch_has_membarrier(const vyre_launch_t *launch) { return launch->has_membarrier; }
-
 static void *work(void *argument) {
   worker_t *worker = argument;
-  vyre_launch_t *launch = worker->launch;
+  workers_t *launch = worker->launch;
   launch->loop.function(worker->frame, launch->loop.context);
   atomic_store_explicit(&worker->has_left, true, memory_order_release);
   return NULL;
@@ -118,49 +120,21 @@ static vyre_status_t start_thread(worker_t *worker) {
   return NULL;
 }
 
-vyre_status_t vyre_workers_launch(vyre_entry_t loop, const vyre_entry_t *handlers, const vyre_launch_params_t *params,
-                                  vyre_launch_t **out_launch) {
-  vyre_launch_t *launch =
-      vyre_alloc_aligned(64, sizeof *launch + params->workers * sizeof(worker_t));
-  if (!launch) return vyre_out_of_memory(sizeof *launch);
-  launch->hooks = (vyre_hooks_t){.handlers = handlers, .pump = hook_pump, .sleep = hook_sleep,
-                                 .heavy_fence = hook_heavy_fence};
-  launch->loop = loop;
-  launch->has_membarrier = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
-  pthread_mutex_init(&launch->pump_lock, NULL);
-  for (uint32_t i = 0; i < params->workers; i++) {
-    worker_t *worker = &launch->workers[i];
-    worker->launch = launch;
-    worker->frame = (vyre_frame_t *)(void *)(params->worker_blocks + (size_t)i * params->block_bytes);
-    vyre_frame_t *call = (vyre_frame_t *)(void *)((uint8_t *)worker->frame + params->call_frame);
-    worker->frame->worker = call->worker = i;
-    worker->frame->hooks = call->hooks = (uint64_t)(uintptr_t)&launch->hooks;
-  }
-  for (uint32_t i = 0; i < params->workers; i++) {
-    vyre_status_t status = start_thread(&launch->workers[i]);
-    if (status) {
-      /* The caller sets the stop word and joins what did start. */
-      *out_launch = launch;
-      return vyre_status_context(status, "starting worker %u of %u", i, params->workers);
-    }
-    launch->worker_count++;
-  }
-  *out_launch = launch;
-  return NULL;
-}
-
-uint32_t vyre_launch_running(const vyre_launch_t *launch) {
+static uint32_t count_running(const workers_t *launch) {
   uint32_t running = 0;
   for (uint32_t i = 0; i < launch->worker_count; i++)
     running += !atomic_load_explicit(&launch->workers[i].has_left, memory_order_acquire);
   return running;
 }
 
-vyre_status_t vyre_launch_join(vyre_launch_t *launch, uint64_t timeout_ns) {
+static uint32_t workers_running(vyre_launch_t *base) { return count_running(of_base(base)); }
+
+static vyre_status_t workers_join(vyre_launch_t *base, uint64_t timeout_ns) {
+  workers_t *launch = of_base(base);
   uint64_t deadline_ns = vyre_clock_deadline_ns(timeout_ns);
-  while (vyre_launch_running(launch) > 0) {
+  while (count_running(launch) > 0) {
     if (vyre_clock_ns() >= deadline_ns)
-      return vyre_status_make(VYRE_E_DEADLINE, "%u of %u workers still run", vyre_launch_running(launch),
+      return vyre_status_make(VYRE_E_DEADLINE, "%u of %u workers still run", count_running(launch),
                               launch->worker_count);
     vyre_sleep_ns(50000);
   }
@@ -170,15 +144,16 @@ vyre_status_t vyre_launch_join(vyre_launch_t *launch, uint64_t timeout_ns) {
   return NULL;
 }
 
-void vyre_launch_destroy(vyre_launch_t *launch) {
-  if (!launch) return;
+static void workers_destroy(vyre_launch_t *base) {
+  workers_t *launch = of_base(base);
   VYRE_ASSERT(launch->is_joined || launch->worker_count == 0);
   VYRE_ASSERT(!has_pumps(launch)); /* streams are closed before their session */
   pthread_mutex_destroy(&launch->pump_lock);
   vyre_free(launch);
 }
 
-vyre_status_t vyre_launch_attach(vyre_launch_t *launch, vyre_pump_t *pump) {
+static vyre_status_t workers_attach(vyre_launch_t *base, vyre_pump_t *pump) {
+  workers_t *launch = of_base(base);
   pthread_mutex_lock(&launch->pump_lock);
   unsigned place = 0;
   while (place < PUMPS_MAX && atomic_load(&launch->pumps[place])) place++;
@@ -189,7 +164,8 @@ vyre_status_t vyre_launch_attach(vyre_launch_t *launch, vyre_pump_t *pump) {
                               "Close one of the streams first, or open this one on another session.");
 }
 
-void vyre_launch_detach(vyre_launch_t *launch, vyre_pump_t *pump) {
+static void workers_detach(vyre_launch_t *base, vyre_pump_t *pump) {
+  workers_t *launch = of_base(base);
   pthread_mutex_lock(&launch->pump_lock);
   for (unsigned i = 0; i < PUMPS_MAX; i++)
     if (atomic_load(&launch->pumps[i]) == pump) atomic_store(&launch->pumps[i], NULL);
@@ -200,4 +176,37 @@ void vyre_launch_detach(vyre_launch_t *launch, vyre_pump_t *pump) {
     unsigned guard = atomic_load(&launch->workers[i].pump_guard);
     while ((guard & 1) && atomic_load(&launch->workers[i].pump_guard) == guard) vyre_sleep_ns(20000);
   }
+}
+
+static const vyre_launch_ops_t launch_ops = {.running = workers_running, .join = workers_join,
+                                             .destroy = workers_destroy, .attach = workers_attach,
+                                             .detach = workers_detach};
+
+vyre_status_t vyre_workers_launch(vyre_entry_t loop, const vyre_entry_t *handlers, const vyre_launch_params_t *params,
+                                  vyre_launch_t **out_launch) {
+  workers_t *launch = vyre_alloc_aligned(64, sizeof *launch + params->workers * sizeof(worker_t));
+  if (!launch) return vyre_out_of_memory(sizeof *launch);
+  launch->hooks = (vyre_hooks_t){.handlers = handlers, .pump = hook_pump, .sleep = hook_sleep,
+                                 .heavy_fence = hook_heavy_fence};
+  launch->loop = loop;
+  launch->has_membarrier = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+  launch->base = (vyre_launch_t){.ops = &launch_ops, .fences_publish = !launch->has_membarrier};
+  pthread_mutex_init(&launch->pump_lock, NULL);
+  uint8_t *blocks = (uint8_t *)(uintptr_t)params->worker_blocks;
+  for (uint32_t i = 0; i < params->workers; i++) {
+    worker_t *worker = &launch->workers[i];
+    worker->launch = launch;
+    worker->frame = (vyre_frame_t *)(void *)(blocks + (size_t)i * params->block_bytes);
+    vyre_frame_t *call = (vyre_frame_t *)(void *)((uint8_t *)worker->frame + params->call_frame);
+    worker->frame->worker = call->worker = i;
+    worker->frame->hooks = call->hooks = (uint64_t)(uintptr_t)&launch->hooks;
+  }
+  *out_launch = &launch->base;
+  for (uint32_t i = 0; i < params->workers; i++) {
+    vyre_status_t status = start_thread(&launch->workers[i]);
+    /* The caller sets the stop word and joins what did start. */
+    if (status) return vyre_status_context(status, "starting worker %u of %u", i, params->workers);
+    launch->worker_count++;
+  }
+  return NULL;
 }

@@ -1,13 +1,15 @@
-/* The megakernel's loop, built out of IR nodes: topology `direct`, payload `interpreted`.
- *
- * Any worker that gets LOCK (by trying, never waiting) is the dispatcher for a bounded batch: it copies slots out of
- * the ring in ticket order, executes built-in opcodes at once, and pushes the cells of registered Programs to the run
- * queue. Every worker pops the queue. No C function claims a slot: the devices compile or interpret this program. */
+/* The megakernel's loop as IR: docs/protocol/megakernel.md in a Program that any device can compile. */
 #ifndef VYRE_MEGAKERNEL_LOOP_H
 #define VYRE_MEGAKERNEL_LOOP_H
 
+#include "device/device.h"
 #include "ir/program.h"
 
-vyre_status_t vyre_megakernel_build_direct(vyre_program_t **out_program);
+typedef struct vyre_loop_params {
+  vyre_topology_t topology;
+  bool sleeps; /* idle workers sleep on EVENT; else they only pause */
+} vyre_loop_params_t;
+
+vyre_status_t vyre_megakernel_build(const vyre_loop_params_t *params, vyre_program_t **out_program);
 
 #endif

@@ -19,7 +19,7 @@
 #include "ir/frame.h" /* the values of the stop word */
 
 enum {
-#define VYRE_CONTROL(name, offset, bits, writer, reader, meaning) VYRE_CONTROL_##name = offset,
+#define VYRE_CONTROL(name, place, offset, bits, writer, reader, meaning) VYRE_##place##_##name = offset,
 #define VYRE_RECORD_WORD(record, name, offset, bits, meaning) VYRE_##record##_##name = offset,
 #define VYRE_OPCODE(name, number, arguments, results, meaning)
 #define VYRE_HANDLER_ARG(name, index, meaning) VYRE_ARG_##name = index,
@@ -29,14 +29,17 @@ enum {
 #undef VYRE_OPCODE
 #undef VYRE_HANDLER_ARG
 
-  VYRE_CONTROL_BYTES = 0x200,
+  VYRE_CONTROL_BYTES = 0x200, /* the block in the device's memory */
+  VYRE_SHARED_BYTES = 0x100,  /* the block in the host's */
   VYRE_SLOT_BYTES = 64,
   VYRE_COMPLETION_BYTES = 64,
+  VYRE_QUEUE_BYTES_EACH = 8,
   VYRE_WINDOW_BYTES_EACH = 32,
   VYRE_OPCODE_BYTES_EACH = 16,
   VYRE_ENTRY_BYTES_EACH = 64,
   VYRE_WORKER_BYTES_EACH = 512,
 
+  VYRE_WORKERS_MAX = 512, /* of one session: what the dispatcher keeps of each fits into its local memory */
   VYRE_SLOT_ARGS = 10,
   VYRE_DISPATCH_BATCH = 32, /* slots taken before the lock is given up */
   VYRE_PREFETCH_SLOTS = 8,  /* how far ahead in a backlog slots and completions are asked for */
@@ -45,7 +48,7 @@ enum {
 #define VYRE_OPCODE_HASH UINT32_C(0x9E3779B1) /* 2^32 / golden ratio: Knuth, The Art of Computer Programming 3, 6.4 */
 
 enum {
-#define VYRE_CONTROL(name, offset, bits, writer, reader, meaning)
+#define VYRE_CONTROL(name, place, offset, bits, writer, reader, meaning)
 #define VYRE_RECORD_WORD(record, name, offset, bits, meaning)
 #define VYRE_OPCODE(name, number, arguments, results, meaning) VYRE_OPCODE_##name = (int)UINT32_C(number),
 #define VYRE_HANDLER_ARG(name, index, meaning)
@@ -65,6 +68,10 @@ typedef enum vyre_state {
 } vyre_state_t;
 
 static inline uint32_t vyre_lap(uint64_t ticket, uint32_t ring_shift) { return (uint32_t)(ticket >> ring_shift) + 1; }
+/* Where ARG `index` of a slot, or of a slot table entry, lies in it, bytes. */
+static inline uint32_t vyre_slot_arg_offset(uint32_t index) {
+  return index == 0 ? 8 : 16 * (1 + (index - 1) / 3) + 4 * ((index - 1) % 3);
+}
 static inline uint32_t vyre_completion_tag(uint64_t ticket) { return (uint32_t)ticket + 1; }
 
 #endif

@@ -60,7 +60,7 @@ vyre_status_t vyre_ring_init(vyre_ring_t *ring, uint64_t first_ticket) {
   ring->first_ticket = first_ticket;
   atomic_init(&ring->next_ticket, first_ticket);
   atomic_init(&ring->taken_seen, first_ticket);
-  atomic_store(VYRE_CONTROL_WORD64(ring->control, TAKEN), first_ticket);
+  atomic_store(VYRE_SHARED_WORD64(ring->shared, TAKEN), first_ticket);
   /* Stale words: slots carry the lap before the one they are used in next, completions a tag that no first use has. */
   for (uint64_t i = 0; i <= ring->mask; i++) {
     uint64_t ticket = first_ticket + i;
@@ -84,7 +84,7 @@ void vyre_ring_deinit(vyre_ring_t *ring) {
 /* ---- publishing ---- */
 
 static void wake(vyre_ring_t *ring, int count) {
-  _Atomic uint32_t *event = VYRE_CONTROL_WORD32(ring->control, EVENT);
+  _Atomic uint32_t *event = VYRE_SHARED_WORD32(ring->shared, EVENT);
   atomic_fetch_add_explicit(event, 1, memory_order_release);
   syscall(SYS_futex, (uint32_t *)(void *)event, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
 }
@@ -109,7 +109,7 @@ static inline void prefetch_for_writing(const volatile void *address) {
 static inline void await_slot(vyre_ring_t *ring, uint64_t ticket) {
   uint64_t taken = atomic_load_explicit(&ring->taken_seen, memory_order_acquire);
   while (ticket - taken > ring->mask) {
-    taken = atomic_load_explicit(VYRE_CONTROL_WORD64(ring->control, TAKEN), memory_order_acquire);
+    taken = atomic_load_explicit(VYRE_SHARED_WORD64(ring->shared, TAKEN), memory_order_acquire);
     /* Another producer may put an older value over a newer one: it costs one more look, no more. */
     atomic_store_explicit(&ring->taken_seen, taken, memory_order_release);
     if (ticket - taken > ring->mask) vyre_cpu_relax();
@@ -137,7 +137,7 @@ bool vyre_ring_publish(vyre_ring_t *ring, const vyre_slot_t *slot, vyre_ticket_t
     atomic_thread_fence(memory_order_seq_cst);
   else
     atomic_signal_fence(memory_order_seq_cst);
-  if (atomic_load_explicit(VYRE_CONTROL_WORD32(ring->control, SLEEPERS), memory_order_relaxed)) wake(ring, 1);
+  if (atomic_load_explicit(VYRE_SHARED_WORD32(ring->shared, SLEEPERS), memory_order_relaxed)) wake(ring, 1);
   *out_ticket = (vyre_ticket_t){.number = ticket, .cell = cell};
   return true;
 }
@@ -190,21 +190,15 @@ static void complete_cancelled(vyre_ring_t *ring, uint32_t cell, uint32_t tag) {
 
 void vyre_ring_cancel(vyre_ring_t *ring) {
   pthread_mutex_lock(&ring->cancel_lock);
-  _Atomic uint64_t *head = VYRE_CONTROL_WORD64(ring->control, QUEUE_HEAD);
-  for (uint64_t tail = atomic_load(VYRE_CONTROL_WORD64(ring->control, QUEUE_TAIL)); atomic_load(head) != tail;
-       atomic_fetch_add(head, 1)) {
-    uint32_t cell = atomic_load(&ring->queue[atomic_load(head) & ring->mask]);
-    complete_cancelled(ring, cell, atomic_load(&ring->table[cell * WORDS + VYRE_ENTRY_TAG / 4]));
-  }
-  _Atomic uint64_t *taken = VYRE_CONTROL_WORD64(ring->control, TAKEN);
-  while (atomic_load(taken) != atomic_load(&ring->next_ticket)) {
-    uint64_t ticket = atomic_load(taken);
-    _Atomic uint32_t *slot = &ring->slots[(ticket & ring->mask) * WORDS];
-    /* A taken ticket is always published: its producer is between the two. */
-    while (atomic_load_explicit(&slot[15], memory_order_acquire) >> 16 != (vyre_lap(ticket, ring->shift) & 0xFFFF))
-      vyre_cpu_relax();
-    complete_cancelled(ring, atomic_load(&slot[15]) & 0xFFFF, vyre_completion_tag(ticket));
-    atomic_store_explicit(taken, ticket + 1, memory_order_release);
+  /* Nobody takes slots any more: producers that wait for room in the ring go on. */
+  uint64_t end = atomic_load(&ring->next_ticket);
+  atomic_store_explicit(VYRE_SHARED_WORD64(ring->shared, TAKEN), end, memory_order_release);
+  /* A cell that a producer takes meanwhile is settled when its ticket is waited for: this runs then, too. Only this
+   * completes cells now, so one that has not completed keeps its ticket. */
+  for (uint32_t cell = 0; cell < ring->cell_count; cell++) {
+    uint64_t ticket = atomic_load(&ring->cell_tickets[cell]);
+    if (ticket && !has_completed(ring, cell, ticket - 1))
+      complete_cancelled(ring, cell, vyre_completion_tag(ticket - 1));
   }
   pthread_mutex_unlock(&ring->cancel_lock);
 }

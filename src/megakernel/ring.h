@@ -23,11 +23,9 @@ typedef struct vyre_free_cell {
 
 typedef struct vyre_ring {
   /* shared with the kernel */
-  uint8_t *control;
+  uint8_t *shared;               /* the shared block */
   _Atomic uint32_t *slots;       /* 16 words each */
   _Atomic uint32_t *completions; /* 16 words each */
-  _Atomic uint32_t *table;       /* 16 words each */
-  _Atomic uint32_t *queue;
   uint32_t shift, mask;
   bool fences_publish; /* a publisher fences between its slot and its look for sleepers */
 
@@ -60,7 +58,7 @@ void vyre_ring_wake_all(vyre_ring_t *ring);
 /* After the kernel has ended: completes everything that was published and not run as FAULT, cancelled. */
 void vyre_ring_cancel(vyre_ring_t *ring);
 
-#define VYRE_CONTROL_WORD32(control, name) ((_Atomic uint32_t *)(void *)((control) + VYRE_CONTROL_##name))
-#define VYRE_CONTROL_WORD64(control, name) ((_Atomic uint64_t *)(void *)((control) + VYRE_CONTROL_##name))
+#define VYRE_SHARED_WORD32(shared, name) ((_Atomic uint32_t *)(void *)((shared) + VYRE_SHARED_##name))
+#define VYRE_SHARED_WORD64(shared, name) ((_Atomic uint64_t *)(void *)((shared) + VYRE_SHARED_##name))
 
 #endif

@@ -1,3 +1,4 @@
+/* A session's life: create, register, start, swap, stop, destroy. */
 #include "megakernel/session.h"
 
 #include <string.h>
@@ -8,52 +9,18 @@
 #include "base/memory.h"
 #include "megakernel/loop.h"
 #include "megakernel/protocol.h"
-#include "megakernel/ring.h"
+#include "megakernel/session_state.h"
 
 enum {
-  HANDLERS_MAX = 256,
   RING_SLOTS_DEFAULT = 1024,
   WINDOWS_DEFAULT_MIN = 64,
   WINDOWS_PER_WORKER = 16, /* as many streams at once as the device attaches pumps, a window of each per worker */
   WINDOWS_MAX = 4096,
   SPIN_NS_DEFAULT = 50000,
-  ROUND_NS = 40,             /* about what an idle round of the loop takes; turns spin_ns into rounds */
-  WAIT_SPINS = 4000,         /* looks before a waiting thread gives its processor away */
-  WAIT_SLEEP_NS_MIN = 20000, /* then it sleeps, longer each time */
-  WAIT_SLEEP_NS_MAX = 500000,
   DESTROY_STOP_S = 5,
 };
 #define FUEL_DEFAULT (UINT64_C(1) << 40)
 #define FIRST_TICKET_MAX (UINT64_C(1) << 62)
-
-typedef enum session_state { CREATED, RUNNING, STOPPED, STUCK } session_state_t;
-
-typedef struct handler {
-  uint32_t opcode;
-  vyre_program_t *program; /* retained */
-} handler_t;
-
-struct vyre_session {
-  vyre_ring_t ring; /* first: its hot words are aligned */
-  vyre_device_t *device;
-  vyre_session_params_t params; /* defaults filled in */
-  _Atomic int state;            /* session_state_t */
-  pthread_mutex_t lock;         /* windows */
-  pthread_mutex_t stop_lock;    /* held by the one thread that stops */
-  uint8_t *memory;              /* everything shared with the kernel, one block */
-  uint8_t *windows, *workers;   /* in it */
-  void **owned_windows;         /* by handle: memory of window_create, else NULL */
-  uint32_t handler_count;
-  handler_t handlers[HANDLERS_MAX];
-  vyre_program_t *loop;
-  vyre_image_t *image;
-  vyre_launch_t *launch;
-  uint64_t launches, swaps;
-};
-
-static session_state_t state_of(const vyre_session_t *session) {
-  return (session_state_t)atomic_load_explicit(&session->state, memory_order_acquire);
-}
 
 /* ---- create ---- */
 
@@ -88,15 +55,15 @@ vyre_status_t vyre_session_create(vyre_device_t *device, const vyre_session_para
   vyre_device_info_t info = vyre_device_info(device);
   VYRE_TRY(fill_defaults(&info, &filled));
   vyre_session_t *session = vyre_alloc_aligned(64, sizeof *session);
-  void **owned = vyre_calloc(filled.windows + 1, sizeof *owned);
-  if (!session || !owned) {
+  vyre_memory_t *windows = vyre_calloc(filled.windows + 1, sizeof *windows);
+  if (!session || !windows) {
     vyre_free(session);
-    vyre_free(owned);
+    vyre_free(windows);
     return vyre_out_of_memory(sizeof *session);
   }
   session->device = device;
   session->params = filled;
-  session->owned_windows = owned;
+  session->window_memory = windows;
   pthread_mutex_init(&session->lock, NULL);
   pthread_mutex_init(&session->stop_lock, NULL);
   *out_session = session;
@@ -109,409 +76,249 @@ static bool is_user_opcode(uint32_t opcode) {
   return opcode >= VYRE_OPCODE_USER_FIRST && opcode <= VYRE_OPCODE_USER_LAST && !(opcode >= 0xFFF0 && opcode <= 0xFFFF);
 }
 
-static const handler_t *find_handler(const vyre_session_t *session, uint32_t opcode) {
+static const vyre_handler_t *find_handler(const vyre_session_t *session, uint32_t opcode) {
   for (uint32_t i = 0; i < session->handler_count; i++)
     if (session->handlers[i].opcode == opcode) return &session->handlers[i];
   return NULL;
 }
 
 const vyre_program_t *vyre_session_program(const vyre_session_t *session, uint32_t opcode) {
-  const handler_t *handler = find_handler(session, opcode);
+  const vyre_handler_t *handler = find_handler(session, opcode);
   return handler ? handler->program : NULL;
 }
 
 vyre_status_t vyre_session_register(vyre_session_t *session, const vyre_program_t *program, uint32_t *opcode) {
-  if (state_of(session) != CREATED)
+  if (vyre_session_phase(session) != VYRE_SESSION_CREATED)
     return vyre_status_make(VYRE_E_STATE, "Programs are registered before the session is started");
   uint32_t wanted = *opcode;
   if (wanted == 0)
     for (wanted = VYRE_OPCODE_USER_FIRST; find_handler(session, wanted);) wanted++;
   if (!is_user_opcode(wanted)) return vyre_status_make(VYRE_E_OPCODE_RANGE, "0x%x", wanted);
   if (find_handler(session, wanted)) return vyre_status_make(VYRE_E_OPCODE_RANGE, "0x%x is registered already", wanted);
-  if (session->handler_count == HANDLERS_MAX)
-    return vyre_status_make(VYRE_E_TABLE_FULL, "%d Programs are registered", HANDLERS_MAX);
-  session->handlers[session->handler_count++] = (handler_t){wanted, vyre_program_retain(program)};
+  if (session->handler_count == VYRE_HANDLERS_MAX)
+    return vyre_status_make(VYRE_E_TABLE_FULL, "%d Programs are registered", VYRE_HANDLERS_MAX);
+  session->handlers[session->handler_count++] = (vyre_handler_t){wanted, vyre_program_retain(program)};
   *opcode = wanted;
   return NULL;
 }
 
 /* ---- start ---- */
 
-static uint8_t *carve(uint8_t **next, size_t bytes) {
-  uint8_t *start = *next;
-  *next += (bytes + 63) & ~(size_t)63;
-  return start;
-}
-
-static uint32_t opcode_table_shift(const vyre_session_t *session) {
-  uint32_t shift = 4;
-  while ((1u << shift) < 2 * session->handler_count) shift++;
-  return shift;
-}
-
-static void store_word(uint8_t *at, uint32_t offset, uint32_t value) { memcpy(at + offset, &value, sizeof value); }
-static void store_address(uint8_t *at, uint32_t offset, const void *address) {
-  uint64_t value = (uint64_t)(uintptr_t)address;
-  memcpy(at + offset, &value, sizeof value);
-}
-
-static void fill_opcode_table(const vyre_session_t *session, uint8_t *table, uint32_t shift) {
-  for (uint32_t i = 0; i < session->handler_count; i++) {
-    const handler_t *handler = &session->handlers[i];
-    vyre_layout_t layout;
-    vyre_program_layout(handler->program, &layout);
-    uint32_t element_bytes = 0;
-    for (uint32_t j = 0; j < handler->program->param_count; j++)
-      if (handler->program->params[j].role == VYRE_ROLE_STREAM)
-        element_bytes = vyre_type_bytes(handler->program->params[j].type);
-    uint32_t probe = handler->opcode * VYRE_OPCODE_HASH >> (32 - shift), used;
-    for (;; probe = (probe + 1) & ((1u << shift) - 1)) {
-      memcpy(&used, table + probe * VYRE_OPCODE_BYTES_EACH + VYRE_OPCODE_CODE, sizeof used);
-      if (used == 0) break;
-    }
-    uint8_t *record = table + probe * VYRE_OPCODE_BYTES_EACH;
-    store_word(record, VYRE_OPCODE_CODE, handler->opcode);
-    store_word(record, VYRE_OPCODE_HANDLER, i);
-    store_word(record, VYRE_OPCODE_OUTPUT_BYTES, layout.output_bytes);
-    store_word(record, VYRE_OPCODE_ELEMENT_BYTES, element_bytes);
+static vyre_status_t build_image(vyre_session_t *session, vyre_image_t **out_image) {
+  if (!session->loop) {
+    vyre_loop_params_t params = {.topology = session->device->topology, .sleeps = session->device->sleeps};
+    VYRE_TRY(vyre_megakernel_build(&params, &session->loop));
   }
-}
-
-static size_t scratch_bytes(const vyre_session_t *session) {
-  size_t largest = 64;
-  for (uint32_t i = 0; i < session->handler_count; i++) {
-    vyre_layout_t layout;
-    vyre_program_layout(session->handlers[i].program, &layout);
-    if (layout.scratch_bytes > largest) largest = layout.scratch_bytes;
-  }
-  return (largest + 63) & ~(size_t)63;
-}
-
-/* One block holds all that the kernel and the host share. */
-static vyre_status_t allocate_shared(vyre_session_t *session) {
-  const vyre_session_params_t *p = &session->params;
-  vyre_ring_t *ring = &session->ring;
-  uint32_t opcode_shift = opcode_table_shift(session);
-  size_t scratch = scratch_bytes(session), window_entries = p->windows + 1;
-  size_t total = VYRE_CONTROL_BYTES + (size_t)p->ring_slots * (VYRE_SLOT_BYTES + sizeof(uint32_t)) +
-                 (size_t)p->cells * (VYRE_COMPLETION_BYTES + VYRE_ENTRY_BYTES_EACH) +
-                 window_entries * VYRE_WINDOW_BYTES_EACH + ((size_t)VYRE_OPCODE_BYTES_EACH << opcode_shift) +
-                 p->workers * (VYRE_WORKER_BYTES_EACH + scratch) + 8 * 64;
-  session->memory = vyre_alloc_aligned(4096, total);
-  if (!session->memory) return vyre_out_of_memory(total);
-  uint8_t *next = session->memory;
-  uint8_t *control = ring->control = carve(&next, VYRE_CONTROL_BYTES);
-  ring->slots = (_Atomic uint32_t *)(void *)carve(&next, (size_t)p->ring_slots * VYRE_SLOT_BYTES);
-  ring->completions = (_Atomic uint32_t *)(void *)carve(&next, (size_t)p->cells * VYRE_COMPLETION_BYTES);
-  ring->table = (_Atomic uint32_t *)(void *)carve(&next, (size_t)p->cells * VYRE_ENTRY_BYTES_EACH);
-  ring->queue = (_Atomic uint32_t *)(void *)carve(&next, (size_t)p->ring_slots * sizeof(uint32_t));
-  session->windows = carve(&next, window_entries * VYRE_WINDOW_BYTES_EACH);
-  uint8_t *opcodes = carve(&next, (size_t)VYRE_OPCODE_BYTES_EACH << opcode_shift);
-  session->workers = carve(&next, (size_t)p->workers * VYRE_WORKER_BYTES_EACH);
-  uint8_t *scratches = carve(&next, p->workers * scratch);
-  VYRE_ASSERT((size_t)(next - session->memory) <= total);
-
-  ring->mask = p->ring_slots - 1;
-  ring->shift = (uint32_t)__builtin_ctz(p->ring_slots);
-  ring->cell_count = p->cells;
-  store_address(control, VYRE_CONTROL_RING, (const void *)ring->slots);
-  store_address(control, VYRE_CONTROL_COMPLETIONS, (const void *)ring->completions);
-  store_address(control, VYRE_CONTROL_TABLE, (const void *)ring->table);
-  store_address(control, VYRE_CONTROL_QUEUE, (const void *)ring->queue);
-  store_address(control, VYRE_CONTROL_WINDOWS, session->windows);
-  store_address(control, VYRE_CONTROL_OPCODES, opcodes);
-  store_word(control, VYRE_CONTROL_RING_SHIFT, ring->shift);
-  store_word(control, VYRE_CONTROL_WINDOW_COUNT, p->windows + 1);
-  store_word(control, VYRE_CONTROL_OPCODE_SHIFT, opcode_shift);
-  uint64_t rounds = p->spin_ns / ROUND_NS;
-  store_word(control, VYRE_CONTROL_SPIN_LIMIT, rounds > UINT32_MAX ? UINT32_MAX : (uint32_t)rounds);
-  fill_opcode_table(session, opcodes, opcode_shift);
-  for (uint32_t i = 0; i < p->workers; i++) {
-    vyre_frame_t *own = (vyre_frame_t *)(void *)(session->workers + (size_t)i * VYRE_WORKER_BYTES_EACH);
-    vyre_frame_t *call = (vyre_frame_t *)(void *)((uint8_t *)own + VYRE_WORKER_CALL_FRAME);
-    own->control = call->control = (uint64_t)(uintptr_t)control;
-    own->stop = call->stop = (uint64_t)(uintptr_t)(control + VYRE_CONTROL_STOP);
-    call->fuel = p->fuel;
-    call->scratch = (uint64_t)(uintptr_t)(scratches + i * scratch);
-  }
-  return vyre_ring_init(ring, p->first_ticket);
-}
-
-static vyre_status_t build_image(vyre_session_t *session) {
-  VYRE_TRY(vyre_megakernel_build_direct(&session->loop));
-  const vyre_program_t *programs[HANDLERS_MAX];
+  const vyre_program_t *programs[VYRE_HANDLERS_MAX];
   for (uint32_t i = 0; i < session->handler_count; i++) programs[i] = session->handlers[i].program;
   vyre_build_params_t params = {.loop = session->loop, .handlers = programs, .handler_count = session->handler_count};
-  return session->device->ops->build(session->device, &params, &session->image);
+  return session->device->ops->build(session->device, &params, out_image);
 }
 
-static void request_stop(vyre_session_t *session) {
-  atomic_store(VYRE_CONTROL_WORD32(session->ring.control, STOP), VYRE_STOP_NOW);
+static vyre_status_t request_stop(vyre_session_t *session) {
+  atomic_store(&session->stop_requested, true);
+  vyre_status_t status = vyre_session_write_control(session, VYRE_CONTROL_STOP, VYRE_STOP_NOW);
   vyre_ring_wake_all(&session->ring);
+  return status;
+}
+
+static vyre_status_t launch(vyre_session_t *session) {
+  vyre_launch_params_t params = {.workers = session->block_count, .worker_blocks = session->blocks,
+                                 .block_bytes = VYRE_WORKER_BYTES_EACH, .call_frame = VYRE_WORKER_CALL_FRAME};
+  vyre_status_t status = session->device->ops->launch(session->device, session->image, &params, &session->launch);
+  if (!status || !session->launch) return status;
+  /* Some of the workers have started. */
+  status = vyre_status_because(status, request_stop(session));
+  status = vyre_status_because(status, session->launch->ops->join(session->launch, VYRE_FOREVER));
+  session->launch->ops->destroy(session->launch);
+  session->launch = NULL;
+  return status;
 }
 
 vyre_status_t vyre_session_start(vyre_session_t *session) {
-  if (state_of(session) != CREATED || session->memory)
+  if (vyre_session_phase(session) != VYRE_SESSION_CREATED || session->shared.bytes)
     return vyre_status_make(VYRE_E_STATE, "the session was started already");
-  VYRE_TRY(allocate_shared(session));
-  VYRE_TRY(build_image(session));
-  vyre_launch_params_t params = {.workers = session->params.workers, .worker_blocks = session->workers,
-                                 .block_bytes = VYRE_WORKER_BYTES_EACH, .call_frame = VYRE_WORKER_CALL_FRAME};
-  vyre_status_t status = session->device->ops->launch(session->device, session->image, &params, &session->launch);
-  if (status) {
-    if (session->launch) {
-      request_stop(session);
-      status = vyre_status_because(status, vyre_launch_join(session->launch, VYRE_FOREVER));
-      vyre_launch_destroy(session->launch);
-      session->launch = NULL;
-    }
-    return status;
-  }
-  session->launches++;
-  session->ring.fences_publish = !vyre_launch_has_membarrier(session->launch);
-  atomic_store_explicit(&session->state, RUNNING, memory_order_release);
+  VYRE_TRY(vyre_session_allocate(session));
+  VYRE_TRY(build_image(session, &session->image));
+  VYRE_TRY(launch(session));
+  atomic_store(&session->launches, 1);
+  session->ring.fences_publish = session->launch->fences_publish;
+  atomic_store_explicit(&session->phase, VYRE_SESSION_RUNNING, memory_order_release);
   return NULL;
 }
 
-/* ---- windows ---- */
+/* ---- end ---- */
 
-static _Atomic uint64_t *window_word(const vyre_session_t *session, uint32_t handle, uint32_t offset) {
-  return (_Atomic uint64_t *)(void *)(session->windows + (size_t)handle * VYRE_WINDOW_BYTES_EACH + offset);
+/* While the kernel is swapped no worker runs, and yet it has not ended: the count of swaps is odd then. */
+bool vyre_session_has_ended(const vyre_session_t *session) {
+  uint64_t before = atomic_load(&session->swap_steps);
+  if (before & 1) return false;
+  return session->launch->ops->running(session->launch) == 0 && atomic_load(&session->swap_steps) == before;
 }
 
-static vyre_status_t need_shared(const vyre_session_t *session) {
-  return session->memory ? NULL : vyre_status_make(VYRE_E_STATE, "windows are made after vyre_session_start");
+bool vyre_session_is_stuck(const vyre_session_t *session) {
+  return vyre_session_phase(session) == VYRE_SESSION_STUCK;
 }
 
-vyre_status_t vyre_session_window_bind(vyre_session_t *session, void *memory, uint64_t bytes, uint32_t *out_handle) {
-  VYRE_TRY(need_shared(session));
-  if (!memory || bytes == 0) return vyre_status_make(VYRE_E_ARGUMENT, "a window of no memory");
-  pthread_mutex_lock(&session->lock);
-  uint32_t handle = 1;
-  while (handle <= session->params.windows && atomic_load(window_word(session, handle, VYRE_WINDOW_BASE))) handle++;
-  bool is_found = handle <= session->params.windows;
-  if (is_found) {
-    atomic_store(window_word(session, handle, VYRE_WINDOW_BYTES), bytes);
-    atomic_store(window_word(session, handle, VYRE_WINDOW_BASE), (uint64_t)(uintptr_t)memory);
-    *out_handle = handle;
-  }
-  pthread_mutex_unlock(&session->lock);
-  return is_found ? NULL : vyre_status_make(VYRE_E_TABLE_FULL, "windows: %u are in use", session->params.windows);
-}
-
-vyre_status_t vyre_session_window_create(vyre_session_t *session, uint64_t bytes, uint32_t *out_handle,
-                                         void **out_memory) {
-  VYRE_TRY(need_shared(session));
-  void *memory = bytes ? vyre_alloc_aligned(64, bytes) : NULL;
-  if (bytes && !memory) return vyre_out_of_memory(bytes);
-  vyre_status_t status = vyre_session_window_bind(session, memory, bytes, out_handle);
-  if (status) {
-    vyre_free(memory);
-    return status;
-  }
-  session->owned_windows[*out_handle] = memory;
-  if (out_memory) *out_memory = memory;
-  return NULL;
-}
-
-vyre_status_t vyre_session_window_remove(vyre_session_t *session, uint32_t handle) {
-  VYRE_TRY(need_shared(session));
-  if (handle == 0 || handle > session->params.windows) return vyre_status_make(VYRE_E_ARGUMENT, "window %u", handle);
-  pthread_mutex_lock(&session->lock);
-  bool is_window = atomic_load(window_word(session, handle, VYRE_WINDOW_BASE)) != 0;
-  atomic_store(window_word(session, handle, VYRE_WINDOW_BASE), 0);
-  atomic_store(window_word(session, handle, VYRE_WINDOW_BYTES), 0);
-  vyre_free(session->owned_windows[handle]);
-  session->owned_windows[handle] = NULL;
-  pthread_mutex_unlock(&session->lock);
-  return is_window ? NULL : vyre_status_make(VYRE_E_ARGUMENT, "window %u is not in use", handle);
-}
-
-/* ---- slots ---- */
-
-bool vyre_session_has_ended(const vyre_session_t *session) { return vyre_launch_running(session->launch) == 0; }
-
-bool vyre_session_is_stuck(const vyre_session_t *session) { return state_of(session) == STUCK; }
-
-/* SHUTDOWN ends the kernel without a call of ours; what was published behind it completes here. */
-static void settle_if_ended(vyre_session_t *session) {
-  if (vyre_session_has_ended(session)) vyre_ring_cancel(&session->ring);
-}
-
-/* Gives the processor away, more and more, while a thread waits. `turn` counts the calls. */
-static void back_off(uint32_t turn) {
-  if (turn < WAIT_SPINS) {
-    vyre_cpu_relax();
-    return;
-  }
-  uint64_t pause_ns = (uint64_t)WAIT_SLEEP_NS_MIN * (1 + (turn - WAIT_SPINS) / 8);
-  vyre_sleep_ns(pause_ns < WAIT_SLEEP_NS_MAX ? pause_ns : WAIT_SLEEP_NS_MAX);
-}
-
-vyre_status_t vyre_session_submit(vyre_session_t *session, const vyre_slot_t *slot, uint64_t timeout_ns,
-                                  vyre_ticket_t *out_ticket) {
-  if (__builtin_expect(state_of(session) != RUNNING, 0))
-    return state_of(session) == CREATED ? vyre_status_make(VYRE_E_STATE, "the session is not started")
-                                        : vyre_status_fixed(VYRE_E_STOPPED);
-  if (__builtin_expect(slot->priority > 4, 0))
-    return vyre_status_make(VYRE_E_ARGUMENT, "priority %u; 0 to 4 are allowed", slot->priority);
-  if (vyre_ring_publish(&session->ring, slot, out_ticket)) return NULL;
-  if (timeout_ns == 0) return vyre_status_fixed(VYRE_E_RING_FULL);
-  uint64_t deadline_ns = vyre_clock_deadline_ns(timeout_ns);
-  for (uint32_t turn = 0;; turn++) {
-    if (vyre_ring_publish(&session->ring, slot, out_ticket)) return NULL;
-    if (state_of(session) != RUNNING || vyre_session_has_ended(session)) return vyre_status_fixed(VYRE_E_STOPPED);
-    if (vyre_clock_ns() >= deadline_ns) return vyre_status_fixed(VYRE_E_RING_FULL);
-    back_off(turn);
-  }
-}
-
-static vyre_status_t unknown_ticket(const vyre_session_t *session, vyre_ticket_t ticket) {
-  if (!session->launch) return vyre_status_make(VYRE_E_STATE, "the session is not started");
-  return vyre_status_make(VYRE_E_TICKET, "ticket %llu, cell %u", (unsigned long long)ticket.number, ticket.cell);
-}
-
-vyre_status_t vyre_session_poll(vyre_session_t *session, vyre_ticket_t ticket, bool *out_done,
-                                vyre_completion_t *out_completion) {
-  if (!session->launch || !vyre_ring_knows(&session->ring, ticket)) return unknown_ticket(session, ticket);
-  *out_done = vyre_ring_take(&session->ring, ticket, out_completion);
-  /* Set by stop and by a SHUTDOWN slot alike. */
-  _Atomic uint32_t *stop = VYRE_CONTROL_WORD32(session->ring.control, STOP);
-  if (__builtin_expect(!*out_done && atomic_load_explicit(stop, memory_order_relaxed) != VYRE_STOP_RUN, 0)) {
-    settle_if_ended(session);
-    *out_done = vyre_ring_take(&session->ring, ticket, out_completion);
-  }
-  return NULL;
-}
-
-vyre_status_t vyre_session_wait(vyre_session_t *session, vyre_ticket_t ticket, uint64_t timeout_ns,
-                                vyre_completion_t *out_completion) {
-  if (!session->launch || !vyre_ring_knows(&session->ring, ticket)) return unknown_ticket(session, ticket);
-  if (vyre_ring_take(&session->ring, ticket, out_completion)) return NULL;
-  uint64_t deadline_ns = vyre_clock_deadline_ns(timeout_ns);
-  for (uint32_t turn = 0;; turn++) {
-    if (vyre_ring_take(&session->ring, ticket, out_completion)) return NULL;
-    if (turn % 64 == 0 || turn >= WAIT_SPINS) {
-      if (vyre_clock_ns() >= deadline_ns) return vyre_status_fixed(VYRE_E_DEADLINE);
-      settle_if_ended(session);
-    }
-    back_off(turn);
-  }
-}
-
-/* ---- drain, stop, destroy ---- */
-
-vyre_status_t vyre_session_drain(vyre_session_t *session, uint64_t timeout_ns) {
-  if (!session->launch) return vyre_status_make(VYRE_E_STATE, "the session is not started");
-  uint64_t limit = atomic_load(&session->ring.next_ticket), deadline_ns = vyre_clock_deadline_ns(timeout_ns);
-  for (uint32_t cell = 0; cell < session->ring.cell_count; cell++)
-    for (uint32_t turn = 0; !vyre_ring_is_settled(&session->ring, cell, limit); turn++) {
-      if (vyre_clock_ns() >= deadline_ns) return vyre_status_fixed(VYRE_E_DEADLINE);
-      settle_if_ended(session);
-      back_off(turn);
-    }
-  return NULL;
+/* What the worker of `block`, VYRE_WORKER_BYTES_EACH bytes, does. */
+static void describe_worker(const vyre_session_t *session, uint32_t index, const uint8_t *block, vyre_strbuf_t *out) {
+  uint64_t beats;
+  uint32_t running, cell;
+  memcpy(&beats, block + VYRE_WORKER_HEARTBEAT, sizeof beats);
+  memcpy(&running, block + VYRE_WORKER_RUNNING, sizeof running);
+  memcpy(&cell, block + VYRE_WORKER_CELL, sizeof cell);
+  vyre_strbuf_printf(out, "%sworker %u: %llu rounds, ", index ? "; " : "", index, (unsigned long long)beats);
+  if (running == 0 || running > session->handler_count)
+    vyre_strbuf_append(out, "in the loop");
+  else
+    vyre_strbuf_printf(out, "runs %s in cell %u", session->handlers[running - 1].program->name, cell);
 }
 
 /* Which worker does what, for a session that does not stop. */
-static vyre_status_t stuck(const vyre_session_t *session) {
+static vyre_status_t stuck(vyre_session_t *session) {
   vyre_strbuf_t dump;
   vyre_strbuf_init(&dump);
-  for (uint32_t i = 0; i < session->params.workers; i++) {
-    const uint8_t *block = session->workers + (size_t)i * VYRE_WORKER_BYTES_EACH;
-    uint64_t beats = atomic_load((const _Atomic uint64_t *)(const void *)(block + VYRE_WORKER_HEARTBEAT));
-    uint32_t running = atomic_load((const _Atomic uint32_t *)(const void *)(block + VYRE_WORKER_RUNNING));
-    vyre_strbuf_printf(&dump, "%sworker %u: %llu rounds, ", i ? "; " : "", i, (unsigned long long)beats);
-    if (running) {
-      uint32_t handler = atomic_load(&session->ring.table[(running - 1) * 16 + VYRE_ENTRY_HANDLER / 4]);
-      vyre_strbuf_printf(&dump, "runs %s in cell %u", session->handlers[handler].program->name, running - 1);
-    } else {
-      vyre_strbuf_append(&dump, "in the loop");
-    }
+  vyre_status_t unread = NULL;
+  for (uint32_t i = 0; i < session->block_count && !unread; i++) {
+    uint8_t block[VYRE_WORKER_BYTES_EACH];
+    unread = session->device->ops->read(session->device, block,
+                                        session->blocks + (uint64_t)i * VYRE_WORKER_BYTES_EACH, sizeof block);
+    if (!unread) describe_worker(session, i, block, &dump);
   }
   char *text = vyre_strbuf_take(&dump);
   vyre_status_t status = vyre_status_make(VYRE_E_DEVICE_STUCK, "%s", text ? text : "");
   vyre_free(text);
-  return status;
+  return vyre_status_because(status, unread);
+}
+
+/* Takes the lock of those who stop or swap; the time that is left comes back. */
+static vyre_status_t lock_until(vyre_session_t *session, uint64_t deadline_ns) {
+  struct timespec until = {(time_t)(deadline_ns / VYRE_NS_PER_S), (long)(deadline_ns % VYRE_NS_PER_S)};
+  if (pthread_mutex_clocklock(&session->stop_lock, CLOCK_MONOTONIC, &until) == 0) return NULL;
+  return vyre_status_make(VYRE_E_DEADLINE, "another thread is stopping the session");
+}
+
+static uint64_t time_left_ns(uint64_t deadline_ns) {
+  uint64_t now_ns = vyre_clock_ns();
+  return deadline_ns > now_ns ? deadline_ns - now_ns : 0;
+}
+
+/* Under the lock: the kernel leaves, or the session is stuck from now on. */
+static vyre_status_t join(vyre_session_t *session, uint64_t deadline_ns) {
+  vyre_status_t joined = session->launch->ops->join(session->launch, time_left_ns(deadline_ns));
+  if (vyre_status_code(joined) != VYRE_E_DEADLINE) return joined;
+  vyre_status_destroy(&joined);
+  atomic_store(&session->phase, VYRE_SESSION_STUCK);
+  return stuck(session);
 }
 
 vyre_status_t vyre_session_stop(vyre_session_t *session, uint64_t timeout_ns) {
-  if (state_of(session) == CREATED) return NULL;
+  if (vyre_session_phase(session) == VYRE_SESSION_CREATED) return NULL;
   uint64_t deadline_ns = vyre_clock_deadline_ns(timeout_ns);
-  struct timespec until = {(time_t)(deadline_ns / VYRE_NS_PER_S), (long)(deadline_ns % VYRE_NS_PER_S)};
-  if (pthread_mutex_clocklock(&session->stop_lock, CLOCK_MONOTONIC, &until) != 0)
-    return vyre_status_make(VYRE_E_DEADLINE, "another thread is stopping the session");
+  VYRE_TRY(lock_until(session, deadline_ns));
   vyre_status_t status = NULL;
-  if (state_of(session) == RUNNING || state_of(session) == STUCK) {
-    request_stop(session);
-    uint64_t now_ns = vyre_clock_ns();
-    vyre_status_t joined = vyre_launch_join(session->launch, deadline_ns > now_ns ? deadline_ns - now_ns : 0);
-    if (joined) {
-      vyre_status_destroy(&joined);
-      status = stuck(session);
-      atomic_store(&session->state, STUCK);
-    } else {
-      atomic_store(&session->state, STOPPED);
-    }
+  if (vyre_session_phase(session) != VYRE_SESSION_STOPPED) {
+    /* A device that takes no more writes has lost its kernel, too: the join tells. */
+    vyre_status_t unwritten = request_stop(session);
+    status = vyre_status_because(join(session, deadline_ns), unwritten);
+    if (!vyre_session_is_stuck(session) || !status) atomic_store(&session->phase, VYRE_SESSION_STOPPED);
   }
   pthread_mutex_unlock(&session->stop_lock);
-  if (!status) vyre_ring_cancel(&session->ring);
+  if (vyre_session_phase(session) == VYRE_SESSION_STOPPED) vyre_ring_cancel(&session->ring);
   return status;
 }
+
+/* ---- swap ---- */
+
+/* Under the lock, the kernel parked: its memory stays as it is, its code is replaced. */
+static vyre_status_t relaunch(vyre_session_t *session, vyre_image_t *image) {
+  VYRE_TRY(vyre_session_write_control(session, VYRE_CONTROL_PARK, 0));
+  VYRE_TRY(session->launch->ops->relaunch(session->launch, image));
+  session->device->ops->image_destroy(session->image);
+  session->image = image;
+  atomic_fetch_add(&session->launches, 1);
+  atomic_fetch_add(&session->swaps, 1);
+  return NULL;
+}
+
+static vyre_status_t park_and_relaunch(vyre_session_t *session, vyre_image_t *image, uint64_t deadline_ns) {
+  atomic_fetch_add(&session->swap_steps, 1);
+  vyre_status_t status = vyre_session_write_control(session, VYRE_CONTROL_PARK, 1);
+  if (!status) status = join(session, deadline_ns);
+  if (!status) status = relaunch(session, image);
+  atomic_fetch_add(&session->swap_steps, 1);
+  return status;
+}
+
+vyre_status_t vyre_session_swap(vyre_session_t *session, uint64_t timeout_ns) {
+  if (vyre_session_phase(session) != VYRE_SESSION_RUNNING)
+    return vyre_status_make(VYRE_E_STATE, "only a running kernel is swapped");
+  if (!session->launch->ops->relaunch)
+    return vyre_status_with_fix(vyre_status_make(VYRE_E_UNSUPPORTED, "device %s swaps no kernels", session->device->name),
+                                "Open a device cuda:N, or start another session.");
+  uint64_t deadline_ns = vyre_clock_deadline_ns(timeout_ns);
+  vyre_image_t *image;
+  VYRE_TRY(build_image(session, &image)); /* beside the live kernel */
+  vyre_status_t status = lock_until(session, deadline_ns);
+  if (!status) {
+    /* A SHUTDOWN slot or a stop that came first has ended it for good. */
+    if (vyre_session_phase(session) != VYRE_SESSION_RUNNING || vyre_session_has_ended(session))
+      status = vyre_status_fixed(VYRE_E_STOPPED);
+    else
+      status = park_and_relaunch(session, image, deadline_ns);
+    pthread_mutex_unlock(&session->stop_lock);
+  }
+  if (session->image != image) session->device->ops->image_destroy(image);
+  return status;
+}
+
+/* ---- destroy ---- */
 
 void vyre_session_destroy(vyre_session_t **session_pointer) {
   if (!session_pointer || !*session_pointer) return;
   vyre_session_t *session = *session_pointer;
   *session_pointer = NULL;
   vyre_status_t status = vyre_session_stop(session, DESTROY_STOP_S * VYRE_NS_PER_S);
-  if (status) {
-    /* A worker is still inside: its code and everything it can reach stay, on purpose. */
-    vyre_status_destroy(&status);
-    return;
-  }
-  vyre_launch_destroy(session->launch);
-  if (session->image) session->device->ops->image_destroy(session->image);
+  vyre_status_destroy(&status);
+  /* A worker is still inside: its code and everything it can reach stay, on purpose. */
+  if (vyre_session_is_stuck(session)) return;
+  const vyre_device_ops_t *device = session->device->ops;
+  if (session->launch) session->launch->ops->destroy(session->launch);
+  if (session->image) device->image_destroy(session->image);
   vyre_program_release(session->loop);
   for (uint32_t i = 0; i < session->handler_count; i++) vyre_program_release(session->handlers[i].program);
-  for (uint32_t i = 1; i <= session->params.windows; i++) vyre_free(session->owned_windows[i]);
-  vyre_free(session->owned_windows);
-  vyre_ring_deinit(&session->ring);
-  vyre_free(session->memory);
+  for (uint32_t i = 1; i <= session->params.windows; i++) device->release(session->device, &session->window_memory[i]);
+  vyre_free(session->window_memory);
+  vyre_session_release(session);
   pthread_mutex_destroy(&session->lock);
   pthread_mutex_destroy(&session->stop_lock);
   vyre_free(session);
 }
 
-/* ---- the rest ---- */
+/* ---- what streams need ---- */
 
-uint32_t vyre_session_workers(const vyre_session_t *session) { return session->params.workers; }
+vyre_device_t *vyre_session_device(const vyre_session_t *session) { return session->device; }
+
+uint32_t vyre_session_pumps(const vyre_session_t *session) {
+  return session->device->pumps ? session->device->pumps : session->params.workers;
+}
 
 vyre_status_t vyre_session_attach(vyre_session_t *session, vyre_pump_t *pump) {
-  if (state_of(session) != RUNNING) return vyre_status_make(VYRE_E_STATE, "the session does not run");
-  VYRE_TRY(vyre_launch_attach(session->launch, pump));
+  if (vyre_session_phase(session) != VYRE_SESSION_RUNNING)
+    return vyre_status_make(VYRE_E_STATE, "the session does not run");
+  VYRE_TRY(session->launch->ops->attach(session->launch, pump));
   vyre_ring_wake_all(&session->ring);
   return NULL;
 }
 
-void vyre_session_detach(vyre_session_t *session, vyre_pump_t *pump) { vyre_launch_detach(session->launch, pump); }
+void vyre_session_detach(vyre_session_t *session, vyre_pump_t *pump) {
+  session->launch->ops->detach(session->launch, pump);
+}
+
+bool vyre_session_pumps_on(const vyre_session_t *session) { return session->launch->pumps_on; }
 
 vyre_session_stats_t vyre_session_stats(const vyre_session_t *session) {
   uint64_t published = session->launch ? atomic_load(&session->ring.next_ticket) - session->params.first_ticket : 0;
-  return (vyre_session_stats_t){.launches = session->launches, .swaps = session->swaps, .published = published,
-                                .workers = session->params.workers};
-}
-
-const char *vyre_fault_summary(uint32_t fault) { return vyre_fault_text(fault); }
-
-vyre_status_t vyre_completion_status(const vyre_session_t *session, uint32_t opcode,
-                                     const vyre_completion_t *completion) {
-  if (completion->state == VYRE_SLOT_DONE) return NULL;
-  if (completion->fault == VYRE_FAULT_CANCELLED)
-    return vyre_status_make(VYRE_E_STOPPED, "the slot was cancelled before it had finished");
-  const vyre_program_t *program = vyre_session_program(session, opcode);
-  vyre_code_t code = completion->fault == VYRE_FAULT_FUEL ? VYRE_E_FUEL : VYRE_E_FAULT;
-  const char *text = vyre_fault_text(completion->fault);
-  if (!program) return vyre_status_make(code, "opcode 0x%x: %s", opcode, text);
-  return vyre_program_error(program, code, vyre_position_make(completion->fault_line, completion->fault_column),
-                            "%s: %s", program->name, text);
+  return (vyre_session_stats_t){.launches = atomic_load(&session->launches), .swaps = atomic_load(&session->swaps),
+                                .published = published, .workers = session->params.workers};
 }

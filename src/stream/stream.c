@@ -98,7 +98,7 @@ static vyre_status_t open_stream(vyre_stream_t *stream, vyre_session_t *session,
     return vyre_status_with_fix(
         vyre_status_make(VYRE_E_ARGUMENT, "the Program %s reads no stream", stream->program->name),
         "Declare one in the Program: `stream data : u8`.");
-  uint32_t workers = vyre_session_workers(session), chunk_bytes, depth;
+  uint32_t workers = vyre_session_pumps(session), chunk_bytes, depth;
   plan_buffers(params, workers, &chunk_bytes, &depth);
   VYRE_TRY(check_buffers((uint64_t)chunk_bytes * depth * workers));
   stream->has_files = true;
@@ -140,6 +140,7 @@ vyre_status_t vyre_stream_open(vyre_session_t *session, uint32_t opcode, const v
 static void pump_for_ended_session(vyre_stream_t *stream) {
   if (!vyre_session_has_ended(stream->pump.session)) return;
   vyre_stream_request_shutdown(stream);
+  if (vyre_session_pumps_on(stream->pump.session)) return;
   for (uint32_t i = 0; i < stream->pump.worker_count; i++) {
     stream->pump.base.run(&stream->pump.base, i);
     stream->pump.base.wait(&stream->pump.base, i, VYRE_NS_PER_MS);

@@ -58,8 +58,8 @@ $ vyre run lines.vyre numbers/x ''
 ! Fix: *
 = 3
 
-$ vyre run --device cuda lines.vyre numbers
-! error VYRE-4001: no such device*cuda*
+$ vyre run --device gpu lines.vyre numbers
+! error VYRE-4001: no such device*gpu*
 ! ...
 ! Fix: *
 = 3

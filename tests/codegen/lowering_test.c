@@ -264,7 +264,7 @@ static void objects_need_nothing(void **state) {
   ok(vyre_program_load(VYRE_SOURCE_DIR "/programs/histogram.vyre", &program));
   check_object(program);
   vyre_program_destroy(&program);
-  ok(vyre_megakernel_build_direct(&program));
+  ok(vyre_megakernel_build(&(vyre_loop_params_t){.topology = VYRE_TOPOLOGY_DIRECT, .sleeps = true}, &program));
   check_object(program);
   vyre_program_release(program);
 }

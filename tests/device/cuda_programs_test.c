@@ -102,7 +102,8 @@ static uint32_t compare(uint64_t seed, const vyre_program_t *program, vyre_cu_fu
                                .scratch = d.scratch + i * scratch_bytes, .fuel = inputs[i].fuel, .stop = d.stop,
                                .flags = inputs[i].is_last ? VYRE_FRAME_IS_LAST : 0, .fault = 0xFFFF};
   d.frames = upload(frames, sizeof frames);
-  void *null = NULL, *arguments[] = {&d.frames, &null};
+  uint64_t stride = sizeof(vyre_frame_t);
+  void *arguments[] = {&d.frames, &stride};
   cu(cuda->LaunchKernel(function, INPUTS, 1, 1, THREADS, 1, 1, 0, NULL, arguments, NULL), "cuLaunchKernel");
   cu(cuda->CtxSynchronize(), "cuCtxSynchronize");
   cu(cuda->MemcpyDtoH(frames, d.frames, sizeof frames), "cuMemcpyDtoH");

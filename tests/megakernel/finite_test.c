@@ -38,10 +38,11 @@ enum {
 /* One block, so that it can be kept and compared as a whole. */
 typedef struct image {
   _Alignas(64) uint8_t control[VYRE_CONTROL_BYTES];
+  _Alignas(64) uint8_t shared[VYRE_SHARED_BYTES];
   _Alignas(64) uint8_t ring[SLOTS_MAX * 64];
   _Alignas(64) uint8_t completions[SLOTS_MAX * 64];
   _Alignas(64) uint8_t table[SLOTS_MAX * 64];
-  _Alignas(64) uint32_t queue[SLOTS_MAX];
+  _Alignas(64) uint64_t queue[SLOTS_MAX];
   _Alignas(64) uint8_t windows[WINDOWS * 32];
   _Alignas(64) uint8_t opcodes[(1 << OPCODE_SHIFT) * 16];
   _Alignas(64) uint8_t worker[VYRE_WORKER_BYTES_EACH];
@@ -112,7 +113,8 @@ static uint32_t lap_of(const host_t *h, uint64_t ticket) { return (uint32_t)((ti
 static void lay_out(host_t *h) {
   image_t *m = h->image;
   memset(m, 0, sizeof *m);
-  put64(m->control, VYRE_CONTROL_TAKEN, h->first);
+  put64(m->shared, VYRE_SHARED_TAKEN, h->first);
+  put64(m->control, VYRE_CONTROL_SHARED, address(m->shared));
   put64(m->control, VYRE_CONTROL_RING, address(m->ring));
   put64(m->control, VYRE_CONTROL_COMPLETIONS, address(m->completions));
   put64(m->control, VYRE_CONTROL_TABLE, address(m->table));
@@ -305,7 +307,7 @@ static slot_t random_slot(host_t *h) {
 }
 
 static bool may_publish(const host_t *h) {
-  uint64_t taken = get64(h->image->control, VYRE_CONTROL_TAKEN);
+  uint64_t taken = get64(h->image->shared, VYRE_SHARED_TAKEN);
   return h->free_count > 0 && h->next - taken < (1u << h->shift);
 }
 
@@ -370,7 +372,7 @@ static bool publish_some(host_t *h, uint32_t most) {
     if (!whole) break;
   }
   /* SHUTDOWN comes when there is room for what shall stand behind it and not run. */
-  uint64_t taken = get64(h->image->control, VYRE_CONTROL_TAKEN);
+  uint64_t taken = get64(h->image->shared, VYRE_SHARED_TAKEN);
   if (!did && h->next - h->first == h->total && !h->has_shutdown && h->free_count > BEHIND &&
       h->next - taken + BEHIND < (1u << h->shift)) {
     begin_publish(h, (slot_t){.opcode = VYRE_OP_SHUTDOWN}, true, 15);
@@ -403,19 +405,19 @@ static uint32_t hook_pump(vyre_hooks_t *hooks, uint32_t worker) {
 static void hook_heavy_fence(vyre_hooks_t *hooks) {
   host_t *h = of_hooks(hooks);
   h->fences++;
-  if (get32(h->image->control, VYRE_CONTROL_SLEEPERS) != 1) WRONG(h, "a fence with SLEEPERS not 1");
+  if (get32(h->image->shared, VYRE_SHARED_SLEEPERS) != 1) WRONG(h, "a fence with SLEEPERS not 1");
   if (random_once_in(&h->random, 4)) publish_some(h, 1);
 }
 
 static void hook_sleep(vyre_hooks_t *hooks, uint32_t worker, uint64_t word, uint32_t seen) {
   host_t *h = of_hooks(hooks);
   h->sleeps++;
-  if (worker != 0 || word != address(h->image->control + VYRE_CONTROL_EVENT) ||
-      seen != get32(h->image->control, VYRE_CONTROL_EVENT))
+  if (worker != 0 || word != address(h->image->shared + VYRE_SHARED_EVENT) ||
+      seen != get32(h->image->shared, VYRE_SHARED_EVENT))
     WRONG(h, "sleeps on another word");
-  if (get32(h->image->control, VYRE_CONTROL_SLEEPERS) != 1) WRONG(h, "sleeps with SLEEPERS not 1");
-  if (get64(h->image->control, VYRE_CONTROL_TAKEN) != h->next) WRONG(h, "sleeps over a published slot");
-  put32(h->image->control, VYRE_CONTROL_EVENT, seen + 1);
+  if (get32(h->image->shared, VYRE_SHARED_SLEEPERS) != 1) WRONG(h, "sleeps with SLEEPERS not 1");
+  if (get64(h->image->shared, VYRE_SHARED_TAKEN) != h->next) WRONG(h, "sleeps over a published slot");
+  put32(h->image->shared, VYRE_SHARED_EVENT, seen + 1);
 }
 
 /* ---- a run ---- */
@@ -438,13 +440,13 @@ static void begin(host_t *h, image_t *image, uint64_t seed, uint64_t border) {
 }
 
 static void check_end(host_t *h, uint64_t seed, const char *what) {
-  const uint8_t *control = h->image->control;
+  const uint8_t *control = h->image->control, *shared = h->image->shared;
   read_completions(h);
   uint64_t end = h->first + h->total + 1;
   if (!h->has_shutdown) WRONG(h, "it ended before SHUTDOWN");
-  if (get64(control, VYRE_CONTROL_TAKEN) != end) WRONG(h, "TAKEN is not behind SHUTDOWN");
+  if (get64(shared, VYRE_SHARED_TAKEN) != end) WRONG(h, "TAKEN is not behind SHUTDOWN");
   if (get32(control, VYRE_CONTROL_STOP) != VYRE_STOP_FINISH) WRONG(h, "STOP");
-  if (get32(control, VYRE_CONTROL_LOCK) || get32(control, VYRE_CONTROL_SLEEPERS)) WRONG(h, "LOCK or SLEEPERS");
+  if (get32(control, VYRE_CONTROL_LOCK) || get32(shared, VYRE_SHARED_SLEEPERS)) WRONG(h, "LOCK or SLEEPERS");
   if (get64(control, VYRE_CONTROL_QUEUE_HEAD) != get64(control, VYRE_CONTROL_QUEUE_TAIL)) WRONG(h, "the queue holds");
   if (get32(h->image->worker, VYRE_WORKER_RUNNING)) WRONG(h, "RUNNING");
   if (h->calls_made != h->calls_expected) WRONG(h, "%u of %u calls", h->calls_made, h->calls_expected);
@@ -467,7 +469,7 @@ static image_t *make_image(void) {
 static void random_slots(void **state) {
   (void)state;
   vyre_program_t *loop;
-  ok(vyre_megakernel_build_direct(&loop));
+  ok(vyre_megakernel_build(&(vyre_loop_params_t){.topology = VYRE_TOPOLOGY_DIRECT, .sleeps = true}, &loop));
   vyre_interp_t *interp;
   ok(vyre_interp_create(loop, &interp));
   vyre_loaded_t *object;

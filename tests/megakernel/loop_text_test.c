@@ -15,29 +15,34 @@
 #include "megakernel/loop.h"
 #include "support/expect.h"
 
+static const struct {
+  const char *name;
+  vyre_loop_params_t params;
+} loops[] = {{"direct", {VYRE_TOPOLOGY_DIRECT, true}}, {"dispatched", {VYRE_TOPOLOGY_DISPATCHED, false}}};
+enum { LOOPS = sizeof loops / sizeof *loops };
+
 static void print_parses_back(void **state) {
   (void)state;
-  vyre_program_t *loop, *parsed;
-  char *text = NULL;
-  ok(vyre_megakernel_build_direct(&loop));
-  ok(vyre_program_print(loop, &text));
-  ok(vyre_text_parse(text, strlen(text), "direct.vyre", true, &parsed));
-  assert_true(vyre_program_equal(loop, parsed, false));
-  char *again = NULL;
-  ok(vyre_program_print(parsed, &again));
-  assert_string_equal(text, again);
-  vyre_text_free(again);
-  vyre_text_free(text);
-  vyre_program_release(parsed);
-  vyre_program_release(loop);
+  for (int i = 0; i < LOOPS; i++) {
+    vyre_program_t *loop, *parsed;
+    char *text = NULL, *again = NULL;
+    ok(vyre_megakernel_build(&loops[i].params, &loop));
+    ok(vyre_program_print(loop, &text));
+    ok(vyre_text_parse(text, strlen(text), "loop.vyre", true, &parsed));
+    assert_true(vyre_program_equal(loop, parsed, false));
+    ok(vyre_program_print(parsed, &again));
+    assert_string_equal(text, again);
+    vyre_text_free(again);
+    vyre_text_free(text);
+    vyre_program_release(parsed);
+    vyre_program_release(loop);
+  }
 }
 
-/* The loop's text is kept, so that a change of it is read. VYRE_UPDATE_GOLDEN=1 writes it. */
-static void golden(void **state) {
-  (void)state;
-  static const char path[] = VYRE_SOURCE_DIR "/tests/megakernel/golden/direct.vyre";
-  char *text = NULL;
-  ok(vyre_megakernel_print(&text));
+static void compare(const char *name) {
+  char path[512], *text = NULL;
+  snprintf(path, sizeof path, "%s/tests/megakernel/golden/%s.vyre", VYRE_SOURCE_DIR, name);
+  ok(vyre_megakernel_print(name, &text));
   size_t length = strlen(text);
   if (getenv("VYRE_UPDATE_GOLDEN")) {
     FILE *file = fopen(path, "wb");
@@ -55,6 +60,12 @@ static void golden(void **state) {
     fail_msg("the loop is not that of %s; run with VYRE_UPDATE_GOLDEN=1 and read the difference", path);
   free(kept);
   vyre_text_free(text);
+}
+
+/* The loops' texts are kept, so that a change of them is read. VYRE_UPDATE_GOLDEN=1 writes them. */
+static void golden(void **state) {
+  (void)state;
+  for (int i = 0; i < LOOPS; i++) compare(loops[i].name);
 }
 
 int main(void) {

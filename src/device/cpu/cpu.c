@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "codegen/codegen.h"
+#include "device/host.h"
 #include "device/registry.h"
 #include "device/workers.h"
 
@@ -96,5 +97,12 @@ static vyre_status_t cpu_launch(vyre_device_t *device, vyre_image_t *image, cons
   return vyre_workers_launch(image->entries[0], image->entries + 1, params, out_launch);
 }
 
-const vyre_device_ops_t vyre_device_cpu = {
-    .build = cpu_build, .image_destroy = cpu_image_destroy, .launch = cpu_launch};
+const vyre_device_ops_t vyre_device_cpu = {.close = vyre_host_close,
+                                           .build = cpu_build,
+                                           .image_destroy = cpu_image_destroy,
+                                           .launch = cpu_launch,
+                                           .allocate = vyre_host_allocate,
+                                           .bind = vyre_host_bind,
+                                           .release = vyre_host_release,
+                                           .write = vyre_host_write,
+                                           .read = vyre_host_read};

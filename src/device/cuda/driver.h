@@ -24,6 +24,24 @@ typedef struct vyre_cu_graph *vyre_cu_graph_t;
 typedef struct vyre_cu_graph_exec *vyre_cu_graph_exec_t;
 typedef uint64_t vyre_cu_address_t; /* CUdeviceptr */
 
+typedef struct vyre_cu_location { /* CUmemLocation */
+  int type;                       /* 1: a device */
+  int id;
+} vyre_cu_location_t;
+
+typedef struct vyre_cu_allocation { /* CUmemAllocationProp */
+  int type;                         /* 1: pinned */
+  int handle_types;
+  vyre_cu_location_t location;
+  void *metadata;
+  uint8_t flags[8];
+} vyre_cu_allocation_t;
+
+typedef struct vyre_cu_access { /* CUmemAccessDesc */
+  vyre_cu_location_t location;
+  int flags; /* 3: read and write */
+} vyre_cu_access_t;
+
 typedef struct vyre_cuda {
 #define VYRE_CUDA(name, symbol, arguments) vyre_cu_result_t (*name) arguments;
 #include "device/cuda/driver.def"

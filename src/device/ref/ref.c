@@ -1,5 +1,6 @@
 /* The ref device: the same worker threads run the interpreter over the same programs. Slow; the oracle. */
 #include "base/memory.h"
+#include "device/host.h"
 #include "device/registry.h"
 #include "device/workers.h"
 #include "interp/interp.h"
@@ -42,5 +43,12 @@ static vyre_status_t ref_launch(vyre_device_t *device, vyre_image_t *image, cons
   return vyre_workers_launch(image->entries[0], image->entries + 1, params, out_launch);
 }
 
-const vyre_device_ops_t vyre_device_ref = {
-    .build = ref_build, .image_destroy = ref_image_destroy, .launch = ref_launch};
+const vyre_device_ops_t vyre_device_ref = {.close = vyre_host_close,
+                                           .build = ref_build,
+                                           .image_destroy = ref_image_destroy,
+                                           .launch = ref_launch,
+                                           .allocate = vyre_host_allocate,
+                                           .bind = vyre_host_bind,
+                                           .release = vyre_host_release,
+                                           .write = vyre_host_write,
+                                           .read = vyre_host_read};

@@ -1,0 +1,164 @@
+/* What a GPU launches: a kernel around Programs, each of which a block of threads executes.
+ *
+ * In the megakernel the first warp of a block runs the loop; its 32 threads execute uniform code alike. The other warps
+ * wait at a barrier for a command: a handler's index and its frame, or the end. All warps then call the handler. */
+#include "base/memory.h"
+#include "codegen/lower.h"
+
+enum {
+  PTX_KERNEL = 71, /* llvm::CallingConv::PTX_Kernel */
+  WARP_THREADS = 32,
+};
+#define COMMAND_LEAVE UINT32_MAX
+
+static LLVMValueRef add_shared(vyre_lower_t *l, const char *name, LLVMTypeRef type, unsigned alignment) {
+  LLVMValueRef global = LLVMAddGlobalInAddressSpace(l->module, type, name, VYRE_SHARED_ADDRESS_SPACE);
+  LLVMSetLinkage(global, LLVMInternalLinkage);
+  LLVMSetInitializer(global, LLVMGetUndef(type));
+  LLVMSetAlignment(global, alignment);
+  return global;
+}
+
+static void add_tables(vyre_lower_t *l, uint32_t bytes) {
+  add_shared(l, VYRE_KERNEL_TABLES, LLVMArrayType2(l->i8, bytes ? bytes : 16), 16);
+}
+
+static LLVMValueRef thread_index(vyre_lower_t *l) { return vyre_target_nvptx.thread(l); }
+
+/* The kernel's head: its function, positioned in its first block, and the frame of this block. */
+static LLVMValueRef begin_kernel(vyre_lower_t *l, LLVMValueRef *out_frame) {
+  LLVMTypeRef parameters[] = {l->ptr, l->i64};
+  LLVMTypeRef type = LLVMFunctionType(l->void_, parameters, 2, false);
+  LLVMValueRef kernel = LLVMAddFunction(l->module, VYRE_CODEGEN_SYMBOL, type);
+  LLVMSetFunctionCallConv(kernel, PTX_KERNEL);
+  vyre_lower_add_attribute(kernel, (unsigned)LLVMAttributeFunctionIndex, "nounwind");
+  vyre_lower_add_attribute(kernel, (unsigned)LLVMAttributeFunctionIndex, "convergent");
+  l->function = kernel;
+  LLVMPositionBuilderAtEnd(l->ir, vyre_lower_block(l, "entry"));
+  LLVMValueRef block = LLVMBuildZExt(l->ir, vyre_target_nvptx.group(l), l->i64, "block");
+  LLVMValueRef offset = LLVMBuildMul(l->ir, block, LLVMGetParam(kernel, 1), "");
+  *out_frame = LLVMBuildInBoundsGEP2(l->ir, l->i8, LLVMGetParam(kernel, 0), &offset, 1, "frame");
+  return kernel;
+}
+
+static void call(vyre_lower_t *l, LLVMValueRef function, LLVMValueRef *arguments, unsigned count) {
+  LLVMBuildCall2(l->ir, LLVMGlobalGetValueType(function), function, arguments, count, "");
+}
+
+bool vyre_lower_finite_kernel(const vyre_program_t *program, bool is_checked, LLVMModuleRef module) {
+  vyre_lower_t l = {.program = program, .target = &vyre_target_nvptx};
+  vyre_lower_types(&l, module);
+  add_tables(&l, vyre_lower_shared_table_bytes(program));
+  LLVMValueRef function = vyre_lower_program(program, &vyre_target_nvptx, is_checked, module, "program");
+  if (!function) return false;
+  l.ir = LLVMCreateBuilderInContext(l.context);
+  LLVMValueRef frame;
+  begin_kernel(&l, &frame);
+  call(&l, function, &frame, 1);
+  LLVMBuildRetVoid(l.ir);
+  LLVMDisposeBuilder(l.ir);
+  return true;
+}
+
+/* void call_handler(u32 index, frame): by all threads of the block. */
+static LLVMValueRef declare_call(vyre_lower_t *l) {
+  LLVMTypeRef parameters[] = {l->i32, l->ptr};
+  LLVMValueRef function =
+      LLVMAddFunction(l->module, VYRE_KERNEL_CALL, LLVMFunctionType(l->void_, parameters, 2, false));
+  LLVMSetLinkage(function, LLVMInternalLinkage);
+  static const char *const attributes[] = {"nounwind", "convergent", "noinline"};
+  for (unsigned i = 0; i < 3; i++)
+    vyre_lower_add_attribute(function, (unsigned)LLVMAttributeFunctionIndex, attributes[i]);
+  return function;
+}
+
+static bool define_call(vyre_lower_t *l, LLVMValueRef function, const vyre_program_t *const *handlers, uint32_t count) {
+  LLVMValueRef *entries = vyre_calloc(count + 1, sizeof *entries);
+  bool is_whole = entries != NULL;
+  for (uint32_t i = 0; i < count && is_whole; i++) {
+    entries[i] = vyre_lower_program(handlers[i], &vyre_target_nvptx, true, l->module, "handler");
+    is_whole = entries[i] != NULL;
+  }
+  l->function = function;
+  LLVMPositionBuilderAtEnd(l->ir, vyre_lower_block(l, "entry"));
+  LLVMBasicBlockRef none = vyre_lower_block(l, "none");
+  LLVMValueRef choice = LLVMBuildSwitch(l->ir, LLVMGetParam(function, 0), none, count);
+  LLVMPositionBuilderAtEnd(l->ir, none);
+  LLVMBuildRetVoid(l->ir);
+  for (uint32_t i = 0; i < count && is_whole; i++) {
+    LLVMBasicBlockRef here = vyre_lower_block(l, "case");
+    LLVMAddCase(choice, LLVMConstInt(l->i32, i, false), here);
+    LLVMPositionBuilderAtEnd(l->ir, here);
+    LLVMValueRef frame = LLVMGetParam(function, 1);
+    call(l, entries[i], &frame, 1);
+    LLVMBuildRetVoid(l->ir);
+  }
+  vyre_free(entries);
+  return is_whole;
+}
+
+/* The other warps: wait for a command, carry it out, meet the first warp again. */
+static void build_followers(vyre_lower_t *l, LLVMValueRef call_function, LLVMValueRef command, LLVMValueRef frame_word) {
+  LLVMBasicBlockRef wait = vyre_lower_block(l, "wait"), work = vyre_lower_block(l, "work");
+  LLVMBasicBlockRef leave = vyre_lower_block(l, "leave");
+  LLVMBuildBr(l->ir, wait);
+  LLVMPositionBuilderAtEnd(l->ir, wait);
+  vyre_target_nvptx.barrier(l);
+  LLVMValueRef arguments[2] = {vyre_lower_load(l, l->i32, command, "command"),
+                               vyre_lower_load(l, l->ptr, frame_word, "frame")};
+  LLVMSetVolatile(arguments[0], true);
+  LLVMSetVolatile(arguments[1], true);
+  LLVMValueRef ends = LLVMBuildICmp(l->ir, LLVMIntEQ, arguments[0], LLVMConstInt(l->i32, COMMAND_LEAVE, false), "");
+  LLVMBuildCondBr(l->ir, ends, leave, work);
+  LLVMPositionBuilderAtEnd(l->ir, work);
+  call(l, call_function, arguments, 2);
+  vyre_target_nvptx.barrier(l);
+  LLVMBuildBr(l->ir, wait);
+  LLVMPositionBuilderAtEnd(l->ir, leave);
+  LLVMBuildRetVoid(l->ir);
+}
+
+/* At most this many threads are launched in a block: what registers are shared out by. */
+static void limit_threads(vyre_lower_t *l, LLVMValueRef kernel, unsigned threads) {
+  LLVMMetadataRef operands[] = {LLVMValueAsMetadata(kernel), LLVMMDStringInContext2(l->context, "maxntidx", 8),
+                                LLVMValueAsMetadata(LLVMConstInt(l->i32, threads, false))};
+  LLVMMetadataRef node = LLVMMDNodeInContext2(l->context, operands, 3);
+  LLVMAddNamedMetadataOperand(l->module, "nvvm.annotations", LLVMMetadataAsValue(l->context, node));
+}
+
+bool vyre_lower_megakernel(const vyre_program_t *loop, const vyre_program_t *const *handlers, uint32_t handler_count,
+                           unsigned threads, LLVMModuleRef module) {
+  vyre_lower_t l = {.program = loop, .target = &vyre_target_nvptx};
+  vyre_lower_types(&l, module);
+  uint32_t table_bytes = 0;
+  for (uint32_t i = 0; i < handler_count; i++) {
+    uint32_t bytes = vyre_lower_shared_table_bytes(handlers[i]);
+    if (bytes > table_bytes) table_bytes = bytes;
+  }
+  add_tables(&l, table_bytes);
+  add_shared(&l, VYRE_KERNEL_LOCAL, LLVMArrayType2(l.i8, VYRE_LOCAL_BYTES), 64);
+  LLVMValueRef command = add_shared(&l, VYRE_KERNEL_COMMAND, l.i32, 4);
+  LLVMValueRef frame_word = add_shared(&l, VYRE_KERNEL_FRAME, l.ptr, 8);
+  LLVMValueRef call_function = declare_call(&l);
+  LLVMValueRef loop_function = vyre_lower_program(loop, &vyre_target_nvptx_warp, true, module, "loop");
+  l.ir = LLVMCreateBuilderInContext(l.context);
+  bool is_whole = loop_function && define_call(&l, call_function, handlers, handler_count);
+  if (is_whole) {
+    LLVMValueRef frame;
+    LLVMValueRef kernel = begin_kernel(&l, &frame);
+    limit_threads(&l, kernel, threads);
+    LLVMBasicBlockRef first = vyre_lower_block(&l, "first_warp"), others = vyre_lower_block(&l, "others");
+    LLVMValueRef is_first =
+        LLVMBuildICmp(l.ir, LLVMIntULT, thread_index(&l), LLVMConstInt(l.i32, WARP_THREADS, false), "");
+    LLVMBuildCondBr(l.ir, is_first, first, others);
+    LLVMPositionBuilderAtEnd(l.ir, first);
+    call(&l, loop_function, &frame, 1);
+    LLVMSetVolatile(LLVMBuildStore(l.ir, LLVMConstInt(l.i32, COMMAND_LEAVE, false), command), true);
+    vyre_target_nvptx_warp.barrier(&l);
+    LLVMBuildRetVoid(l.ir);
+    LLVMPositionBuilderAtEnd(l.ir, others);
+    build_followers(&l, call_function, command, frame_word);
+  }
+  LLVMDisposeBuilder(l.ir);
+  return is_whole;
+}

@@ -1,0 +1,218 @@
+/* Memory that the kernel reaches: pinned memory of the host, and the device's own, mapped so that both contexts see it at
+ * one address. Every function works beside a live kernel. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/memory.h"
+#include "device/cuda/gpu.h"
+
+enum {
+  STAGING_BYTES = 1 << 20,
+  PAGE_BYTES = 4096,
+  HOST_PORTABLE = 1,  /* CU_MEMHOSTALLOC_PORTABLE, CU_MEMHOSTREGISTER_PORTABLE */
+  HOST_DEVICEMAP = 2, /* CU_MEMHOSTALLOC_DEVICEMAP, CU_MEMHOSTREGISTER_DEVICEMAP */
+  STREAM_NON_BLOCKING = 1,
+};
+
+/* vyre_memory_t.own[0]: what there is to release; own[1]: the context, or the allocation's handle. */
+enum { OWN_HOST = 1, OWN_REGISTERED, OWN_DEVICE };
+
+static uint64_t round_up(uint64_t bytes, uint64_t multiple) { return (bytes + multiple - 1) / multiple * multiple; }
+
+/* ---- staging: small writes and reads ---- */
+
+vyre_status_t vyre_gpu_init_staging(vyre_gpu_t *gpu) {
+  void *staging;
+  VYRE_TRY(VYRE_GPU_CALL(gpu, StreamCreate, (&gpu->words, STREAM_NON_BLOCKING)));
+  VYRE_TRY(VYRE_GPU_CALL(gpu, MemHostAlloc, (&staging, STAGING_BYTES, HOST_PORTABLE)));
+  gpu->staging = staging;
+  return NULL;
+}
+
+void vyre_gpu_deinit_staging(vyre_gpu_t *gpu) {
+  vyre_status_t status = gpu->execution ? vyre_gpu_enter(gpu, gpu->execution) : NULL;
+  if (!status && gpu->execution) {
+    if (gpu->staging) gpu->cuda->MemFreeHost(gpu->staging);
+    if (gpu->words) gpu->cuda->StreamDestroy(gpu->words);
+    vyre_gpu_leave(gpu);
+  }
+  vyre_status_destroy(&status); /* a lost context has freed all it had */
+}
+
+/* One piece of at most STAGING_BYTES, under the lock, the context entered. */
+static vyre_status_t write_piece(vyre_gpu_t *gpu, uint64_t to, const void *from, uint64_t bytes) {
+  if (from)
+    memcpy(gpu->staging, from, bytes);
+  else
+    memset(gpu->staging, 0, bytes);
+  VYRE_TRY(VYRE_GPU_CALL(gpu, MemcpyHtoDAsync, (to, gpu->staging, bytes, gpu->words)));
+  return VYRE_GPU_CALL(gpu, StreamSynchronize, (gpu->words));
+}
+
+static vyre_status_t read_piece(vyre_gpu_t *gpu, void *to, uint64_t from, uint64_t bytes) {
+  VYRE_TRY(VYRE_GPU_CALL(gpu, MemcpyDtoHAsync, (gpu->staging, from, bytes, gpu->words)));
+  VYRE_TRY(VYRE_GPU_CALL(gpu, StreamSynchronize, (gpu->words)));
+  memcpy(to, gpu->staging, bytes);
+  return NULL;
+}
+
+/* `from` NULL writes zeros. */
+static vyre_status_t write_all(vyre_gpu_t *gpu, uint64_t to, const void *from, uint64_t bytes) {
+  VYRE_TRY(vyre_gpu_enter(gpu, gpu->execution));
+  pthread_mutex_lock(&gpu->lock);
+  vyre_status_t status = NULL;
+  for (uint64_t at = 0; at < bytes && !status; at += STAGING_BYTES) {
+    uint64_t size = bytes - at < STAGING_BYTES ? bytes - at : STAGING_BYTES;
+    status = write_piece(gpu, to + at, from ? (const uint8_t *)from + at : NULL, size);
+  }
+  pthread_mutex_unlock(&gpu->lock);
+  vyre_gpu_leave(gpu);
+  return status;
+}
+
+vyre_status_t vyre_gpu_write(vyre_device_t *device, uint64_t to, const void *from, uint64_t bytes) {
+  return write_all(vyre_gpu_of(device), to, from, bytes);
+}
+
+vyre_status_t vyre_gpu_read(vyre_device_t *device, void *to, uint64_t from, uint64_t bytes) {
+  vyre_gpu_t *gpu = vyre_gpu_of(device);
+  VYRE_TRY(vyre_gpu_enter(gpu, gpu->execution));
+  pthread_mutex_lock(&gpu->lock);
+  vyre_status_t status = NULL;
+  for (uint64_t at = 0; at < bytes && !status; at += STAGING_BYTES) {
+    uint64_t size = bytes - at < STAGING_BYTES ? bytes - at : STAGING_BYTES;
+    status = read_piece(gpu, (uint8_t *)to + at, from + at, size);
+  }
+  pthread_mutex_unlock(&gpu->lock);
+  vyre_gpu_leave(gpu);
+  return status;
+}
+
+/* ---- the device's own ---- */
+
+static vyre_cu_allocation_t allocation_of(const vyre_gpu_t *gpu) {
+  return (vyre_cu_allocation_t){.type = 1, .location = {.type = 1, .id = gpu->device}};
+}
+
+/* Address space, memory, the one mapped into the other; what failed takes back what came before it. */
+static vyre_status_t map_device(vyre_gpu_t *gpu, uint64_t bytes, vyre_memory_t *out_memory) {
+  vyre_cu_allocation_t allocation = allocation_of(gpu);
+  vyre_cu_access_t access = {.location = allocation.location, .flags = 3};
+  vyre_cu_address_t address;
+  unsigned long long handle;
+  VYRE_TRY(VYRE_GPU_CALL(gpu, MemAddressReserve, (&address, bytes, 0, 0, 0)));
+  vyre_status_t status = VYRE_GPU_CALL(gpu, MemCreate, (&handle, bytes, &allocation, 0));
+  if (status) {
+    gpu->cuda->MemAddressFree(address, bytes);
+    return status;
+  }
+  status = VYRE_GPU_CALL(gpu, MemMap, (address, bytes, 0, handle, 0));
+  if (!status) {
+    status = VYRE_GPU_CALL(gpu, MemSetAccess, (address, bytes, &access, 1));
+    if (status) gpu->cuda->MemUnmap(address, bytes);
+  }
+  if (status) {
+    gpu->cuda->MemRelease(handle);
+    gpu->cuda->MemAddressFree(address, bytes);
+    return status;
+  }
+  *out_memory = (vyre_memory_t){.address = address, .bytes = bytes, .own = {OWN_DEVICE, handle}};
+  return NULL;
+}
+
+static vyre_status_t tell_device_memory(vyre_gpu_t *gpu, uint64_t bytes, vyre_status_t status) {
+  size_t free_bytes = 0, total_bytes = 0;
+  if (vyre_status_code(status) != VYRE_E_DEVICE_MEMORY || gpu->cuda->MemGetInfo(&free_bytes, &total_bytes) != 0)
+    return status;
+  vyre_status_t told = vyre_status_make(VYRE_E_DEVICE_MEMORY, "%llu MiB asked for, %zu of %zu MiB are free on %s",
+                                        (unsigned long long)(bytes >> 20), free_bytes >> 20, total_bytes >> 20,
+                                        gpu->base.name);
+  return vyre_status_because(told, status);
+}
+
+static vyre_status_t allocate_device(vyre_gpu_t *gpu, uint64_t bytes, vyre_memory_t *out_memory) {
+  vyre_cu_allocation_t allocation = allocation_of(gpu);
+  size_t granularity;
+  VYRE_TRY(vyre_gpu_enter(gpu, gpu->execution));
+  vyre_status_t status = VYRE_GPU_CALL(gpu, MemGetAllocationGranularity, (&granularity, &allocation, 0));
+  if (!status) status = tell_device_memory(gpu, bytes, map_device(gpu, round_up(bytes, granularity), out_memory));
+  vyre_gpu_leave(gpu);
+  if (status) return status;
+  status = write_all(gpu, out_memory->address, NULL, bytes);
+  if (status) vyre_gpu_release(&gpu->base, out_memory);
+  return status;
+}
+
+/* ---- the host's ---- */
+
+static vyre_status_t allocate_host(vyre_gpu_t *gpu, uint64_t bytes, vyre_memory_t *out_memory) {
+  vyre_cu_context_t context;
+  vyre_cu_address_t address = 0;
+  void *host = NULL;
+  VYRE_TRY(vyre_gpu_side(gpu, &context));
+  VYRE_TRY(vyre_gpu_enter(gpu, context));
+  vyre_status_t status = VYRE_GPU_CALL(gpu, MemHostAlloc, (&host, bytes, HOST_PORTABLE | HOST_DEVICEMAP));
+  if (!status) {
+    status = VYRE_GPU_CALL(gpu, MemHostGetDevicePointer, (&address, host, 0));
+    if (status) gpu->cuda->MemFreeHost(host);
+  }
+  vyre_gpu_leave(gpu);
+  if (status) return vyre_status_context(status, "pinning %llu KiB of host memory", (unsigned long long)(bytes >> 10));
+  memset(host, 0, bytes);
+  *out_memory = (vyre_memory_t){.address = address, .host = host, .bytes = bytes, .is_host = true,
+                                .own = {OWN_HOST, (uint64_t)(uintptr_t)context}};
+  return NULL;
+}
+
+vyre_status_t vyre_gpu_allocate(vyre_device_t *device, vyre_memory_kind_t kind, uint64_t bytes,
+                                vyre_memory_t *out_memory) {
+  vyre_gpu_t *gpu = vyre_gpu_of(device);
+  return kind == VYRE_MEMORY_HOST ? allocate_host(gpu, bytes, out_memory) : allocate_device(gpu, bytes, out_memory);
+}
+
+/* The pages that hold the caller's bytes are registered, in the ingest context: unregistering waits for no kernel there. */
+vyre_status_t vyre_gpu_bind(vyre_device_t *device, void *host, uint64_t bytes, vyre_memory_t *out_memory) {
+  vyre_gpu_t *gpu = vyre_gpu_of(device);
+  vyre_cu_context_t context;
+  vyre_cu_address_t address = 0;
+  uintptr_t first = (uintptr_t)host & ~(uintptr_t)(PAGE_BYTES - 1);
+  uint64_t size = round_up((uintptr_t)host + bytes - first, PAGE_BYTES);
+  VYRE_TRY(vyre_gpu_ingest(gpu, &context));
+  VYRE_TRY(vyre_gpu_enter(gpu, context));
+  vyre_status_t status = VYRE_GPU_CALL(gpu, MemHostRegister, ((void *)first, size, HOST_PORTABLE | HOST_DEVICEMAP));
+  if (!status) {
+    status = VYRE_GPU_CALL(gpu, MemHostGetDevicePointer, (&address, (void *)first, 0));
+    if (status) gpu->cuda->MemHostUnregister((void *)first);
+  }
+  vyre_gpu_leave(gpu);
+  if (status) return vyre_status_context(status, "registering %llu KiB of host memory", (unsigned long long)(size >> 10));
+  *out_memory = (vyre_memory_t){.address = address + ((uintptr_t)host - first), .host = host, .bytes = bytes,
+                                .is_host = true, .own = {OWN_REGISTERED, (uint64_t)(uintptr_t)context}};
+  return NULL;
+}
+
+/* Errors of a context that is lost need no telling here: what it had is gone. */
+void vyre_gpu_release(vyre_device_t *device, vyre_memory_t *memory) {
+  vyre_gpu_t *gpu = vyre_gpu_of(device);
+  const vyre_cuda_t *cuda = gpu->cuda;
+  if (memory->own[0] == 0) return;
+  vyre_cu_context_t context =
+      memory->own[0] == OWN_DEVICE ? gpu->execution : (vyre_cu_context_t)(uintptr_t)memory->own[1];
+  vyre_status_t status = vyre_gpu_enter(gpu, context);
+  if (!status) {
+    switch (memory->own[0]) {
+      case OWN_HOST: cuda->MemFreeHost(memory->host); break;
+      case OWN_REGISTERED: cuda->MemHostUnregister((void *)((uintptr_t)memory->host & ~(uintptr_t)(PAGE_BYTES - 1))); break;
+      case OWN_DEVICE:
+        cuda->MemUnmap(memory->address, memory->bytes);
+        cuda->MemRelease(memory->own[1]);
+        cuda->MemAddressFree(memory->address, memory->bytes);
+        break;
+      default: VYRE_UNREACHABLE();
+    }
+    vyre_gpu_leave(gpu);
+  }
+  vyre_status_destroy(&status);
+  *memory = (vyre_memory_t){0};
+}

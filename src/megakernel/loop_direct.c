@@ -1,0 +1,190 @@
+/* Topology `direct`: every worker runs the same loop; whoever gets the lock by trying is the dispatcher for a batch. */
+#include "megakernel/loop_parts.h"
+
+typedef struct slot_vars {
+  vyre_var_id_t opcode, who, arg[VYRE_SLOT_ARGS], cell, completion, tag;
+} slot_vars_t;
+
+/* A registered opcode: finds its record, fills the cell's table entry, pushes the cell. Each push is published by
+ * itself, because another worker may be waiting for just this one. */
+static void build_enqueue(loop_t *l, const slot_vars_t *s, vyre_var_id_t tail) {
+  vyre_var_id_t record, found;
+  vyre_loop_find_opcode(l, s->opcode, &record, &found);
+  begin_if(l, is(l, var(l, found), 0));
+  vyre_loop_complete_fault(l, s->completion, s->tag, VYRE_FAULT_UNKNOWN_OPCODE);
+  vyre_build_else(l->b);
+  vyre_var_id_t entry = let(l, "entry", element(l, l->table, var(l, s->cell), 6));
+  store32(l, DEVICE, at(l, entry, VYRE_ENTRY_RECORD), var(l, record));
+  store32(l, DEVICE, at(l, entry, VYRE_ENTRY_WHO), var(l, s->who));
+  store32(l, DEVICE, at(l, entry, VYRE_ENTRY_TAG), var(l, s->tag));
+  for (uint32_t i = 0; i < VYRE_SLOT_ARGS; i++)
+    store32(l, DEVICE, at(l, entry, vyre_slot_arg_offset(i)), var(l, s->arg[i]));
+  store32(l, DEVICE, element(l, l->queue, in_ring(l, var(l, tail)), 3), var(l, s->cell));
+  set(l, tail, add(l, var(l, tail), c64(l, 1)));
+  store(l, U64, VYRE_ORDER_RELEASE, DEVICE, at(l, l->control, VYRE_CONTROL_QUEUE_TAIL), var(l, tail));
+  end(l);
+}
+
+/* Reads the slot of `ticket`; leaves the enclosing loop when it is not published. */
+static void build_read_slot(loop_t *l, vyre_var_id_t ticket, slot_vars_t *s) {
+  static const char *const names[4][4] = {{"opcode", "who", "arg0", "tag0"},
+                                          {"arg1", "arg2", "arg3", "tag1"},
+                                          {"arg4", "arg5", "arg6", "tag2"},
+                                          {"arg7", "arg8", "arg9", "tag3"}};
+  vyre_var_id_t slot = let(l, "slot", element(l, l->ring, in_ring(l, var(l, ticket)), 6));
+  vyre_expr_id_t laps = op(l, VYRE_EXPR_SHR, var(l, ticket), wide(l, var(l, l->ring_shift)));
+  vyre_var_id_t lap = let(l, "lap", add(l, narrow(l, laps), c32(l, 1)));
+  vyre_var_id_t words[4][4];
+  for (uint32_t quarter = 0; quarter < 4; quarter++) {
+    vyre_build_load16(l->b, 3, VYRE_ORDER_ACQUIRE, names[quarter], at(l, slot, 16 * quarter), words[quarter]);
+    vyre_expr_id_t tag = var(l, words[quarter][3]);
+    vyre_expr_id_t wanted = var(l, lap);
+    if (quarter == 3) {
+      tag = op(l, VYRE_EXPR_SHR, tag, c32(l, 16));
+      wanted = op(l, VYRE_EXPR_AND, wanted, c32(l, 0xFFFF));
+    }
+    begin_if(l, op(l, VYRE_EXPR_NE, tag, wanted));
+    vyre_build_plain(l->b, VYRE_STMT_BREAK);
+    end(l);
+  }
+  s->opcode = words[0][0];
+  s->who = words[0][1];
+  s->arg[0] = words[0][2];
+  for (uint32_t i = 1; i < VYRE_SLOT_ARGS; i++) s->arg[i] = words[1 + (i - 1) / 3][(i - 1) % 3];
+  s->cell = let(l, "cell", op(l, VYRE_EXPR_AND, var(l, words[3][3]), c32(l, 0xFFFF)));
+  s->completion = let(l, "completion", element(l, l->completions, var(l, s->cell), 6));
+  s->tag = let(l, "done_tag", add(l, narrow(l, var(l, ticket)), c32(l, 1)));
+}
+
+static vyre_expr_id_t slot_ahead(loop_t *l, vyre_var_id_t ticket, uint32_t distance) {
+  vyre_expr_id_t index = add(l, narrow(l, var(l, ticket)), c32(l, distance));
+  return element(l, l->ring, op(l, VYRE_EXPR_AND, index, var(l, l->ring_mask)), 6);
+}
+
+/* Once a batch holds more than one slot there is a backlog: the lines of the slots to come are asked for early. Not
+ * before, since a line that is taken away from its producer comes back to it late. */
+static void build_prefetch(loop_t *l, vyre_var_id_t first, vyre_var_id_t ticket) {
+  begin_if(l, op(l, VYRE_EXPR_NE, var(l, ticket), var(l, first)));
+  vyre_build_prefetch(l->b, VYRE_STMT_PREFETCH, slot_ahead(l, ticket, VYRE_PREFETCH_SLOTS));
+  /* Half way there the slot is in reach, and its last word names its cell: the completion's line is asked for. A stale
+   * word names some other cell, which costs a useless hint. */
+  vyre_expr_id_t last_word = add(l, slot_ahead(l, ticket, VYRE_PREFETCH_SLOTS / 2), c64(l, 60));
+  vyre_expr_id_t cell = op(l, VYRE_EXPR_AND, load32(l, SYSTEM, last_word), c32(l, 0xFFFF));
+  vyre_build_prefetch(l->b, VYRE_STMT_PREFETCH_WRITE, element(l, l->completions, cell, 6));
+  end(l);
+}
+
+static void build_shutdown(loop_t *l, const slot_vars_t *s) {
+  vyre_expr_id_t stop = at(l, l->control, VYRE_CONTROL_STOP);
+  vyre_expr_id_t run = c32(l, VYRE_STOP_RUN), finish = c32(l, VYRE_STOP_FINISH);
+  let(l, "was", vyre_build_atomic_cas(l->b, U32, VYRE_ORDER_ACQ_REL, stop, run, finish));
+  store32(l, SYSTEM, at(l, l->shared, VYRE_SHARED_ENDING), c32(l, 1));
+  vyre_loop_complete(l, VYRE_ORDER_RELEASE, s->completion, s->tag, VYRE_STATE_DONE, c32(l, 0), c32(l, 0));
+  vyre_build_plain(l->b, VYRE_STMT_BREAK);
+}
+
+/* The dispatcher's batch. `worked` becomes true when a slot was taken. */
+static void build_dispatch(loop_t *l, vyre_var_id_t worked) {
+  vyre_builder_t *b = l->b;
+  vyre_expr_id_t is_free = is(l, control_word(l, VYRE_CONTROL_LOCK, U32, VYRE_ORDER_RELAXED), 0);
+  vyre_expr_id_t lock = at(l, l->control, VYRE_CONTROL_LOCK);
+  vyre_expr_id_t got = is(l, vyre_build_atomic_cas(b, U32, VYRE_ORDER_ACQUIRE, lock, c32(l, 0), c32(l, 1)), 0);
+  begin_if(l, both(l, is_free, got));
+  vyre_var_id_t first = let(l, "first", load64(l, SYSTEM, at(l, l->shared, VYRE_SHARED_TAKEN)));
+  vyre_var_id_t ticket = mutable(l, "ticket", var(l, first));
+  vyre_var_id_t tail = mutable(l, "tail", control_word(l, VYRE_CONTROL_QUEUE_TAIL, U64, VYRE_ORDER_RELAXED));
+  vyre_expr_id_t budget = c64(l, VYRE_DISPATCH_BATCH);
+  vyre_build_while(b, op(l, VYRE_EXPR_LT, op(l, VYRE_EXPR_SUB, var(l, ticket), var(l, first)), budget));
+  build_prefetch(l, first, ticket);
+  slot_vars_t s;
+  build_read_slot(l, ticket, &s);
+  set(l, ticket, add(l, var(l, ticket), c64(l, 1)));
+  begin_if(l, is(l, var(l, s.opcode), (uint32_t)VYRE_OPCODE_NOP));
+  vyre_loop_complete(l, VYRE_ORDER_RELEASE, s.completion, s.tag, VYRE_STATE_DONE, c32(l, 0), c32(l, 0));
+  vyre_build_else(b);
+  begin_if(l, is(l, var(l, s.opcode), (uint32_t)VYRE_OPCODE_STORE_U32));
+  vyre_loop_word_access(l, true, s.completion, s.tag, s.arg[0], s.arg[1], s.arg[2]);
+  vyre_build_else(b);
+  begin_if(l, is(l, var(l, s.opcode), (uint32_t)VYRE_OPCODE_LOAD_U32));
+  vyre_loop_word_access(l, false, s.completion, s.tag, s.arg[0], s.arg[1], s.arg[2]);
+  vyre_build_else(b);
+  begin_if(l, is(l, var(l, s.opcode), (uint32_t)VYRE_OPCODE_SHUTDOWN));
+  build_shutdown(l, &s);
+  vyre_build_else(b);
+  build_enqueue(l, &s, tail);
+  for (int i = 0; i < 4; i++) end(l); /* the four opcode tests */
+  end(l);                             /* while */
+  begin_if(l, op(l, VYRE_EXPR_NE, var(l, ticket), var(l, first)));
+  store(l, U64, VYRE_ORDER_RELEASE, SYSTEM, at(l, l->shared, VYRE_SHARED_TAKEN), var(l, ticket));
+  set(l, worked, boolean(l, true));
+  end(l);
+  store(l, U32, VYRE_ORDER_RELEASE, DEVICE, at(l, l->control, VYRE_CONTROL_LOCK), c32(l, 0));
+  end(l); /* if the lock was taken */
+}
+
+/* Pops one cell of the run queue and executes it. */
+static void build_pop(loop_t *l, vyre_var_id_t worked) {
+  vyre_builder_t *b = l->b;
+  vyre_var_id_t head = let(l, "head", control_word(l, VYRE_CONTROL_QUEUE_HEAD, U64, VYRE_ORDER_ACQUIRE));
+  begin_if(l, op(l, VYRE_EXPR_NE, control_word(l, VYRE_CONTROL_QUEUE_TAIL, U64, VYRE_ORDER_ACQUIRE), var(l, head)));
+  /* The entry is read before it is claimed: should the queue have gone round meanwhile, the claim fails. */
+  vyre_var_id_t cell = let(l, "cell", load32(l, DEVICE, element(l, l->queue, in_ring(l, var(l, head)), 3)));
+  vyre_expr_id_t claimed = vyre_build_atomic_cas(b, U64, VYRE_ORDER_ACQ_REL, at(l, l->control, VYRE_CONTROL_QUEUE_HEAD),
+                                                 var(l, head), add(l, var(l, head), c64(l, 1)));
+  begin_if(l, op(l, VYRE_EXPR_EQ, claimed, var(l, head)));
+  set(l, worked, boolean(l, true));
+  vyre_var_id_t entry = let(l, "entry", element(l, l->table, var(l, cell), 6));
+  vyre_loop_execute(l, DEVICE, entry, cell);
+  end(l);
+  end(l);
+}
+
+static vyre_expr_id_t queue_is_empty(loop_t *l) {
+  return op(l, VYRE_EXPR_EQ, control_word(l, VYRE_CONTROL_QUEUE_HEAD, U64, VYRE_ORDER_ACQUIRE),
+            control_word(l, VYRE_CONTROL_QUEUE_TAIL, U64, VYRE_ORDER_ACQUIRE));
+}
+
+static void build_idle(loop_t *l, vyre_var_id_t worked, vyre_var_id_t idle_rounds) {
+  vyre_builder_t *b = l->b;
+  begin_if(l, vyre_build_unary(b, VYRE_EXPR_LOGICAL_NOT, var(l, worked)));
+  begin_if(l, is_not(l, vyre_build_leaf(b, VYRE_EXPR_PUMP), 0));
+  set(l, worked, boolean(l, true));
+  end(l);
+  end(l);
+  begin_if(l, var(l, worked));
+  set(l, idle_rounds, c32(l, 0));
+  vyre_build_else(b);
+  set(l, idle_rounds, add(l, var(l, idle_rounds), c32(l, 1)));
+  begin_if(l, op(l, VYRE_EXPR_LT, var(l, idle_rounds), var(l, l->spin_limit)));
+  vyre_build_plain(b, VYRE_STMT_PAUSE);
+  vyre_build_else(b);
+  vyre_loop_sleep(l, queue_is_empty(l));
+  end(l);
+  end(l);
+}
+
+void vyre_loop_build_direct(loop_t *l) {
+  vyre_builder_t *b = l->b;
+  vyre_var_id_t idle_rounds = mutable(l, "idle_rounds", c32(l, 0));
+  vyre_var_id_t beats = mutable(l, "beats", c64(l, 0));
+  vyre_build_forever(b);
+  set(l, beats, add(l, var(l, beats), c64(l, 1)));
+  store64(l, DEVICE, at(l, l->self, VYRE_WORKER_HEARTBEAT), var(l, beats));
+  vyre_var_id_t stop = let(l, "stop", control_word(l, VYRE_CONTROL_STOP, U32, VYRE_ORDER_ACQUIRE));
+  begin_if(l, op(l, VYRE_EXPR_GE, var(l, stop), c32(l, VYRE_STOP_NOW)));
+  vyre_build_plain(b, VYRE_STMT_RETURN);
+  end(l);
+  vyre_var_id_t worked = mutable(l, "worked", boolean(l, false));
+  begin_if(l, is(l, var(l, stop), VYRE_STOP_RUN));
+  build_dispatch(l, worked);
+  end(l);
+  build_pop(l, worked);
+  /* SHUTDOWN: everything before it was pushed before STOP was set, so an empty queue means that all of it has begun. */
+  begin_if(l, both(l, is_not(l, var(l, stop), VYRE_STOP_RUN), vyre_build_unary(b, VYRE_EXPR_LOGICAL_NOT, var(l, worked))));
+  begin_if(l, queue_is_empty(l));
+  vyre_build_plain(b, VYRE_STMT_RETURN);
+  end(l);
+  end(l);
+  build_idle(l, worked, idle_rounds);
+  end(l);
+}

@@ -1,0 +1,117 @@
+/* The pieces that the topologies share, and short names for building: the loops are read as code, not as calls.
+ *
+ * Internal to loop.c, loop_direct.c and loop_dispatched.c. An expression has one parent: a value that is used twice is
+ * put into a variable, or built twice. */
+#ifndef VYRE_MEGAKERNEL_LOOP_PARTS_H
+#define VYRE_MEGAKERNEL_LOOP_PARTS_H
+
+#include "ir/builder.h"
+#include "ir/frame.h"
+#include "megakernel/loop.h"
+#include "megakernel/protocol.h"
+
+/* The builder and the variables that hold constants of the launch. */
+typedef struct loop {
+  vyre_builder_t *b;
+  bool sleeps;
+  vyre_var_id_t control, self, shared, ring, completions, table, queue, windows, opcodes, blocks;
+  vyre_var_id_t ring_mask, ring_shift, window_count, opcode_shift, spin_limit, block_count;
+} loop_t;
+
+#define U32 VYRE_TYPE_U32
+#define U64 VYRE_TYPE_U64
+/* Who else touches the memory: the host, other workers, nobody. */
+#define SYSTEM VYRE_SCOPE_SYSTEM
+#define DEVICE VYRE_SCOPE_DEVICE
+#define WORKER VYRE_SCOPE_WORKGROUP
+
+static inline vyre_expr_id_t var(loop_t *l, vyre_var_id_t v) { return vyre_build_var(l->b, v); }
+static inline vyre_expr_id_t c32(loop_t *l, uint32_t value) { return vyre_build_const(l->b, U32, value); }
+static inline vyre_expr_id_t c64(loop_t *l, uint64_t value) { return vyre_build_const(l->b, U64, value); }
+static inline vyre_expr_id_t wide(loop_t *l, vyre_expr_id_t a) { return vyre_build_cast(l->b, U64, a); }
+static inline vyre_expr_id_t narrow(loop_t *l, vyre_expr_id_t a) { return vyre_build_cast(l->b, U32, a); }
+static inline vyre_expr_id_t op(loop_t *l, vyre_expr_op_t code, vyre_expr_id_t a, vyre_expr_id_t b) {
+  return vyre_build_binary(l->b, code, a, b);
+}
+static inline vyre_expr_id_t add(loop_t *l, vyre_expr_id_t a, vyre_expr_id_t b) { return op(l, VYRE_EXPR_ADD, a, b); }
+static inline vyre_expr_id_t both(loop_t *l, vyre_expr_id_t a, vyre_expr_id_t b) {
+  return op(l, VYRE_EXPR_LOGICAL_AND, a, b);
+}
+static inline vyre_expr_id_t is(loop_t *l, vyre_expr_id_t a, uint32_t value) {
+  return op(l, VYRE_EXPR_EQ, a, c32(l, value));
+}
+static inline vyre_expr_id_t is_not(loop_t *l, vyre_expr_id_t a, uint32_t value) {
+  return op(l, VYRE_EXPR_NE, a, c32(l, value));
+}
+static inline vyre_expr_id_t at(loop_t *l, vyre_var_id_t base, uint32_t offset) {
+  return offset ? add(l, var(l, base), c64(l, offset)) : var(l, base);
+}
+/* base + index * 2^shift, of a u32 index */
+static inline vyre_expr_id_t element(loop_t *l, vyre_var_id_t base, vyre_expr_id_t index, unsigned shift) {
+  return add(l, var(l, base), op(l, VYRE_EXPR_SHL, wide(l, index), c64(l, shift)));
+}
+/* index mod the ring's slots, of a u64 index */
+static inline vyre_expr_id_t in_ring(loop_t *l, vyre_expr_id_t index) {
+  return op(l, VYRE_EXPR_AND, narrow(l, index), var(l, l->ring_mask));
+}
+static inline vyre_expr_id_t load(loop_t *l, vyre_type_t type, vyre_order_t order, vyre_scope_t scope,
+                                  vyre_expr_id_t address) {
+  l->b->scope = scope;
+  vyre_expr_id_t value = vyre_build_raw_load(l->b, type, order, address);
+  l->b->scope = SYSTEM;
+  return value;
+}
+static inline void store(loop_t *l, vyre_type_t type, vyre_order_t order, vyre_scope_t scope, vyre_expr_id_t address,
+                         vyre_expr_id_t value) {
+  l->b->scope = scope;
+  vyre_build_raw_store(l->b, type, order, address, value);
+  l->b->scope = SYSTEM;
+}
+static inline vyre_expr_id_t load32(loop_t *l, vyre_scope_t scope, vyre_expr_id_t address) {
+  return load(l, U32, VYRE_ORDER_RELAXED, scope, address);
+}
+static inline vyre_expr_id_t load64(loop_t *l, vyre_scope_t scope, vyre_expr_id_t address) {
+  return load(l, U64, VYRE_ORDER_RELAXED, scope, address);
+}
+static inline void store32(loop_t *l, vyre_scope_t scope, vyre_expr_id_t address, vyre_expr_id_t value) {
+  store(l, U32, VYRE_ORDER_RELAXED, scope, address, value);
+}
+static inline void store64(loop_t *l, vyre_scope_t scope, vyre_expr_id_t address, vyre_expr_id_t value) {
+  store(l, U64, VYRE_ORDER_RELAXED, scope, address, value);
+}
+static inline vyre_var_id_t let(loop_t *l, const char *name, vyre_expr_id_t value) {
+  return vyre_build_let(l->b, name, value, false);
+}
+static inline vyre_var_id_t mutable(loop_t *l, const char *name, vyre_expr_id_t value) {
+  return vyre_build_let(l->b, name, value, true);
+}
+static inline void set(loop_t *l, vyre_var_id_t v, vyre_expr_id_t value) { vyre_build_assign(l->b, v, value); }
+static inline void begin_if(loop_t *l, vyre_expr_id_t condition) { vyre_build_if(l->b, condition); }
+static inline void end(loop_t *l) { vyre_build_end(l->b); }
+static inline vyre_expr_id_t control_word(loop_t *l, uint32_t offset, vyre_type_t type, vyre_order_t order) {
+  return load(l, type, order, DEVICE, at(l, l->control, offset));
+}
+static inline vyre_expr_id_t boolean(loop_t *l, bool value) { return vyre_build_const(l->b, VYRE_TYPE_BOOL, value); }
+
+/* loop.c */
+void vyre_loop_constants(loop_t *l);
+/* order: RELEASE when the slot wrote other memory, for readers in `scope`; the completion is the host's. */
+void vyre_loop_complete(loop_t *l, vyre_order_t order, vyre_var_id_t completion, vyre_var_id_t tag, vyre_state_t state,
+                        vyre_expr_id_t low, vyre_expr_id_t high);
+void vyre_loop_complete_fault(loop_t *l, vyre_var_id_t completion, vyre_var_id_t tag, vyre_fault_t fault);
+/* STORE_U32 and LOAD_U32: checks the operand, stores or loads, completes. */
+void vyre_loop_word_access(loop_t *l, bool is_store, vyre_var_id_t completion, vyre_var_id_t tag, vyre_var_id_t handle,
+                           vyre_var_id_t offset, vyre_var_id_t value);
+/* Finds an opcode's record: *out_record is its index, *out_found whether there is one (u32 variables; found is 0 or the
+ * opcode). */
+void vyre_loop_find_opcode(loop_t *l, vyre_var_id_t opcode, vyre_var_id_t *out_record, vyre_var_id_t *out_found);
+/* Checks the operands of the slot table entry at `entry`, fills the call frame, calls, completes. `scope` is that of the
+ * entry's memory. */
+void vyre_loop_execute(loop_t *l, vyre_scope_t scope, vyre_var_id_t entry, vyre_var_id_t cell);
+/* Sleeps on EVENT unless there is something to do: the protocol with publishers. */
+void vyre_loop_sleep(loop_t *l, vyre_expr_id_t queue_is_empty);
+
+void vyre_loop_build_direct(loop_t *l);
+void vyre_loop_build_dispatched(loop_t *l);
+
+#endif

@@ -1,0 +1,160 @@
+/* What host and kernel share: two blocks of memory, laid out here, filled before the launch. */
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/memory.h"
+#include "megakernel/protocol.h"
+#include "megakernel/session_state.h"
+
+enum { ROUND_NS = 40 /* about what an idle round of the loop takes; turns spin_ns into rounds */ };
+
+/* Places in the device's block, in bytes from its start. */
+typedef struct layout {
+  uint64_t control, table, queue, windows, opcodes, blocks, scratches;
+  uint64_t filled; /* what the host writes: everything before the scratches */
+  uint64_t total, scratch_each;
+  uint32_t opcode_shift;
+} layout_t;
+
+static uint64_t carve(uint64_t *next, uint64_t bytes) {
+  uint64_t start = *next;
+  *next += (bytes + 63) & ~(uint64_t)63;
+  return start;
+}
+
+static uint32_t opcode_table_shift(const vyre_session_t *session) {
+  uint32_t shift = 4;
+  while ((1u << shift) < 2 * session->handler_count) shift++;
+  return shift;
+}
+
+static uint64_t scratch_bytes(const vyre_session_t *session) {
+  uint64_t largest = VYRE_LOCAL_BYTES;
+  for (uint32_t i = 0; i < session->handler_count; i++) {
+    vyre_layout_t layout;
+    vyre_program_layout(session->handlers[i].program, &layout);
+    if (layout.scratch_bytes > largest) largest = layout.scratch_bytes;
+  }
+  return (largest + 63) & ~(uint64_t)63;
+}
+
+static layout_t lay_out(const vyre_session_t *session) {
+  const vyre_session_params_t *p = &session->params;
+  layout_t l = {.opcode_shift = opcode_table_shift(session), .scratch_each = scratch_bytes(session)};
+  uint64_t next = 0;
+  l.control = carve(&next, VYRE_CONTROL_BYTES);
+  l.table = carve(&next, (uint64_t)p->cells * VYRE_ENTRY_BYTES_EACH);
+  l.queue = carve(&next, (uint64_t)p->ring_slots * VYRE_QUEUE_BYTES_EACH);
+  l.windows = carve(&next, (p->windows + 1ull) * VYRE_WINDOW_BYTES_EACH);
+  l.opcodes = carve(&next, (uint64_t)VYRE_OPCODE_BYTES_EACH << l.opcode_shift);
+  l.blocks = carve(&next, (uint64_t)session->block_count * VYRE_WORKER_BYTES_EACH);
+  l.filled = next;
+  l.scratches = carve(&next, session->block_count * l.scratch_each);
+  l.total = next;
+  return l;
+}
+
+static void store_word(uint8_t *at, uint32_t offset, uint32_t value) { memcpy(at + offset, &value, sizeof value); }
+static void store_address(uint8_t *at, uint32_t offset, uint64_t address) {
+  memcpy(at + offset, &address, sizeof address);
+}
+
+static void fill_opcodes(const vyre_session_t *session, uint8_t *table, uint32_t shift) {
+  for (uint32_t i = 0; i < session->handler_count; i++) {
+    const vyre_handler_t *handler = &session->handlers[i];
+    vyre_layout_t layout;
+    vyre_program_layout(handler->program, &layout);
+    uint32_t element_bytes = 0;
+    for (uint32_t j = 0; j < handler->program->param_count; j++)
+      if (handler->program->params[j].role == VYRE_ROLE_STREAM)
+        element_bytes = vyre_type_bytes(handler->program->params[j].type);
+    uint32_t probe = handler->opcode * VYRE_OPCODE_HASH >> (32 - shift), used;
+    for (;; probe = (probe + 1) & ((1u << shift) - 1)) {
+      memcpy(&used, table + probe * VYRE_OPCODE_BYTES_EACH + VYRE_OPCODE_CODE, sizeof used);
+      if (used == 0) break;
+    }
+    uint8_t *record = table + probe * VYRE_OPCODE_BYTES_EACH;
+    store_word(record, VYRE_OPCODE_CODE, handler->opcode);
+    store_word(record, VYRE_OPCODE_HANDLER, i);
+    store_word(record, VYRE_OPCODE_OUTPUT_BYTES, layout.output_bytes);
+    store_word(record, VYRE_OPCODE_ELEMENT_BYTES, element_bytes);
+  }
+}
+
+static void fill_control(const vyre_session_t *session, const layout_t *l, uint8_t *control) {
+  const vyre_session_params_t *p = &session->params;
+  uint64_t base = session->own.address, shared = session->shared.address;
+  store_address(control, VYRE_CONTROL_SHARED, shared);
+  store_address(control, VYRE_CONTROL_RING, shared + VYRE_SHARED_BYTES);
+  store_address(control, VYRE_CONTROL_COMPLETIONS,
+                shared + VYRE_SHARED_BYTES + (uint64_t)p->ring_slots * VYRE_SLOT_BYTES);
+  store_address(control, VYRE_CONTROL_TABLE, base + l->table);
+  store_address(control, VYRE_CONTROL_QUEUE, base + l->queue);
+  store_address(control, VYRE_CONTROL_WINDOWS, base + l->windows);
+  store_address(control, VYRE_CONTROL_OPCODES, base + l->opcodes);
+  store_address(control, VYRE_CONTROL_BLOCKS, base + l->blocks);
+  store_address(control, VYRE_CONTROL_TICKET, p->first_ticket);
+  store_word(control, VYRE_CONTROL_RING_SHIFT, session->ring.shift);
+  store_word(control, VYRE_CONTROL_WINDOW_COUNT, p->windows + 1);
+  store_word(control, VYRE_CONTROL_OPCODE_SHIFT, l->opcode_shift);
+  store_word(control, VYRE_CONTROL_BLOCK_COUNT, session->block_count);
+  uint64_t rounds = p->spin_ns / ROUND_NS;
+  store_word(control, VYRE_CONTROL_SPIN_LIMIT, rounds > UINT32_MAX ? UINT32_MAX : (uint32_t)rounds);
+}
+
+static void fill_blocks(const vyre_session_t *session, const layout_t *l, uint8_t *blocks) {
+  for (uint32_t i = 0; i < session->block_count; i++) {
+    uint8_t *block = blocks + (size_t)i * VYRE_WORKER_BYTES_EACH;
+    vyre_frame_t frame = {.control = session->control, .stop = session->control + VYRE_CONTROL_STOP,
+                          .fuel = session->params.fuel, .worker = i,
+                          .scratch = session->own.address + l->scratches + i * l->scratch_each};
+    memcpy(block, &frame, sizeof frame);
+    memcpy(block + VYRE_WORKER_CALL_FRAME, &frame, sizeof frame);
+  }
+}
+
+/* The device's block is filled in memory of ours and written as a whole. */
+static vyre_status_t fill_own(vyre_session_t *session, const layout_t *l) {
+  uint8_t *bytes = vyre_calloc(1, l->filled);
+  if (!bytes) return vyre_out_of_memory(l->filled);
+  fill_control(session, l, bytes + l->control);
+  fill_opcodes(session, bytes + l->opcodes, l->opcode_shift);
+  fill_blocks(session, l, bytes + l->blocks);
+  vyre_status_t status = session->device->ops->write(session->device, session->own.address, bytes, l->filled);
+  vyre_free(bytes);
+  return status;
+}
+
+vyre_status_t vyre_session_allocate(vyre_session_t *session) {
+  const vyre_session_params_t *p = &session->params;
+  const vyre_device_ops_t *device = session->device->ops;
+  vyre_ring_t *ring = &session->ring;
+  bool is_dispatched = session->device->topology == VYRE_TOPOLOGY_DISPATCHED;
+  session->block_count = p->workers + is_dispatched;
+  layout_t l = lay_out(session);
+  uint64_t shared_bytes = VYRE_SHARED_BYTES + (uint64_t)p->ring_slots * VYRE_SLOT_BYTES +
+                          (uint64_t)p->cells * VYRE_COMPLETION_BYTES;
+  VYRE_TRY(device->allocate(session->device, VYRE_MEMORY_HOST, shared_bytes, &session->shared));
+  VYRE_TRY(device->allocate(session->device, VYRE_MEMORY_DEVICE, l.total, &session->own));
+  session->control = session->own.address + l.control;
+  session->windows = session->own.address + l.windows;
+  session->blocks = session->own.address + l.blocks;
+  ring->shared = session->shared.host;
+  ring->slots = (_Atomic uint32_t *)(void *)(ring->shared + VYRE_SHARED_BYTES);
+  ring->completions = ring->slots + (size_t)p->ring_slots * (VYRE_SLOT_BYTES / 4);
+  ring->mask = p->ring_slots - 1;
+  ring->shift = (uint32_t)__builtin_ctz(p->ring_slots);
+  ring->cell_count = p->cells;
+  VYRE_TRY(fill_own(session, &l));
+  return vyre_ring_init(ring, p->first_ticket);
+}
+
+void vyre_session_release(vyre_session_t *session) {
+  vyre_ring_deinit(&session->ring);
+  session->device->ops->release(session->device, &session->own);
+  session->device->ops->release(session->device, &session->shared);
+}
+
+vyre_status_t vyre_session_write_control(vyre_session_t *session, uint32_t offset, uint32_t value) {
+  return session->device->ops->write(session->device, session->control + offset, &value, sizeof value);
+}

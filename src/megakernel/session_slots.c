@@ -1,0 +1,107 @@
+/* Publishing slots and waiting for them. */
+#include "base/clock.h"
+#include "megakernel/protocol.h"
+#include "megakernel/session_state.h"
+
+enum {
+  WAIT_SPINS = 4000,         /* looks before a waiting thread gives its processor away */
+  WAIT_SLEEP_NS_MIN = 20000, /* then it sleeps, longer each time */
+  WAIT_SLEEP_NS_MAX = 500000,
+};
+
+/* SHUTDOWN ends the kernel without a call of ours; what was published behind it completes here. */
+void vyre_session_settle_if_ended(vyre_session_t *session) {
+  if (vyre_session_has_ended(session)) vyre_ring_cancel(&session->ring);
+}
+
+/* Gives the processor away, more and more, while a thread waits. `turn` counts the calls. */
+static void back_off(uint32_t turn) {
+  if (turn < WAIT_SPINS) {
+    vyre_cpu_relax();
+    return;
+  }
+  uint64_t pause_ns = (uint64_t)WAIT_SLEEP_NS_MIN * (1 + (turn - WAIT_SPINS) / 8);
+  vyre_sleep_ns(pause_ns < WAIT_SLEEP_NS_MAX ? pause_ns : WAIT_SLEEP_NS_MAX);
+}
+
+vyre_status_t vyre_session_submit(vyre_session_t *session, const vyre_slot_t *slot, uint64_t timeout_ns,
+                                  vyre_ticket_t *out_ticket) {
+  if (__builtin_expect(vyre_session_phase(session) != VYRE_SESSION_RUNNING, 0))
+    return vyre_session_phase(session) == VYRE_SESSION_CREATED ? vyre_status_make(VYRE_E_STATE, "the session is not started")
+                                        : vyre_status_fixed(VYRE_E_STOPPED);
+  if (__builtin_expect(slot->priority > 4, 0))
+    return vyre_status_make(VYRE_E_ARGUMENT, "priority %u; 0 to 4 are allowed", slot->priority);
+  if (vyre_ring_publish(&session->ring, slot, out_ticket)) return NULL;
+  if (timeout_ns == 0) return vyre_status_fixed(VYRE_E_RING_FULL);
+  uint64_t deadline_ns = vyre_clock_deadline_ns(timeout_ns);
+  for (uint32_t turn = 0;; turn++) {
+    if (vyre_ring_publish(&session->ring, slot, out_ticket)) return NULL;
+    if (vyre_session_phase(session) != VYRE_SESSION_RUNNING || vyre_session_has_ended(session)) return vyre_status_fixed(VYRE_E_STOPPED);
+    if (vyre_clock_ns() >= deadline_ns) return vyre_status_fixed(VYRE_E_RING_FULL);
+    back_off(turn);
+  }
+}
+
+static vyre_status_t unknown_ticket(const vyre_session_t *session, vyre_ticket_t ticket) {
+  if (!session->launch) return vyre_status_make(VYRE_E_STATE, "the session is not started");
+  return vyre_status_make(VYRE_E_TICKET, "ticket %llu, cell %u", (unsigned long long)ticket.number, ticket.cell);
+}
+
+/* A stop was asked for, or a SHUTDOWN slot taken. */
+static bool is_ending(const vyre_session_t *session) {
+  return atomic_load_explicit(&session->stop_requested, memory_order_relaxed) ||
+         atomic_load_explicit(VYRE_SHARED_WORD32(session->ring.shared, ENDING), memory_order_relaxed);
+}
+
+vyre_status_t vyre_session_poll(vyre_session_t *session, vyre_ticket_t ticket, bool *out_done,
+                                vyre_completion_t *out_completion) {
+  if (!session->launch || !vyre_ring_knows(&session->ring, ticket)) return unknown_ticket(session, ticket);
+  *out_done = vyre_ring_take(&session->ring, ticket, out_completion);
+  if (__builtin_expect(!*out_done && is_ending(session), 0)) {
+    vyre_session_settle_if_ended(session);
+    *out_done = vyre_ring_take(&session->ring, ticket, out_completion);
+  }
+  return NULL;
+}
+
+vyre_status_t vyre_session_wait(vyre_session_t *session, vyre_ticket_t ticket, uint64_t timeout_ns,
+                                vyre_completion_t *out_completion) {
+  if (!session->launch || !vyre_ring_knows(&session->ring, ticket)) return unknown_ticket(session, ticket);
+  if (vyre_ring_take(&session->ring, ticket, out_completion)) return NULL;
+  uint64_t deadline_ns = vyre_clock_deadline_ns(timeout_ns);
+  for (uint32_t turn = 0;; turn++) {
+    if (vyre_ring_take(&session->ring, ticket, out_completion)) return NULL;
+    if (turn % 64 == 0 || turn >= WAIT_SPINS) {
+      if (vyre_clock_ns() >= deadline_ns) return vyre_status_fixed(VYRE_E_DEADLINE);
+      vyre_session_settle_if_ended(session);
+    }
+    back_off(turn);
+  }
+}
+
+vyre_status_t vyre_session_drain(vyre_session_t *session, uint64_t timeout_ns) {
+  if (!session->launch) return vyre_status_make(VYRE_E_STATE, "the session is not started");
+  uint64_t limit = atomic_load(&session->ring.next_ticket), deadline_ns = vyre_clock_deadline_ns(timeout_ns);
+  for (uint32_t cell = 0; cell < session->ring.cell_count; cell++)
+    for (uint32_t turn = 0; !vyre_ring_is_settled(&session->ring, cell, limit); turn++) {
+      if (vyre_clock_ns() >= deadline_ns) return vyre_status_fixed(VYRE_E_DEADLINE);
+      vyre_session_settle_if_ended(session);
+      back_off(turn);
+    }
+  return NULL;
+}
+
+const char *vyre_fault_summary(uint32_t fault) { return vyre_fault_text(fault); }
+
+vyre_status_t vyre_completion_status(const vyre_session_t *session, uint32_t opcode,
+                                     const vyre_completion_t *completion) {
+  if (completion->state == VYRE_SLOT_DONE) return NULL;
+  if (completion->fault == VYRE_FAULT_CANCELLED)
+    return vyre_status_make(VYRE_E_STOPPED, "the slot was cancelled before it had finished");
+  const vyre_program_t *program = vyre_session_program(session, opcode);
+  vyre_code_t code = completion->fault == VYRE_FAULT_FUEL ? VYRE_E_FUEL : VYRE_E_FAULT;
+  const char *text = vyre_fault_text(completion->fault);
+  if (!program) return vyre_status_make(code, "opcode 0x%x: %s", opcode, text);
+  return vyre_program_error(program, code, vyre_position_make(completion->fault_line, completion->fault_column),
+                            "%s: %s", program->name, text);
+}

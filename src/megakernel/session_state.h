@@ -1,0 +1,65 @@
+/* A session's own state, shared by session.c (its life), session_memory.c (what host and kernel share), session_slots.c
+ * (publishing and waiting) and session_windows.c.
+ *
+ * Owns: everything it points to, but for the device. */
+#ifndef VYRE_MEGAKERNEL_SESSION_STATE_H
+#define VYRE_MEGAKERNEL_SESSION_STATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "megakernel/ring.h"
+#include "megakernel/session.h"
+
+enum { VYRE_HANDLERS_MAX = 256 };
+
+typedef enum vyre_session_phase {
+  VYRE_SESSION_CREATED,
+  VYRE_SESSION_RUNNING,
+  VYRE_SESSION_STOPPED,
+  VYRE_SESSION_STUCK, /* a stop has missed its deadline */
+} vyre_session_phase_t;
+
+typedef struct vyre_handler {
+  uint32_t opcode;
+  vyre_program_t *program; /* retained */
+} vyre_handler_t;
+
+struct vyre_session {
+  vyre_ring_t ring; /* first: its hot words are aligned */
+  vyre_device_t *device;
+  vyre_session_params_t params; /* defaults filled in */
+  _Atomic int phase;            /* vyre_session_phase_t */
+  atomic_bool stop_requested;   /* by the host */
+  pthread_mutex_t lock;         /* windows */
+  pthread_mutex_t stop_lock;    /* held by the one thread that stops or swaps */
+
+  vyre_memory_t shared; /* the shared block, the ring, the completions */
+  vyre_memory_t own;    /* the device's: control block, tables, worker blocks, scratch */
+  uint64_t control, windows, blocks; /* addresses in it */
+  uint32_t block_count;              /* workers, and the dispatcher where it is one of its own */
+  vyre_memory_t *window_memory;      /* by handle; bytes is 0 while the entry is free */
+
+  uint32_t handler_count;
+  vyre_handler_t handlers[VYRE_HANDLERS_MAX];
+  vyre_program_t *loop;
+  vyre_image_t *image;
+  vyre_launch_t *launch;
+  _Atomic uint64_t launches, swaps;
+  _Atomic uint64_t swap_steps; /* odd while the kernel is swapped */
+};
+
+static inline vyre_session_phase_t vyre_session_phase(const vyre_session_t *session) {
+  return (vyre_session_phase_t)atomic_load_explicit(&session->phase, memory_order_acquire);
+}
+
+/* session_memory.c */
+vyre_status_t vyre_session_allocate(vyre_session_t *session);
+void vyre_session_release(vyre_session_t *session);
+/* One u32 of the control block; offset is a VYRE_CONTROL_*. */
+vyre_status_t vyre_session_write_control(vyre_session_t *session, uint32_t offset, uint32_t value);
+
+/* session_slots.c: after the kernel has ended, what was published and has not completed completes as cancelled. */
+void vyre_session_settle_if_ended(vyre_session_t *session);
+
+#endif
