@@ -48,6 +48,8 @@ static const struct {
     {"WORKERS_MAX", "%u", VYRE_WORKERS_MAX},
     {"WORKER_BYTES", "%u", VYRE_WORKER_BYTES_EACH},
     {"DISPATCH_BATCH", "%u", VYRE_DISPATCH_BATCH},
+    {"LANES", "%u", VYRE_LANES},
+    {"ROUND_QUARTERS", "%u", 4 * VYRE_LANES},
     {"OPCODE_HASH", "0x%08X", VYRE_OPCODE_HASH},
     {"STATE_DONE", "%u", VYRE_STATE_DONE},
     {"STATE_FAULT", "%u", VYRE_STATE_FAULT},
