@@ -162,9 +162,13 @@ static void run(run_t *r, finite_image_t *image, vyre_entry_t first, vyre_entry_
   finite_host_t *h = &r->host;
   random_t random = {seed ^ border};
   static const uint32_t holds[] = {0, 2, 20, 60}, rates[] = {5, 60, 1000, 100000000};
-  uint32_t workers = random_once_in(&random, 3) ? 1 : 1 + random_below(&random, FINITE_WORKERS_MAX);
+  /* One worker, which is always busy; any number; or more than one vote of the dispatcher counts, and busy. */
+  uint32_t kind = random_below(&random, 6), workers = kind < 2 ? 1 : 1 + random_below(&random, FINITE_WORKERS_MAX);
+  if (kind == 2) workers = FINITE_WORKERS_MAX - random_below(&random, FINITE_WORKERS_MAX - VYRE_LANES);
   finite_begin(h, image, &hooks, 1 + workers, random_below(&random, 3), seed, border);
-  *r = (run_t){.host = *h, .hold_max = holds[random_below(&random, 4)], .park_rate = rates[random_below(&random, 4)]};
+  *r = (run_t){.host = *h,
+               .hold_max = holds[kind == 2 ? 3 : random_below(&random, 4)],
+               .park_rate = rates[random_below(&random, 4)]};
   h->inside = inside_handler;
   for (uint32_t i = 0; !h->wrong[0]; i++) {
     launch(r, i % 2 ? second : first);
