@@ -163,7 +163,9 @@ static void run(run_t *r, finite_image_t *image, vyre_entry_t first, vyre_entry_
   random_t random = {seed ^ border};
   static const uint32_t holds[] = {0, 2, 20, 60}, rates[] = {5, 60, 1000, 100000000};
   /* One worker, which is always busy; any number; or more than one vote of the dispatcher counts, and busy. */
-  uint32_t kind = random_below(&random, 6), workers = kind < 2 ? 1 : 1 + random_below(&random, FINITE_WORKERS_MAX);
+  bool is_large = finite_shift(seed) == FINITE_SHIFT_MAX; /* enough cells for that many */
+  uint32_t kind = random_below(&random, is_large ? 3 : 6),
+           workers = kind < 2 ? 1 : 1 + random_below(&random, FINITE_WORKERS_MAX);
   if (kind == 2) workers = FINITE_WORKERS_MAX - random_below(&random, FINITE_WORKERS_MAX - VYRE_LANES);
   finite_begin(h, image, &hooks, 1 + workers, random_below(&random, 3), seed, border);
   *r = (run_t){.host = *h,
