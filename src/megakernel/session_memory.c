@@ -113,20 +113,11 @@ static void fill_blocks(const vyre_session_t *session, const layout_t *l, uint8_
   }
 }
 
-/* An entry is taken for whole when its quarters carry the tag of the ticket: no entry has that before its first use. */
-static void fill_table(const vyre_session_t *session, uint8_t *table) {
-  uint32_t stale = vyre_completion_tag(session->params.first_ticket - 1);
-  for (uint32_t cell = 0; cell < session->params.cells; cell++)
-    for (uint32_t quarter = 0; quarter < 4; quarter++)
-      store_word(table + (size_t)cell * VYRE_ENTRY_BYTES_EACH, 16 * quarter + VYRE_ENTRY_TAG, stale);
-}
-
 /* The device's block is filled in memory of ours and written as a whole. */
 static vyre_status_t fill_own(vyre_session_t *session, const layout_t *l) {
   uint8_t *bytes = vyre_calloc(1, l->filled);
   if (!bytes) return vyre_out_of_memory(l->filled);
   fill_control(session, l, bytes + l->control);
-  fill_table(session, bytes + l->table);
   fill_opcodes(session, bytes + l->opcodes, l->opcode_shift);
   fill_blocks(session, l, bytes + l->blocks);
   vyre_status_t status = session->device->ops->write(session->device, session->own.address, bytes, l->filled);

@@ -53,8 +53,8 @@ static void hook_sleep(vyre_hooks_t *hooks, uint32_t worker, uint64_t word, uint
   run_t *r = of_host(h);
   if (worker != r->current) FINITE_WRONG(h, "worker %u sleeps while %u runs", worker, r->current);
   const uint8_t *block = h->image->blocks[worker];
-  uint64_t own =
-      worker ? finite_address(block + VYRE_WORKER_LETTER + 12) : finite_address(h->image->shared + VYRE_SHARED_EVENT);
+  uint64_t own = worker ? finite_address(block + VYRE_WORKER_LETTER + VYRE_ENTRY_BYTES_EACH - 4)
+                        : finite_address(h->image->shared + VYRE_SHARED_EVENT);
   if (word != own || seen != (worker ? get32(block, VYRE_WORKER_DONE) : 0))
     FINITE_WRONG(h, "worker %u sleeps on another word", worker);
   change(r);

@@ -27,6 +27,7 @@ static void lay_out_block(finite_host_t *h, uint32_t worker) {
                         .fuel = FINITE_FUEL,
                         .scratch = finite_address(m->locals[worker])};
   memcpy(m->blocks[worker], &frame, sizeof frame);
+  frame.scratch = finite_address(m->scratches[worker]);
   memcpy(m->blocks[worker] + VYRE_WORKER_CALL_FRAME, &frame, sizeof frame);
 }
 
@@ -60,7 +61,6 @@ static void lay_out(finite_host_t *h, uint32_t spin_limit) {
   for (uint32_t i = 0; i < h->cells; i++) {
     h->resting_tag[i] = (uint32_t)h->first;
     put32(m->completions, i * 64, h->resting_tag[i]);
-    for (uint32_t quarter = 0; quarter < 4; quarter++) put32(m->table, i * 64 + 16 * quarter + 12, h->resting_tag[i]);
   }
   /* Windows 1 to 3 are for words; 4 and 5 for chunks and outputs; 3 is removed. Odd lengths. */
   for (uint32_t i = 1; i < FINITE_WINDOWS; i++) {
@@ -165,11 +165,13 @@ static void model(finite_host_t *h, const slot_t *s, finite_expected_t *e) {
 static void handle(vyre_frame_t *frame, void *context) {
   finite_host_t *h = the_host;
   uint32_t index = (uint32_t)(uintptr_t)context;
-  const uint8_t *block = (const uint8_t *)frame - VYRE_WORKER_CALL_FRAME;
-  uint32_t cell = get32(block, VYRE_WORKER_CELL), worker = frame->worker;
+  uint32_t worker = frame->worker < h->blocks ? frame->worker : 0;
+  const uint8_t *block = h->image->blocks[worker];
+  uint32_t cell = get32(block, VYRE_WORKER_CELL);
   finite_expected_t *e = &h->expected[cell < h->cells ? cell : 0];
   const finite_call_t *c = &e->call;
-  if (block != h->image->blocks[worker]) FINITE_WRONG(h, "a frame that is not worker %u's", worker);
+  if (frame->worker != worker || frame->scratch != finite_address(h->image->scratches[worker]))
+    FINITE_WRONG(h, "a frame that is not worker %u's", worker);
   if (get32(block, VYRE_WORKER_RUNNING) != index + 1) FINITE_WRONG(h, "RUNNING in handler %u", index);
   if (!e->is_open || !e->has_call || e->calls_made++ > 0) {
     FINITE_WRONG(h, "handler %u was called for cell %u, which it should not have been", index, cell);
@@ -184,8 +186,7 @@ static void handle(vyre_frame_t *frame, void *context) {
   h->last_call = e->ticket - h->first + 1;
   h->calls_made++;
   if (h->inside) h->inside(h, worker);
-  /* It may use its scratch, which is the local memory of the loop that called it. */
-  memset((void *)(uintptr_t)frame->scratch, (int)(index + 1), VYRE_LOCAL_BYTES);
+  memset(h->image->scratches[worker], (int)(index + 1), FINITE_SCRATCH_BYTES);
   frame->fault = own_fault(frame->stream_offset);
   frame->fault_position = frame->fault ? index << 12 | 5 : 0xDEAD;
 }
@@ -340,8 +341,8 @@ bool finite_images_equal(const finite_image_t *a, const finite_image_t *b, char 
   static const struct {
     const char *name;
     size_t offset;
-  } parts[] = {PART(control), PART(shared),  PART(ring),   PART(completions), PART(table), PART(queue),
-               PART(windows), PART(opcodes), PART(blocks), PART(locals),      PART(memory)};
+  } parts[] = {PART(control), PART(shared),  PART(ring),   PART(completions), PART(table),     PART(queue),
+               PART(windows), PART(opcodes), PART(blocks), PART(locals),      PART(scratches), PART(memory)};
 #undef PART
   const uint8_t *first = (const uint8_t *)a, *second = (const uint8_t *)b;
   size_t at = 0, part = 0;

@@ -27,6 +27,7 @@ enum {
   FINITE_WORKERS_MAX = 40, /* and a dispatcher */
   FINITE_BLOCKS_MAX = FINITE_WORKERS_MAX + 1,
   FINITE_FUEL = 77,
+  FINITE_SCRATCH_BYTES = 192,
   FINITE_BORDERS = 5,
 };
 
@@ -37,12 +38,13 @@ typedef struct finite_image {
   _Alignas(64) uint8_t ring[FINITE_SLOTS_MAX * 64];
   _Alignas(64) uint8_t completions[FINITE_SLOTS_MAX * 64];
   _Alignas(64) uint8_t table[FINITE_SLOTS_MAX * 64];
-  _Alignas(64) uint64_t queue[FINITE_SLOTS_MAX];
+  _Alignas(64) uint32_t queue[FINITE_SLOTS_MAX];
   _Alignas(64) uint8_t windows[FINITE_WINDOWS * 32];
   _Alignas(64) uint8_t opcodes[(1 << FINITE_OPCODE_SHIFT) * 16];
   _Alignas(64) uint8_t blocks[FINITE_BLOCKS_MAX][VYRE_WORKER_BYTES_EACH];
-  _Alignas(64) uint8_t locals[FINITE_BLOCKS_MAX][VYRE_LOCAL_BYTES];
-  _Alignas(64) uint32_t memory[FINITE_WINDOWS][FINITE_WORDS]; /* of the windows */
+  _Alignas(64) uint8_t locals[FINITE_BLOCKS_MAX][VYRE_LOCAL_BYTES];        /* of the loops */
+  _Alignas(64) uint8_t scratches[FINITE_BLOCKS_MAX][FINITE_SCRATCH_BYTES]; /* of the handlers */
+  _Alignas(64) uint32_t memory[FINITE_WINDOWS][FINITE_WORDS];              /* of the windows */
 } finite_image_t;
 
 /* A handler's call as it must be. */
