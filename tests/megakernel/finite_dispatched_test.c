@@ -125,6 +125,25 @@ static void host_step(run_t *r) {
   }
 }
 
+/* Lets one coroutine run until its next change. Of a letter that its worker has not answered some quarters may be on
+ * their way still: it must not be taken for whole. */
+static void step(run_t *r, uint32_t next) {
+  finite_host_t *h = &r->host;
+  uint8_t *letter = h->image->blocks[next] + VYRE_WORKER_LETTER, whole[VYRE_ENTRY_BYTES_EACH];
+  uint32_t done = get32(h->image->blocks[next], VYRE_WORKER_DONE);
+  uint32_t late = next > 0 && get32(letter, 12) != done ? random_below(&h->random, 16) : 0;
+  memcpy(whole, letter, sizeof whole);
+  for (uint32_t quarter = 0; quarter < 4; quarter++)
+    if (late >> quarter & 1) {
+      memset(letter + 16 * quarter, 0xEE, 12);
+      put32(letter, 16 * quarter + 12, done);
+    }
+  put32(h->image->control, VYRE_CONTROL_PARK, r->is_parking && (next > 0 || r->steps >= r->dispatcher_parks_at));
+  r->current = next;
+  swapcontext(&r->scheduler, &r->contexts[next]);
+  if (late) memcpy(letter, whole, sizeof whole);
+}
+
 /* Lets the coroutines run until all have left. */
 static void run_launch(run_t *r) {
   finite_host_t *h = &r->host;
@@ -138,9 +157,7 @@ static void run_launch(run_t *r) {
     /* The dispatcher more often than any one worker: else a run takes long. */
     uint32_t next = random_once_in(&h->random, 3) ? 0 : random_below(&h->random, h->blocks);
     while (r->has_left[next]) next = (next + 1) % h->blocks;
-    r->current = next;
-    put32(h->image->control, VYRE_CONTROL_PARK, r->is_parking && (next > 0 || r->steps >= r->dispatcher_parks_at));
-    swapcontext(&r->scheduler, &r->contexts[next]);
+    step(r, next);
   }
 }
 

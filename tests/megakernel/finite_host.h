@@ -76,11 +76,9 @@ struct finite_host {
   uint32_t resting_tag[FINITE_SLOTS_MAX];       /* by cell: in its completion while it is not in flight */
   uint32_t model[FINITE_WINDOWS][FINITE_WORDS]; /* what the word windows hold */
   uint32_t calls_made;
-  uint64_t last_call;     /* direct: ticket + 1 of the last call, calls being made in the order of tickets */
   uint32_t half_quarters; /* bit q: quarter q of ticket `next` is written, the others are not */
   uint32_t half[16];      /* its words */
   bool has_half, has_shutdown;
-  bool in_order;                                        /* handlers are called in the order of tickets */
   void (*inside)(finite_host_t *host, uint32_t worker); /* called in each handler when not NULL */
   char wrong[200];
 };

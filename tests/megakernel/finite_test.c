@@ -62,7 +62,6 @@ static const vyre_hooks_t hooks = {.pump = hook_pump, .sleep = hook_sleep, .heav
 static void run(finite_host_t *h, finite_image_t *image, vyre_entry_t loop, uint64_t seed, uint64_t border,
                 const char *what) {
   finite_begin(h, image, &hooks, 1, SPIN_LIMIT, seed, border);
-  h->in_order = true;
   idle_calls = 0;
   loop.function((vyre_frame_t *)(void *)image->blocks[0], loop.context);
   finite_check_end(h);
