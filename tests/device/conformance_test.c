@@ -264,7 +264,7 @@ static int run_on(char *name) {
 int main(int argc, char **argv) {
   static char cpu[] = "cpu", ref[] = "ref", cpu_dispatched[] = "cpu/dispatched", ref_dispatched[] = "ref/dispatched";
   if (argc > 2) first_seed = strtoull(argv[2], NULL, 0);
-  program_count = argc > 3 ? strtoull(argv[3], NULL, 0) : argc > 1 ? 512 : 80;
+  program_count = argc > 3 ? strtoull(argv[3], NULL, 0) : argc > 1 ? 256 : 80;
   slots_of_each = argc > 1 ? 24 : 10;
   if (argc > 1) return run_on(argv[1]);
 #define ON(name) \
