@@ -30,14 +30,16 @@ static uint32_t opcode_table_shift(const vyre_session_t *session) {
   return shift;
 }
 
+/* Of a worker: the loop's local memory, and behind it the scratch of its handlers. The loop keeps what it needs after a
+ * call, and the frame of the call itself, in the former. */
 static uint64_t scratch_bytes(const vyre_session_t *session) {
-  uint64_t largest = VYRE_LOCAL_BYTES;
+  uint64_t largest = 0;
   for (uint32_t i = 0; i < session->handler_count; i++) {
     vyre_layout_t layout;
     vyre_program_layout(session->handlers[i].program, &layout);
     if (layout.scratch_bytes > largest) largest = layout.scratch_bytes;
   }
-  return (largest + 63) & ~(uint64_t)63;
+  return VYRE_LOCAL_BYTES + ((largest + 63) & ~(uint64_t)63);
 }
 
 static layout_t lay_out(const vyre_session_t *session) {
@@ -112,6 +114,7 @@ static void fill_blocks(const vyre_session_t *session, const layout_t *l, uint8_
                           .fuel = session->params.fuel, .worker = i,
                           .scratch = session->own.address + l->scratches + i * l->scratch_each};
     memcpy(block, &frame, sizeof frame);
+    frame.scratch += VYRE_LOCAL_BYTES;
     memcpy(block + VYRE_WORKER_CALL_FRAME, &frame, sizeof frame);
   }
 }
