@@ -227,9 +227,10 @@ vyre_status_t vyre_session_stop(vyre_session_t *session, uint64_t timeout_ns) {
   VYRE_TRY(lock_until(session, deadline_ns));
   vyre_status_t status = NULL;
   if (vyre_session_phase(session) != VYRE_SESSION_STOPPED) {
-    /* A device that takes no more writes has lost its kernel, too: the join tells. */
+    /* A device that takes no more writes has lost its kernel, too: the join tells. If it does not, the write was done. */
     vyre_status_t unwritten = request_stop(session);
-    status = vyre_status_because(join(session, deadline_ns), unwritten);
+    status = join(session, deadline_ns);
+    status = status ? vyre_status_because(status, unwritten) : unwritten;
     if (vyre_status_code(status) != VYRE_E_DEVICE_STUCK) atomic_store(&session->phase, VYRE_SESSION_STOPPED);
   }
   pthread_mutex_unlock(&session->stop_lock);
