@@ -190,6 +190,16 @@ static void a_kernel_that_does_not_stop(void **state) {
   cuda_expect_nothing_left();
 }
 
+static void a_kernel_that_is_lost_after_all(void **state) {
+  (void)state;
+  cuda_fixture_t f;
+  fake_cuda_steer("kernel=never-ends");
+  ok(cuda_fixture_open(&f));
+  expect(vyre_session_stop(f.session, SHORT), VYRE_E_DEVICE_STUCK);
+  fake_cuda_steer("kernel=crashes");
+  expect_lost(&f);
+}
+
 typedef struct left {
   vyre_code_t code;
   bool has_destroyed, has_opened;
@@ -314,6 +324,7 @@ int main(void) {
       cmocka_unit_test(publishers_outlive_a_lost_kernel),
       cmocka_unit_test(a_kernel_that_is_lost_at_once),
       cmocka_unit_test(a_kernel_that_does_not_stop),
+      cmocka_unit_test(a_kernel_that_is_lost_after_all),
       cmocka_unit_test(a_swap),
       cmocka_unit_test(a_park_without_an_answer),
       cmocka_unit_test(a_swap_that_cannot_launch),

@@ -117,7 +117,7 @@ static vyre_status_t open_gpu(vyre_gpu_t *gpu, uint32_t index) {
   VYRE_TRY(describe(gpu, index));
   VYRE_TRY(create_context(gpu, &gpu->execution));
   VYRE_TRY(vyre_gpu_enter(gpu, gpu->execution));
-  vyre_status_t status = vyre_gpu_init_staging(gpu);
+  vyre_status_t status = vyre_gpu_tell_memory(gpu, 0, "a stream", vyre_gpu_init_staging(gpu));
   vyre_gpu_leave(gpu);
   return status;
 }

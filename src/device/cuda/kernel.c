@@ -60,6 +60,7 @@ static vyre_status_t link_image(vyre_gpu_t *gpu, const char *ptx, size_t size, v
   VYRE_TRY(vyre_gpu_side(gpu, &context));
   VYRE_TRY(vyre_gpu_enter(gpu, context));
   vyre_status_t status = vyre_cuda_link(gpu->cuda, ptx, size, &image->cubin, &image->bytes);
+  status = vyre_gpu_tell_memory(gpu, 0, "the linker", status);
   vyre_gpu_leave(gpu);
   return vyre_status_context(status, "linking the megakernel for %s", gpu->architecture);
 }
