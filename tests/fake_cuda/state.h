@@ -38,6 +38,7 @@ typedef struct fake_settings {
   _Atomic bool spoils_copy;
   _Atomic int kernel;            /* fake_kernel_mode_t */
   _Atomic uint64_t crash_slots;
+  atomic_bool programs_wait;
 } fake_settings_t;
 extern fake_settings_t fake_settings;
 

@@ -73,6 +73,8 @@ static void set(const char *key, const char *value) {
     fake_settings.memory_bytes = strtoull(value, NULL, 10) << 20;
   else if (strcmp(key, "ptx") == 0 && strcmp(value, "refused") == 0)
     fake_settings.refuses_ptx = true;
+  else if (strcmp(key, "programs") == 0)
+    atomic_store(&fake_settings.programs_wait, strcmp(value, "wait") == 0);
   else if (strcmp(key, "spoil") == 0)
     atomic_store(&fake_settings.spoils_copy, true);
   else if (strcmp(key, "cc") != 0 || sscanf(value, "%d.%d", &fake_settings.major, &fake_settings.minor) != 2)
@@ -89,6 +91,7 @@ static void steer(const char *text) {
   fake_settings.memory_bytes = UINT64_C(1) << 30;
   fake_settings.refuses_ptx = false;
   atomic_store(&fake_settings.spoils_copy, false);
+  atomic_store(&fake_settings.programs_wait, false);
   set_kernel("runs");
   rule_count = calls = left_behind = 0;
   fake_launches = fake_graph_launches = 0;
