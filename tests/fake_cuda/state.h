@@ -59,9 +59,10 @@ typedef struct fake_kernel {
   uint64_t arguments[2];
 } fake_kernel_t;
 
+enum { MEGAKERNEL = 1, EMPTY, PONG };
 typedef struct fake_function {
   fake_object_t *module;
-  enum { MEGAKERNEL = 1, EMPTY, PONG } which;
+  int which;
 } fake_function_t;
 
 struct fake_object {

@@ -137,7 +137,7 @@ vyre_cu_result_t fake_StreamEndCapture(vyre_cu_stream_t handle, vyre_cu_graph_t 
 }
 
 vyre_cu_result_t fake_GraphInstantiate(vyre_cu_graph_exec_t *exec, vyre_cu_graph_t graph, unsigned long long flags) {
-  FAKE_BEGIN_IN(GraphInstantiate, context);
+  FAKE_BEGIN_IN(GraphInstantiateWithFlags, context);
   if (!fake_object_is(graph, A_GRAPH) || flags) return INVALID_HANDLE;
   *exec = (vyre_cu_graph_exec_t)(void *)fake_object_add(A_GRAPH_EXEC, context);
   return 0;
