@@ -109,12 +109,12 @@ static inline void prefetch_for_writing(const volatile void *address) {
  * ordered before the new words. The kernel's word is read only when the copy of it does not do. */
 static inline void await_slot(vyre_ring_t *ring, uint64_t ticket) {
   uint64_t taken = atomic_load_explicit(&ring->taken_seen, memory_order_acquire);
-  for (uint32_t looks = 1; ticket - taken > ring->mask; looks++) {
+  for (uint32_t looks = 1; ticket > taken + ring->mask; looks++) { /* after a cancel, taken is past the ticket */
     if (looks % STALLED_LOOKS == 0) ring->stalled(ring);
     taken = atomic_load_explicit(VYRE_SHARED_WORD64(ring->shared, TAKEN), memory_order_acquire);
     /* Another producer may put an older value over a newer one: it costs one more look, no more. */
     atomic_store_explicit(&ring->taken_seen, taken, memory_order_release);
-    if (ticket - taken > ring->mask) vyre_cpu_relax();
+    if (ticket > taken + ring->mask) vyre_cpu_relax();
   }
 }
 
