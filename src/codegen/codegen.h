@@ -25,7 +25,7 @@ typedef struct vyre_codegen_options {
   const char *gpu;   /* NULL: this process's CPU; else sm_80 or sm_90, and ASSEMBLY is PTX */
   const vyre_program_t *const *handlers; /* of a privileged Program for a GPU: what it calls, by index */
   uint32_t handler_count;
-  uint32_t threads;  /* of a block, for a GPU: at most as many are launched; 0: 1024 */
+  uint32_t threads;  /* of a block, for a GPU: exactly as many are launched; 0: any number, known then */
   bool is_unchecked; /* leaves out bounds checks, fuel and looks at the stop word: for measuring what they cost, only */
 } vyre_codegen_options_t;
 

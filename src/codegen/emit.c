@@ -117,12 +117,11 @@ static vyre_status_t write_module(const vyre_program_t *program, LLVMModuleRef m
 }
 
 static bool lower(LLVMModuleRef module, const vyre_program_t *program, const vyre_codegen_options_t *options) {
-  bool is_checked = !options->is_unchecked;
+  vyre_lower_options_t how = {.is_checked = !options->is_unchecked, .threads = options->threads};
   if (!options->gpu)
-    return vyre_lower_program(program, &vyre_target_x86, is_checked, module, VYRE_CODEGEN_SYMBOL) != NULL;
-  if (!program->is_privileged) return vyre_lower_finite_kernel(program, is_checked, module);
-  return vyre_lower_megakernel(program, options->handlers, options->handler_count,
-                               options->threads ? options->threads : 1024, module);
+    return vyre_lower_program(program, &vyre_target_x86, &how, module, VYRE_CODEGEN_SYMBOL) != NULL;
+  if (!program->is_privileged) return vyre_lower_finite_kernel(program, &how, module);
+  return vyre_lower_megakernel(program, options->handlers, options->handler_count, &how, module);
 }
 
 static vyre_status_t compile_in(LLVMContextRef context, LLVMTargetMachineRef machine, const vyre_program_t *program,

@@ -41,19 +41,35 @@ static LLVMValueRef begin_kernel(vyre_lower_t *l, LLVMValueRef *out_frame) {
   return kernel;
 }
 
+static void annotate(vyre_lower_t *l, LLVMValueRef kernel, const char *name, size_t length, unsigned value) {
+  LLVMMetadataRef operands[] = {LLVMValueAsMetadata(kernel), LLVMMDStringInContext2(l->context, name, length),
+                                LLVMValueAsMetadata(LLVMConstInt(l->i32, value, false))};
+  LLVMMetadataRef node = LLVMMDNodeInContext2(l->context, operands, 3);
+  LLVMAddNamedMetadataOperand(l->module, "nvvm.annotations", LLVMMetadataAsValue(l->context, node));
+}
+
+/* So many threads are launched in a block, and one block on a multiprocessor is enough: it may have all registers. */
+static void set_threads(vyre_lower_t *l, LLVMValueRef kernel, unsigned threads) {
+  enum { REGISTERS = 65536, THREAD_REGISTERS_MAX = 255 };
+  unsigned registers = REGISTERS / threads / 8 * 8;
+  annotate(l, kernel, "reqntidx", 8, threads);
+  annotate(l, kernel, "maxnreg", 7, registers < THREAD_REGISTERS_MAX ? registers : THREAD_REGISTERS_MAX);
+}
+
 static void call(vyre_lower_t *l, LLVMValueRef function, LLVMValueRef *arguments, unsigned count) {
   LLVMBuildCall2(l->ir, LLVMGlobalGetValueType(function), function, arguments, count, "");
 }
 
-bool vyre_lower_finite_kernel(const vyre_program_t *program, bool is_checked, LLVMModuleRef module) {
+bool vyre_lower_finite_kernel(const vyre_program_t *program, const vyre_lower_options_t *options, LLVMModuleRef module) {
   vyre_lower_t l = {.program = program, .target = &vyre_target_nvptx};
   vyre_lower_types(&l, module);
   add_tables(&l, vyre_lower_shared_table_bytes(program));
-  LLVMValueRef function = vyre_lower_program(program, &vyre_target_nvptx, is_checked, module, "program");
+  LLVMValueRef function = vyre_lower_program(program, &vyre_target_nvptx, options, module, "program");
   if (!function) return false;
   l.ir = LLVMCreateBuilderInContext(l.context);
   LLVMValueRef frame;
-  begin_kernel(&l, &frame);
+  LLVMValueRef kernel = begin_kernel(&l, &frame);
+  if (options->threads) set_threads(&l, kernel, options->threads);
   call(&l, function, &frame, 1);
   LLVMBuildRetVoid(l.ir);
   LLVMDisposeBuilder(l.ir);
@@ -72,11 +88,12 @@ static LLVMValueRef declare_call(vyre_lower_t *l) {
   return function;
 }
 
-static bool define_call(vyre_lower_t *l, LLVMValueRef function, const vyre_program_t *const *handlers, uint32_t count) {
+static bool define_call(vyre_lower_t *l, LLVMValueRef function, const vyre_program_t *const *handlers, uint32_t count,
+                        const vyre_lower_options_t *options) {
   LLVMValueRef *entries = vyre_calloc(count + 1, sizeof *entries);
   bool is_whole = entries != NULL;
   for (uint32_t i = 0; i < count && is_whole; i++) {
-    entries[i] = vyre_lower_program(handlers[i], &vyre_target_nvptx, true, l->module, "handler");
+    entries[i] = vyre_lower_program(handlers[i], &vyre_target_nvptx, options, l->module, "handler");
     is_whole = entries[i] != NULL;
   }
   l->function = function;
@@ -118,16 +135,8 @@ static void build_followers(vyre_lower_t *l, LLVMValueRef call_function, LLVMVal
   LLVMBuildRetVoid(l->ir);
 }
 
-/* At most this many threads are launched in a block: what registers are shared out by. */
-static void limit_threads(vyre_lower_t *l, LLVMValueRef kernel, unsigned threads) {
-  LLVMMetadataRef operands[] = {LLVMValueAsMetadata(kernel), LLVMMDStringInContext2(l->context, "maxntidx", 8),
-                                LLVMValueAsMetadata(LLVMConstInt(l->i32, threads, false))};
-  LLVMMetadataRef node = LLVMMDNodeInContext2(l->context, operands, 3);
-  LLVMAddNamedMetadataOperand(l->module, "nvvm.annotations", LLVMMetadataAsValue(l->context, node));
-}
-
 bool vyre_lower_megakernel(const vyre_program_t *loop, const vyre_program_t *const *handlers, uint32_t handler_count,
-                           unsigned threads, LLVMModuleRef module) {
+                           const vyre_lower_options_t *options, LLVMModuleRef module) {
   vyre_lower_t l = {.program = loop, .target = &vyre_target_nvptx};
   vyre_lower_types(&l, module);
   uint32_t table_bytes = 0;
@@ -140,13 +149,13 @@ bool vyre_lower_megakernel(const vyre_program_t *loop, const vyre_program_t *con
   LLVMValueRef command = add_shared(&l, VYRE_KERNEL_COMMAND, l.i32, 4);
   LLVMValueRef frame_word = add_shared(&l, VYRE_KERNEL_FRAME, l.ptr, 8);
   LLVMValueRef call_function = declare_call(&l);
-  LLVMValueRef loop_function = vyre_lower_program(loop, &vyre_target_nvptx_warp, true, module, "loop");
+  LLVMValueRef loop_function = vyre_lower_program(loop, &vyre_target_nvptx_warp, options, module, "loop");
   l.ir = LLVMCreateBuilderInContext(l.context);
-  bool is_whole = loop_function && define_call(&l, call_function, handlers, handler_count);
+  bool is_whole = loop_function && define_call(&l, call_function, handlers, handler_count, options);
   if (is_whole) {
     LLVMValueRef frame;
     LLVMValueRef kernel = begin_kernel(&l, &frame);
-    limit_threads(&l, kernel, threads);
+    if (options->threads) set_threads(&l, kernel, options->threads);
     LLVMBasicBlockRef first = vyre_lower_block(&l, "first_warp"), others = vyre_lower_block(&l, "others");
     LLVMValueRef is_first =
         LLVMBuildICmp(l.ir, LLVMIntULT, thread_index(&l), LLVMConstInt(l.i32, WARP_THREADS, false), "");

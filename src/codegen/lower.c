@@ -126,7 +126,9 @@ static void load_frame(vyre_lower_t *l) {
   l->seen = vyre_lower_alloca(l, l->i32, "seen");
   if (l->target->is_group) {
     l->thread = LLVMBuildZExt(l->ir, l->target->thread(l), l->i64, "thread");
-    l->threads = LLVMBuildZExt(l->ir, l->target->threads(l), l->i64, "threads");
+    /* A constant lets LLVM count the turns of a loop that is shared out, and so unroll it. */
+    l->threads = l->group_threads ? vyre_lower_i64(l, l->group_threads)
+                                  : LLVMBuildZExt(l->ir, l->target->threads(l), l->i64, "threads");
   }
 }
 
@@ -238,15 +240,16 @@ void vyre_lower_types(vyre_lower_t *l, LLVMModuleRef module) {
   l->void_ = LLVMVoidTypeInContext(l->context);
 }
 
-LLVMValueRef vyre_lower_program(const vyre_program_t *program, const vyre_target_t *target, bool is_checked,
-                                LLVMModuleRef module, const char *name) {
+LLVMValueRef vyre_lower_program(const vyre_program_t *program, const vyre_target_t *target,
+                                const vyre_lower_options_t *options, LLVMModuleRef module, const char *name) {
   VYRE_ASSERT(program->is_validated);
   vyre_lower_t *l = vyre_calloc(1, sizeof *l);
   if (!l) return NULL;
   l->program = program;
   l->target = target;
-  l->is_checked = is_checked;
-  l->is_bounded = is_checked && !program->is_privileged;
+  l->is_checked = options->is_checked;
+  l->is_bounded = options->is_checked && !program->is_privileged;
+  l->group_threads = options->threads;
   vyre_program_layout(program, &l->layout);
   l->vars = vyre_calloc(program->var_count, sizeof *l->vars);
   l->definitions = vyre_calloc(program->var_count, sizeof *l->definitions);

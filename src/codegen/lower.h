@@ -60,6 +60,7 @@ struct vyre_lower {
   const vyre_program_t *program;
   const vyre_target_t *target;
   bool is_checked; /* bounds and division are checked */
+  unsigned group_threads; /* groups: how many threads, when that is known; else 0 */
   bool is_bounded; /* loops use fuel and look at the stop word: not in privileged programs */
   vyre_layout_t layout;
 
@@ -98,11 +99,18 @@ struct vyre_lower {
   LLVMValueRef seen;      /* alloca i32: a fault happened in this strip */
   bool foreach_can_fault; /* a check was emitted in the fast loop */
   unsigned table_copy;    /* private copy of the tables that additions go to */
+  uint32_t wide_var;      /* groups: the loop variable whose elements of the stream are in `wide`; 0: none */
+  LLVMValueRef wide;      /* a vector of i32 or i64 words */
+  unsigned wide_element;  /* the one of this copy of the body */
 };
 
 /* lower.c. The function NAME(frame, ...), in the module; NULL when memory is out. */
-LLVMValueRef vyre_lower_program(const vyre_program_t *program, const vyre_target_t *target, bool is_checked,
-                                LLVMModuleRef module, const char *name);
+typedef struct vyre_lower_options {
+  bool is_checked;
+  unsigned threads; /* of a group, exactly; 0: known at the launch */
+} vyre_lower_options_t;
+LLVMValueRef vyre_lower_program(const vyre_program_t *program, const vyre_target_t *target,
+                                const vyre_lower_options_t *options, LLVMModuleRef module, const char *name);
 void vyre_lower_types(vyre_lower_t *l, LLVMModuleRef module);
 void vyre_lower_add_attribute(LLVMValueRef function, unsigned index, const char *name);
 LLVMValueRef vyre_lower_alloca(vyre_lower_t *l, LLVMTypeRef type, const char *name);
@@ -134,10 +142,10 @@ uint32_t vyre_lower_shared_table_bytes(const vyre_program_t *program);
 
 /* kernel.c: what a GPU launches. */
 /* One Program: block b calls it with the frame at base + b * stride. */
-bool vyre_lower_finite_kernel(const vyre_program_t *program, bool is_checked, LLVMModuleRef module);
+bool vyre_lower_finite_kernel(const vyre_program_t *program, const vyre_lower_options_t *options, LLVMModuleRef module);
 /* The megakernel: the first warp of each block runs the loop, all of the block the handlers that it calls. */
 bool vyre_lower_megakernel(const vyre_program_t *loop, const vyre_program_t *const *handlers, uint32_t handler_count,
-                           unsigned threads, LLVMModuleRef module);
+                           const vyre_lower_options_t *options, LLVMModuleRef module);
 /* Names of what the parts of a kernel share. */
 #define VYRE_KERNEL_TABLES "group_tables" /* shared memory: of whichever handler runs */
 #define VYRE_KERNEL_LOCAL "local_memory"  /* shared memory: of the loop */
@@ -150,6 +158,9 @@ enum { VYRE_SHARED_ADDRESS_SPACE = 3 };
 LLVMValueRef vyre_lower_expr(vyre_lower_t *l, uint32_t expr);
 /* True when the index is below the length of the stream or array without a check. */
 bool vyre_lower_in_range(const vyre_lower_t *l, const vyre_param_t *param, uint32_t param_index, uint32_t index_expr);
+
+/* The expression is at most len(param): len itself, or a minimum with it. */
+bool vyre_lower_is_bounded_by_len(const vyre_lower_t *l, uint32_t expr, uint32_t param);
 
 /* An upper bound of the expression's value, as the unsigned number that its bits are. */
 uint64_t vyre_lower_max_value(const vyre_lower_t *l, uint32_t expr);

@@ -51,13 +51,16 @@ uint64_t vyre_lower_max_value(const vyre_lower_t *l, uint32_t expr) {
   return max_value(l, &l->program->exprs[expr], PROOF_DEPTH);
 }
 
-/* The expression is at most len(param): len itself, or a minimum with it. */
 static bool is_bounded_by_len(const vyre_lower_t *l, const vyre_expr_t *expr, uint32_t param, unsigned depth) {
   const vyre_expr_t *e = resolve(l, expr);
   if (e->op == VYRE_EXPR_LEN) return e->a == param;
   if (e->op != VYRE_EXPR_MIN || depth == 0) return false;
   return is_bounded_by_len(l, &l->program->exprs[e->a], param, depth - 1) ||
          is_bounded_by_len(l, &l->program->exprs[e->b], param, depth - 1);
+}
+
+bool vyre_lower_is_bounded_by_len(const vyre_lower_t *l, uint32_t expr, uint32_t param) {
+  return is_bounded_by_len(l, &l->program->exprs[expr], param, PROOF_DEPTH);
 }
 
 bool vyre_lower_in_range(const vyre_lower_t *l, const vyre_param_t *param, uint32_t param_index, uint32_t index_expr) {
@@ -88,9 +91,22 @@ static LLVMValueRef lower_leaf(vyre_lower_t *l, const vyre_expr_t *e) {
   }
 }
 
+/* One element of the words that were loaded for this turn of the loop. */
+static LLVMValueRef wide_element(vyre_lower_t *l, LLVMTypeRef type) {
+  unsigned bits = LLVMGetIntTypeWidth(type);
+  unsigned word_bits = LLVMGetIntTypeWidth(LLVMGetElementType(LLVMTypeOf(l->wide)));
+  unsigned each = word_bits / bits;
+  LLVMValueRef word =
+      LLVMBuildExtractElement(l->ir, l->wide, LLVMConstInt(l->i32, l->wide_element / each, false), "");
+  LLVMValueRef shift = LLVMConstInt(LLVMTypeOf(word), l->wide_element % each * bits, false);
+  return LLVMBuildTrunc(l->ir, LLVMBuildLShr(l->ir, word, shift, ""), type, "");
+}
+
 /* In the fast loop of a foreach a load that fails its check is skipped, not jumped away from. */
 static LLVMValueRef lower_stream_load(vyre_lower_t *l, const vyre_expr_t *e) {
   LLVMTypeRef type = vyre_lower_type(l, e->type);
+  const vyre_expr_t *at = resolve(l, &l->program->exprs[e->b]);
+  if (l->wide_var && at->op == VYRE_EXPR_VAR && at->a == l->wide_var) return wide_element(l, type);
   LLVMValueRef index = LLVMBuildZExt(l->ir, vyre_lower_expr(l, e->b), l->i64, "");
   bool is_proven = vyre_lower_in_range(l, &l->program->params[e->a], e->a, e->b);
   LLVMBasicBlockRef skipped = NULL, join = NULL;

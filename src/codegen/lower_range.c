@@ -1,4 +1,6 @@
 /* Counted loops: for and foreach, in strips. */
+#include <llvm-c/DebugInfo.h>
+
 #include "base/assert.h"
 #include "codegen/lower.h"
 #include "ir/validate.h"
@@ -7,6 +9,9 @@
 enum { GROUP_STRIP_ITERATIONS = 65536 };
 /* A foreach body of up to this many statements is written out once per private table copy. */
 enum { COPIED_STATEMENTS_MAX = 24 };
+/* A thread of a group takes as many neighbouring elements of the stream as one load brings, and has loads of several
+ * turns of its loop in flight. */
+enum { GROUP_LOAD_BYTES = 16, GROUP_TURNS = 4 };
 
 static uint64_t strip_iterations(const vyre_lower_t *l) {
   return l->target->is_group ? GROUP_STRIP_ITERATIONS : VYRE_STRIP_ITERATIONS;
@@ -83,12 +88,41 @@ static void lower_iteration(vyre_lower_t *l, const range_t *r, LLVMValueRef inde
   l->loop = loop.outer;
 }
 
+/* Asks LLVM to unroll the loop that `latch` ends. */
+static void unroll(vyre_lower_t *l, LLVMValueRef latch, unsigned turns) {
+  static const char name[] = "llvm.loop.unroll.count";
+  LLVMMetadataRef count[] = {LLVMMDStringInContext2(l->context, name, sizeof name - 1),
+                             LLVMValueAsMetadata(LLVMConstInt(l->i32, turns, false))};
+  /* A loop's node names itself first. */
+  LLVMMetadataRef self = LLVMTemporaryMDNode(l->context, NULL, 0);
+  LLVMMetadataRef operands[] = {self, LLVMMDNodeInContext2(l->context, count, 2)};
+  LLVMMetadataRef node = LLVMMDNodeInContext2(l->context, operands, 2);
+  LLVMMetadataReplaceAllUsesWith(self, node);
+  LLVMSetMetadata(latch, LLVMGetMDKindIDInContext(l->context, "llvm.loop", 9), LLVMMetadataAsValue(l->context, node));
+}
+
+/* Loads the elements of the stream at the next `elements` iterations, from an aligned address; loads in the body that are
+ * indexed by the loop's variable take theirs from here. */
+static void begin_wide(vyre_lower_t *l, const range_t *r, LLVMValueRef index, unsigned elements) {
+  unsigned bits = GROUP_LOAD_BYTES * 8 / elements, word_bits = bits < 32 ? 32 : bits;
+  LLVMTypeRef element = LLVMIntTypeInContext(l->context, bits), word = LLVMIntTypeInContext(l->context, word_bits);
+  LLVMValueRef address = LLVMBuildInBoundsGEP2(l->ir, element, l->data, &index, 1, "");
+  l->wide = vyre_lower_load(l, LLVMVectorType(word, GROUP_LOAD_BYTES * 8 / word_bits), address, "elements");
+  LLVMSetAlignment(l->wide, GROUP_LOAD_BYTES);
+  l->wide_var = r->stmt->var;
+}
+
 /* for index in from .. to step `copies`: `copies` iterations, each adding to its own private copy of the tables.
- * from and to are i64 values that reach here; to - from is a multiple of copies. */
+ * from and to are i64 values that reach here; to - from is a multiple of copies. The threads of a group take turns, with
+ * `copies` neighbouring iterations each; from is a multiple of copies then. */
 static void lower_loop(vyre_lower_t *l, const range_t *r, LLVMValueRef from, LLVMValueRef to, unsigned copies,
                        LLVMBasicBlockRef on_break) {
   bool is_shared_out = l->target->is_group && r->stmt->op == VYRE_STMT_FOREACH && l->mode == VYRE_MODE_FAST;
-  if (is_shared_out) from = LLVMBuildAdd(l->ir, from, l->thread, "");
+  LLVMValueRef step = vyre_lower_i64(l, copies);
+  if (is_shared_out) {
+    from = LLVMBuildAdd(l->ir, from, LLVMBuildMul(l->ir, l->thread, step, ""), "");
+    step = LLVMBuildMul(l->ir, l->threads, step, "");
+  }
   LLVMBasicBlockRef before = LLVMGetInsertBlock(l->ir);
   LLVMBasicBlockRef head = vyre_lower_block(l, "loop"), body = vyre_lower_block(l, "body");
   LLVMBasicBlockRef after = vyre_lower_block(l, "endloop");
@@ -98,15 +132,17 @@ static void lower_loop(vyre_lower_t *l, const range_t *r, LLVMValueRef from, LLV
   LLVMIntPredicate has_more = is_shared_out ? LLVMIntULT : LLVMIntNE;
   LLVMBuildCondBr(l->ir, LLVMBuildICmp(l->ir, has_more, index, to, ""), body, after);
   LLVMPositionBuilderAtEnd(l->ir, body);
+  if (is_shared_out && copies > 1) begin_wide(l, r, index, copies);
   for (unsigned copy = 0; copy < copies; copy++) {
-    l->table_copy = copy;
+    l->table_copy = l->wide_element = copy;
     lower_iteration(l, r, copy ? LLVMBuildAdd(l->ir, index, vyre_lower_i64(l, copy), "") : index, on_break);
   }
-  l->table_copy = 0;
-  LLVMValueRef step = is_shared_out ? l->threads : vyre_lower_i64(l, copies);
+  l->table_copy = l->wide_element = 0;
+  l->wide_var = 0;
   LLVMValueRef following = LLVMBuildAdd(l->ir, index, step, "");
   LLVMBasicBlockRef latch = LLVMGetInsertBlock(l->ir);
-  LLVMBuildBr(l->ir, head);
+  LLVMValueRef back = LLVMBuildBr(l->ir, head);
+  if (is_shared_out && copies > 1) unroll(l, back, GROUP_TURNS);
   LLVMValueRef values[] = {from, following};
   LLVMBasicBlockRef blocks[] = {before, latch};
   LLVMAddIncoming(index, values, blocks, 2);
@@ -130,11 +166,52 @@ static unsigned count_copies(const vyre_lower_t *l, uint32_t block, unsigned *st
   return copies;
 }
 
+/* How many neighbouring elements of the stream one load brings to a thread, when the iterations go through it from its
+ * first element on and stay inside; else 1. */
+static unsigned elements_per_load(const vyre_lower_t *l, const range_t *r) {
+  const vyre_expr_t *low = &l->program->exprs[r->stmt->arg[0]];
+  if (low->op != VYRE_EXPR_CONST || low->imm != 0) return 1;
+  for (uint32_t i = 0; i < l->program->param_count; i++)
+    if (l->program->params[i].role == VYRE_ROLE_STREAM && vyre_lower_is_bounded_by_len(l, r->stmt->arg[1], i))
+      return GROUP_LOAD_BYTES / vyre_type_bytes(l->program->params[i].type);
+  return 1;
+}
+
+/* The part of the strip that wide loads can do, which is none when the stream's address is not a multiple of their size.
+ * Gives where the rest begins. */
+static LLVMValueRef lower_wide_strip(vyre_lower_t *l, const range_t *r, LLVMValueRef from, LLVMValueRef to,
+                                     unsigned elements) {
+  LLVMValueRef mask = vyre_lower_i64(l, ~(uint64_t)(elements - 1));
+  LLVMValueRef whole = LLVMBuildAnd(l->ir, LLVMBuildSub(l->ir, to, from, ""), mask, "");
+  LLVMValueRef middle = LLVMBuildAdd(l->ir, from, whole, "middle");
+  LLVMValueRef address = LLVMBuildPtrToInt(l->ir, l->data, l->i64, "");
+  LLVMValueRef low_bits = LLVMBuildAnd(l->ir, address, vyre_lower_i64(l, GROUP_LOAD_BYTES - 1), "");
+  LLVMValueRef is_aligned = LLVMBuildICmp(l->ir, LLVMIntEQ, low_bits, vyre_lower_i64(l, 0), "is_aligned");
+  LLVMBasicBlockRef before = LLVMGetInsertBlock(l->ir);
+  LLVMBasicBlockRef wide = vyre_lower_block(l, "wide"), after = vyre_lower_block(l, "endwide");
+  LLVMBuildCondBr(l->ir, is_aligned, wide, after);
+  LLVMPositionBuilderAtEnd(l->ir, wide);
+  lower_loop(l, r, from, middle, elements, NULL);
+  LLVMBasicBlockRef end = LLVMGetInsertBlock(l->ir);
+  LLVMBuildBr(l->ir, after);
+  LLVMPositionBuilderAtEnd(l->ir, after);
+  LLVMValueRef rest = LLVMBuildPhi(l->ir, l->i64, "rest");
+  LLVMValueRef values[] = {from, middle};
+  LLVMBasicBlockRef blocks[] = {before, end};
+  LLVMAddIncoming(rest, values, blocks, 2);
+  return rest;
+}
+
 static void lower_fast_strip(vyre_lower_t *l, const range_t *r, LLVMValueRef from, LLVMValueRef to) {
   unsigned statements = 0;
   unsigned copies = count_copies(l, r->stmt->body, &statements);
-  if (statements > COPIED_STATEMENTS_MAX || vyre_block_has_loop(l->program, r->stmt->body)) copies = 1;
-  if (l->target->is_group) copies = 1;
+  bool is_short = statements <= COPIED_STATEMENTS_MAX && !vyre_block_has_loop(l->program, r->stmt->body);
+  if (!is_short) copies = 1;
+  if (l->target->is_group) {
+    unsigned elements = is_short ? elements_per_load(l, r) : 1;
+    if (elements > 1) from = lower_wide_strip(l, r, from, to, elements);
+    copies = 1;
+  }
   if (copies > 1) {
     VYRE_ASSERT((copies & (copies - 1)) == 0);
     LLVMValueRef whole = LLVMBuildAnd(l->ir, LLVMBuildSub(l->ir, to, from, ""),

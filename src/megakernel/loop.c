@@ -46,14 +46,9 @@ void vyre_loop_complete_fault(loop_t *l, vyre_var_id_t completion, vyre_var_id_t
 
 /* ---- windows ---- */
 
-typedef struct window {
-  vyre_var_id_t base, bytes, is_host; /* base and bytes are 0 when the handle names none */
-} window_t;
-
-/* The handle is given twice, because an expression has one parent. */
-static window_t build_window(loop_t *l, vyre_expr_id_t handle_for_range, vyre_expr_id_t handle) {
-  window_t w = {.base = mutable(l, "window_base", c64(l, 0)), .bytes = mutable(l, "window_bytes", c64(l, 0)),
-                .is_host = mutable(l, "window_is_host", c32(l, 0))};
+vyre_loop_window_t vyre_loop_window(loop_t *l, vyre_expr_id_t handle_for_range, vyre_expr_id_t handle) {
+  vyre_loop_window_t w = {.base = mutable(l, "window_base", c64(l, 0)), .bytes = mutable(l, "window_bytes", c64(l, 0)),
+                          .is_host = mutable(l, "window_is_host", c32(l, 0))};
   begin_if(l, op(l, VYRE_EXPR_LT, handle_for_range, var(l, l->window_count)));
   vyre_var_id_t entry = let(l, "window", element(l, l->windows, handle, 5));
   set(l, w.base, load64(l, DEVICE, at(l, entry, VYRE_WINDOW_BASE)));
@@ -65,7 +60,7 @@ static window_t build_window(loop_t *l, vyre_expr_id_t handle_for_range, vyre_ex
 
 void vyre_loop_word_access(loop_t *l, bool is_store, vyre_var_id_t completion, vyre_var_id_t tag, vyre_var_id_t handle,
                            vyre_var_id_t offset, vyre_var_id_t value) {
-  window_t w = build_window(l, var(l, handle), var(l, handle));
+  vyre_loop_window_t w = vyre_loop_window(l, var(l, handle), var(l, handle));
   begin_if(l, op(l, VYRE_EXPR_EQ, var(l, w.base), c64(l, 0)));
   vyre_loop_complete_fault(l, completion, tag, VYRE_FAULT_BAD_HANDLE);
   vyre_build_else(l->b);
@@ -92,11 +87,12 @@ void vyre_loop_find_opcode(loop_t *l, vyre_var_id_t opcode, vyre_var_id_t *out_r
   vyre_var_id_t probe = mutable(
       l, "probe", op(l, VYRE_EXPR_SHR, hashed, op(l, VYRE_EXPR_SUB, c32(l, 32), var(l, l->opcode_shift))));
   vyre_expr_id_t first = add(l, element(l, l->opcodes, var(l, probe), 4), c64(l, VYRE_OPCODE_CODE));
-  vyre_var_id_t found = mutable(l, "found", load32(l, DEVICE, first));
+  /* The table is constant while the kernel lives: caches may keep it. */
+  vyre_var_id_t found = mutable(l, "found", load32(l, WORKER, first));
   vyre_build_while(l->b, both(l, is_not(l, var(l, found), 0), op(l, VYRE_EXPR_NE, var(l, found), var(l, opcode))));
   vyre_expr_id_t mask = op(l, VYRE_EXPR_SUB, op(l, VYRE_EXPR_SHL, c32(l, 1), var(l, l->opcode_shift)), c32(l, 1));
   set(l, probe, op(l, VYRE_EXPR_AND, add(l, var(l, probe), c32(l, 1)), mask));
-  set(l, found, load32(l, DEVICE, add(l, element(l, l->opcodes, var(l, probe), 4), c64(l, VYRE_OPCODE_CODE))));
+  set(l, found, load32(l, WORKER, add(l, element(l, l->opcodes, var(l, probe), 4), c64(l, VYRE_OPCODE_CODE))));
   end(l);
   *out_record = probe;
   *out_found = found;
@@ -104,14 +100,14 @@ void vyre_loop_find_opcode(loop_t *l, vyre_var_id_t opcode, vyre_var_id_t *out_r
 
 /* ---- running a handler ---- */
 
-static vyre_expr_id_t entry_arg(loop_t *l, vyre_scope_t scope, vyre_var_id_t entry, uint32_t index) {
-  return load32(l, scope, at(l, entry, vyre_slot_arg_offset(index)));
+static vyre_expr_id_t arg64(loop_t *l, const vyre_loop_order_t *o, uint32_t low_index) {
+  vyre_expr_id_t low = wide(l, vyre_loop_arg(l, o, low_index));
+  vyre_expr_id_t high = wide(l, vyre_loop_arg(l, o, low_index + 1));
+  return op(l, VYRE_EXPR_OR, low, op(l, VYRE_EXPR_SHL, high, c64(l, 32)));
 }
 
-static vyre_expr_id_t entry_arg64(loop_t *l, vyre_scope_t scope, vyre_var_id_t entry, uint32_t low_index) {
-  vyre_expr_id_t low = wide(l, entry_arg(l, scope, entry, low_index));
-  vyre_expr_id_t high = wide(l, entry_arg(l, scope, entry, low_index + 1));
-  return op(l, VYRE_EXPR_OR, low, op(l, VYRE_EXPR_SHL, high, c64(l, 32)));
+vyre_expr_id_t vyre_loop_arg(loop_t *l, const vyre_loop_order_t *o, uint32_t index) {
+  return load32(l, o->scope, at(l, o->entry, vyre_slot_arg_offset(index)));
 }
 
 static void set_fault(loop_t *l, vyre_var_id_t fault, vyre_expr_id_t condition, vyre_fault_t value) {
@@ -136,41 +132,35 @@ static vyre_expr_id_t misaligned(loop_t *l, vyre_expr_id_t bits, vyre_expr_id_t 
 static vyre_expr_id_t is_zero(loop_t *l, vyre_var_id_t v) { return op(l, VYRE_EXPR_EQ, var(l, v), c64(l, 0)); }
 static vyre_expr_id_t is_nonzero(loop_t *l, vyre_var_id_t v) { return op(l, VYRE_EXPR_NE, var(l, v), c64(l, 0)); }
 
-/* What the call's memory is, checked. */
+/* What the call works on, checked. */
 typedef struct operands {
-  vyre_var_id_t data, size, output, flags, data_is_host, output_is_host, fault;
+  vyre_var_id_t data, size, output, flags, fault;
 } operands_t;
 
-static void build_data(loop_t *l, vyre_scope_t scope, vyre_var_id_t entry, vyre_var_id_t element_bytes, operands_t *o) {
-  o->size = let(l, "data_bytes", wide(l, entry_arg(l, scope, entry, VYRE_ARG_DATA_BYTES)));
-  vyre_var_id_t offset = let(l, "data_offset", entry_arg64(l, scope, entry, VYRE_ARG_DATA_OFFSET_LOW));
-  window_t w = build_window(l, entry_arg(l, scope, entry, VYRE_ARG_DATA_WINDOW),
-                            entry_arg(l, scope, entry, VYRE_ARG_DATA_WINDOW));
-  o->data_is_host = w.is_host;
-  set_fault(l, o->fault, both(l, is_zero(l, w.base), is_nonzero(l, o->size)), VYRE_FAULT_BAD_HANDLE);
-  set_fault(l, o->fault, outside(l, offset, o->size, w.bytes), VYRE_FAULT_BAD_RANGE);
-  o->data = let(l, "data", add(l, var(l, w.base), var(l, offset)));
-  vyre_expr_id_t bits = op(l, VYRE_EXPR_OR, var(l, o->data), var(l, o->size));
-  set_fault(l, o->fault, misaligned(l, bits, wide(l, var(l, element_bytes))), VYRE_FAULT_BAD_RANGE);
+static void build_data(loop_t *l, const vyre_loop_order_t *o, operands_t *x) {
+  x->size = let(l, "data_bytes", wide(l, vyre_loop_arg(l, o, VYRE_ARG_DATA_BYTES)));
+  vyre_var_id_t offset = let(l, "data_offset", arg64(l, o, VYRE_ARG_DATA_OFFSET_LOW));
+  set_fault(l, x->fault, both(l, is_zero(l, o->data.base), is_nonzero(l, x->size)), VYRE_FAULT_BAD_HANDLE);
+  set_fault(l, x->fault, outside(l, offset, x->size, o->data.bytes), VYRE_FAULT_BAD_RANGE);
+  x->data = let(l, "data", add(l, var(l, o->data.base), var(l, offset)));
+  vyre_expr_id_t bits = op(l, VYRE_EXPR_OR, var(l, x->data), var(l, x->size));
+  set_fault(l, x->fault, misaligned(l, bits, wide(l, var(l, o->element_bytes))), VYRE_FAULT_BAD_RANGE);
 }
 
-static void build_output(loop_t *l, vyre_scope_t scope, vyre_var_id_t entry, vyre_var_id_t output_bytes, operands_t *o) {
-  vyre_var_id_t size = let(l, "output_bytes", wide(l, var(l, output_bytes)));
-  vyre_var_id_t offset = let(l, "output_offset", wide(l, entry_arg(l, scope, entry, VYRE_ARG_OUTPUT_OFFSET)));
-  window_t w = build_window(l, entry_arg(l, scope, entry, VYRE_ARG_OUTPUT_WINDOW),
-                            entry_arg(l, scope, entry, VYRE_ARG_OUTPUT_WINDOW));
-  o->output_is_host = w.is_host;
-  set_fault(l, o->fault, both(l, is_zero(l, w.base), is_nonzero(l, size)), VYRE_FAULT_BAD_HANDLE);
-  set_fault(l, o->fault, both(l, is_nonzero(l, size), outside(l, offset, size, w.bytes)), VYRE_FAULT_BAD_RANGE);
-  o->output = let(l, "output", add(l, var(l, w.base), var(l, offset)));
-  set_fault(l, o->fault, misaligned(l, var(l, o->output), c64(l, 8)), VYRE_FAULT_BAD_RANGE);
+static void build_output(loop_t *l, const vyre_loop_order_t *o, operands_t *x) {
+  vyre_var_id_t size = let(l, "output_bytes", wide(l, var(l, o->output_bytes)));
+  vyre_var_id_t offset = let(l, "output_offset", wide(l, vyre_loop_arg(l, o, VYRE_ARG_OUTPUT_OFFSET)));
+  set_fault(l, x->fault, both(l, is_zero(l, o->output.base), is_nonzero(l, size)), VYRE_FAULT_BAD_HANDLE);
+  set_fault(l, x->fault, both(l, is_nonzero(l, size), outside(l, offset, size, o->output.bytes)), VYRE_FAULT_BAD_RANGE);
+  x->output = let(l, "output", add(l, var(l, o->output.base), var(l, offset)));
+  set_fault(l, x->fault, misaligned(l, var(l, x->output), c64(l, 8)), VYRE_FAULT_BAD_RANGE);
 }
 
-static void build_flags(loop_t *l, vyre_scope_t scope, vyre_var_id_t entry, operands_t *o) {
-  o->flags = let(l, "flags", entry_arg(l, scope, entry, VYRE_ARG_FLAGS));
-  vyre_expr_id_t odd_flags = op(l, VYRE_EXPR_GT, var(l, o->flags), c32(l, VYRE_FRAME_IS_LAST));
-  vyre_expr_id_t odd_reserved = is_not(l, entry_arg(l, scope, entry, VYRE_ARG_RESERVED), 0);
-  set_fault(l, o->fault, op(l, VYRE_EXPR_LOGICAL_OR, odd_flags, odd_reserved), VYRE_FAULT_BAD_ARGUMENT);
+static void build_flags(loop_t *l, const vyre_loop_order_t *o, operands_t *x) {
+  x->flags = let(l, "flags", vyre_loop_arg(l, o, VYRE_ARG_FLAGS));
+  vyre_expr_id_t odd_flags = op(l, VYRE_EXPR_GT, var(l, x->flags), c32(l, VYRE_FRAME_IS_LAST));
+  vyre_expr_id_t odd_reserved = is_not(l, vyre_loop_arg(l, o, VYRE_ARG_RESERVED), 0);
+  set_fault(l, x->fault, op(l, VYRE_EXPR_LOGICAL_OR, odd_flags, odd_reserved), VYRE_FAULT_BAD_ARGUMENT);
 }
 
 /* What is read was written before the slot was published: by the host, or by a copy engine into the device's memory,
@@ -185,45 +175,38 @@ static void build_fence(loop_t *l, vyre_order_t order, vyre_var_id_t is_host) {
   end(l);
 }
 
-static void build_call(loop_t *l, vyre_scope_t scope, vyre_var_id_t entry, vyre_var_id_t cell, vyre_var_id_t record,
-                       const operands_t *o, vyre_var_id_t place) {
-  vyre_var_id_t frame = let(l, "call_frame", at(l, l->self, VYRE_WORKER_CALL_FRAME));
-  store64(l, WORKER, at(l, frame, offsetof(vyre_frame_t, data)), var(l, o->data));
-  store64(l, WORKER, at(l, frame, offsetof(vyre_frame_t, data_bytes)), var(l, o->size));
-  store64(l, WORKER, at(l, frame, offsetof(vyre_frame_t, stream_offset)),
-          entry_arg64(l, scope, entry, VYRE_ARG_STREAM_OFFSET_LOW));
-  store64(l, WORKER, at(l, frame, offsetof(vyre_frame_t, output)), var(l, o->output));
-  store32(l, WORKER, at(l, frame, offsetof(vyre_frame_t, flags)), var(l, o->flags));
-  vyre_var_id_t handler = let(l, "handler", load32(l, DEVICE, at(l, record, VYRE_OPCODE_HANDLER)));
-  store32(l, DEVICE, at(l, l->self, VYRE_WORKER_CELL), var(l, cell));
-  store32(l, DEVICE, at(l, l->self, VYRE_WORKER_RUNNING), add(l, var(l, handler), c32(l, 1)));
-  build_fence(l, VYRE_ORDER_ACQUIRE, o->data_is_host);
-  vyre_build_call(l->b, var(l, handler), var(l, frame));
-  build_fence(l, VYRE_ORDER_RELEASE, o->output_is_host);
+static void build_call(loop_t *l, const vyre_loop_order_t *o, const operands_t *x, vyre_var_id_t place) {
+  store64(l, WORKER, at(l, o->frame, offsetof(vyre_frame_t, data)), var(l, x->data));
+  store64(l, WORKER, at(l, o->frame, offsetof(vyre_frame_t, data_bytes)), var(l, x->size));
+  store64(l, WORKER, at(l, o->frame, offsetof(vyre_frame_t, stream_offset)),
+          arg64(l, o, VYRE_ARG_STREAM_OFFSET_LOW));
+  store64(l, WORKER, at(l, o->frame, offsetof(vyre_frame_t, output)), var(l, x->output));
+  store32(l, WORKER, at(l, o->frame, offsetof(vyre_frame_t, flags)), var(l, x->flags));
+  store32(l, DEVICE, at(l, l->self, VYRE_WORKER_CELL), var(l, o->cell));
+  store32(l, DEVICE, at(l, l->self, VYRE_WORKER_RUNNING), add(l, var(l, o->handler), c32(l, 1)));
+  build_fence(l, VYRE_ORDER_ACQUIRE, o->data.is_host);
+  vyre_build_call(l->b, var(l, o->handler), var(l, o->frame));
+  build_fence(l, VYRE_ORDER_RELEASE, o->output.is_host);
   store32(l, DEVICE, at(l, l->self, VYRE_WORKER_RUNNING), c32(l, 0));
-  set(l, o->fault, load32(l, WORKER, at(l, frame, offsetof(vyre_frame_t, fault))));
-  set(l, place, load32(l, WORKER, at(l, frame, offsetof(vyre_frame_t, fault_position))));
+  set(l, x->fault, load32(l, WORKER, at(l, o->frame, offsetof(vyre_frame_t, fault))));
+  set(l, place, load32(l, WORKER, at(l, o->frame, offsetof(vyre_frame_t, fault_position))));
 }
 
-void vyre_loop_execute(loop_t *l, vyre_scope_t scope, vyre_var_id_t entry, vyre_var_id_t cell) {
-  vyre_var_id_t completion = let(l, "completion", element(l, l->completions, var(l, cell), 6));
-  vyre_var_id_t tag = let(l, "done_tag", load32(l, scope, at(l, entry, VYRE_ENTRY_TAG)));
-  vyre_expr_id_t index = load32(l, scope, at(l, entry, VYRE_ENTRY_RECORD));
-  vyre_var_id_t record = let(l, "record", element(l, l->opcodes, index, 4));
-  vyre_var_id_t output_bytes = let(l, "block_bytes", load32(l, DEVICE, at(l, record, VYRE_OPCODE_OUTPUT_BYTES)));
-  vyre_var_id_t element_bytes = let(l, "element_bytes", load32(l, DEVICE, at(l, record, VYRE_OPCODE_ELEMENT_BYTES)));
-  operands_t o = {.fault = mutable(l, "fault", c32(l, 0))};
+void vyre_loop_execute(loop_t *l, const vyre_loop_order_t *o) {
+  vyre_var_id_t completion = let(l, "completion", element(l, l->completions, var(l, o->cell), 6));
+  vyre_var_id_t tag = let(l, "done_tag", load32(l, o->scope, at(l, o->entry, VYRE_ENTRY_TAG)));
+  operands_t x = {.fault = mutable(l, "fault", c32(l, 0))};
   vyre_var_id_t place = mutable(l, "place", c32(l, 0));
-  build_data(l, scope, entry, element_bytes, &o);
-  build_output(l, scope, entry, output_bytes, &o);
-  build_flags(l, scope, entry, &o);
-  begin_if(l, is(l, var(l, o.fault), 0));
-  build_call(l, scope, entry, cell, record, &o, place);
+  build_data(l, o, &x);
+  build_output(l, o, &x);
+  build_flags(l, o, &x);
+  begin_if(l, is(l, var(l, x.fault), 0));
+  build_call(l, o, &x, place);
   end(l);
-  begin_if(l, is(l, var(l, o.fault), 0));
+  begin_if(l, is(l, var(l, x.fault), 0));
   vyre_loop_complete(l, VYRE_ORDER_RELAXED, completion, tag, VYRE_STATE_DONE, c32(l, 0), c32(l, 0));
   vyre_build_else(l->b);
-  vyre_loop_complete(l, VYRE_ORDER_RELAXED, completion, tag, VYRE_STATE_FAULT, var(l, o.fault), var(l, place));
+  vyre_loop_complete(l, VYRE_ORDER_RELAXED, completion, tag, VYRE_STATE_FAULT, var(l, x.fault), var(l, place));
   end(l);
 }
 

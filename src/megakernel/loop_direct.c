@@ -2,7 +2,7 @@
 #include "megakernel/loop_parts.h"
 
 typedef struct slot_vars {
-  vyre_var_id_t opcode, who, arg[VYRE_SLOT_ARGS], cell, completion, tag;
+  vyre_var_id_t opcode, arg[VYRE_SLOT_ARGS], cell, completion, tag;
 } slot_vars_t;
 
 /* A registered opcode: finds its record, fills the cell's table entry, pushes the cell. Each push is published by
@@ -14,12 +14,12 @@ static void build_enqueue(loop_t *l, const slot_vars_t *s, vyre_var_id_t tail) {
   vyre_loop_complete_fault(l, s->completion, s->tag, VYRE_FAULT_UNKNOWN_OPCODE);
   vyre_build_else(l->b);
   vyre_var_id_t entry = let(l, "entry", element(l, l->table, var(l, s->cell), 6));
-  store32(l, DEVICE, at(l, entry, VYRE_ENTRY_RECORD), var(l, record));
-  store32(l, DEVICE, at(l, entry, VYRE_ENTRY_WHO), var(l, s->who));
+  vyre_expr_id_t cell_bits = op(l, VYRE_EXPR_SHL, var(l, s->cell), c32(l, VYRE_ENTRY_CELL_SHIFT));
+  store32(l, DEVICE, at(l, entry, VYRE_ENTRY_RECORD), op(l, VYRE_EXPR_OR, var(l, record), cell_bits));
   store32(l, DEVICE, at(l, entry, VYRE_ENTRY_TAG), var(l, s->tag));
   for (uint32_t i = 0; i < VYRE_SLOT_ARGS; i++)
     store32(l, DEVICE, at(l, entry, vyre_slot_arg_offset(i)), var(l, s->arg[i]));
-  store32(l, DEVICE, element(l, l->queue, in_ring(l, var(l, tail)), 3), var(l, s->cell));
+  store32(l, DEVICE, element(l, l->queue, in_ring(l, var(l, tail)), 2), var(l, s->cell));
   set(l, tail, add(l, var(l, tail), c64(l, 1)));
   store(l, U64, VYRE_ORDER_RELEASE, DEVICE, at(l, l->control, VYRE_CONTROL_QUEUE_TAIL), var(l, tail));
   end(l);
@@ -48,7 +48,6 @@ static void build_read_slot(loop_t *l, vyre_var_id_t ticket, slot_vars_t *s) {
     end(l);
   }
   s->opcode = words[0][0];
-  s->who = words[0][1];
   s->arg[0] = words[0][2];
   for (uint32_t i = 1; i < VYRE_SLOT_ARGS; i++) s->arg[i] = words[1 + (i - 1) / 3][(i - 1) % 3];
   s->cell = let(l, "cell", op(l, VYRE_EXPR_AND, var(l, words[3][3]), c32(l, 0xFFFF)));
@@ -122,19 +121,35 @@ static void build_dispatch(loop_t *l, vyre_var_id_t worked) {
   end(l); /* if the lock was taken */
 }
 
+/* Looks up what the entry names, and carries it out. */
+static void build_order(loop_t *l, vyre_var_id_t cell) {
+  vyre_loop_order_t o = {.scope = DEVICE, .cell = cell};
+  o.entry = let(l, "entry", element(l, l->table, var(l, cell), 6));
+  o.frame = let(l, "call_frame", at(l, l->self, VYRE_WORKER_CALL_FRAME));
+  vyre_expr_id_t index = op(l, VYRE_EXPR_AND, load32(l, DEVICE, at(l, o.entry, VYRE_ENTRY_RECORD)),
+                            c32(l, (1u << VYRE_ENTRY_CELL_SHIFT) - 1));
+  vyre_var_id_t record = let(l, "record", element(l, l->opcodes, index, 4));
+  o.handler = let(l, "handler", load32(l, WORKER, at(l, record, VYRE_OPCODE_HANDLER)));
+  o.output_bytes = let(l, "block_bytes", load32(l, WORKER, at(l, record, VYRE_OPCODE_OUTPUT_BYTES)));
+  o.element_bytes = let(l, "element_bytes", load32(l, WORKER, at(l, record, VYRE_OPCODE_ELEMENT_BYTES)));
+  o.data = vyre_loop_window(l, vyre_loop_arg(l, &o, VYRE_ARG_DATA_WINDOW), vyre_loop_arg(l, &o, VYRE_ARG_DATA_WINDOW));
+  o.output =
+      vyre_loop_window(l, vyre_loop_arg(l, &o, VYRE_ARG_OUTPUT_WINDOW), vyre_loop_arg(l, &o, VYRE_ARG_OUTPUT_WINDOW));
+  vyre_loop_execute(l, &o);
+}
+
 /* Pops one cell of the run queue and executes it. */
 static void build_pop(loop_t *l, vyre_var_id_t worked) {
   vyre_builder_t *b = l->b;
   vyre_var_id_t head = let(l, "head", control_word(l, VYRE_CONTROL_QUEUE_HEAD, U64, VYRE_ORDER_ACQUIRE));
   begin_if(l, op(l, VYRE_EXPR_NE, control_word(l, VYRE_CONTROL_QUEUE_TAIL, U64, VYRE_ORDER_ACQUIRE), var(l, head)));
   /* The entry is read before it is claimed: should the queue have gone round meanwhile, the claim fails. */
-  vyre_var_id_t cell = let(l, "cell", load32(l, DEVICE, element(l, l->queue, in_ring(l, var(l, head)), 3)));
+  vyre_var_id_t cell = let(l, "cell", load32(l, DEVICE, element(l, l->queue, in_ring(l, var(l, head)), 2)));
   vyre_expr_id_t claimed = vyre_build_atomic_cas(b, U64, VYRE_ORDER_ACQ_REL, at(l, l->control, VYRE_CONTROL_QUEUE_HEAD),
                                                  var(l, head), add(l, var(l, head), c64(l, 1)));
   begin_if(l, op(l, VYRE_EXPR_EQ, claimed, var(l, head)));
   set(l, worked, boolean(l, true));
-  vyre_var_id_t entry = let(l, "entry", element(l, l->table, var(l, cell), 6));
-  vyre_loop_execute(l, DEVICE, entry, cell);
+  build_order(l, cell);
   end(l);
   end(l);
 }

@@ -2,57 +2,67 @@
  * registered Programs to the others by letters in their blocks. It keeps 32 slots in flight: every lane reads a quarter
  * of four of them, and then each lane has a slot of its own.
  *
- * The dispatcher waits for nothing: slots that no worker is free for stand in the run queue, which it alone touches.
- * A slot's table entry and a letter both validate themselves, so that it needs no fence between the two. */
+ * The dispatcher waits for nothing: slots that no worker is free for stand in the run queue, which it alone touches. A
+ * letter validates itself, so that it needs no fence. The way of a slot to its handler and back has two looks at the
+ * device's memory: the letter with all of the slot, and what its handles name. */
+#include <vyre/session.h>
+
 #include "megakernel/loop_parts.h"
 
 enum {
   LANES = 32,
   ROUND_LOADS = 4, /* quarters per lane and round */
   ROUND_SLOTS = ROUND_LOADS * LANES / 4,
-  BEAT_ROUNDS = 64, /* rounds of a worker between two heartbeats */
+  BEAT_ROUNDS = 64, /* rounds between two heartbeats */
 
-  /* The dispatcher's local memory: the slots of the round, the records of their opcodes, the number of the last letter
-   * to each worker, and of each 32 workers those that are free. */
+  /* The dispatcher's local memory: the slots of the round, the records of their opcodes, a mark for each worker (the
+   * number of its last letter, + 1 while it is listed as free), and the list of free workers, round and round. */
   STAGE = 0,
   RECORDS = STAGE + ROUND_SLOTS * VYRE_SLOT_BYTES,
-  SENT = RECORDS + ROUND_SLOTS * 4,
-  FREE = SENT + VYRE_WORKERS_MAX * 4,
-  DISPATCHER_LOCAL_BYTES = (int)FREE + (int)VYRE_WORKERS_MAX / LANES * 4,
+  MARKS = RECORDS + ROUND_SLOTS * 4,
+  FREE = MARKS + VYRE_WORKERS_MAX * 4,
+  DISPATCHER_LOCAL_BYTES = FREE + VYRE_WORKERS_MAX * 4,
 
-  /* A worker's: the table entry, the letter, and the first words of the control block. */
-  ENTRY = 0,
-  LETTER = ENTRY + VYRE_ENTRY_BYTES_EACH,
-  STOPS = LETTER + 16,
-  LETTER_CELL = 0,
-  LETTER_TAG = 4,
-  LETTER_NUMBER = 12,
+  /* A worker's: the letter and behind it the first words of the control block, what the letter's handles name, and the
+   * frame of the handler. */
+  LETTER = 0,
+  STOPS = LETTER + VYRE_ENTRY_BYTES_EACH,
+  FOUND = STOPS + 16,
+  CALL_FRAME = 256,
 };
 _Static_assert((int)DISPATCHER_LOCAL_BYTES <= (int)VYRE_LOCAL_BYTES, "fits into a worker's local memory");
 _Static_assert((int)ROUND_SLOTS == (int)LANES, "a lane per slot");
 _Static_assert(VYRE_CONTROL_STOP == 0 && VYRE_CONTROL_PARK == 4, "read together");
+_Static_assert((VYRE_WORKERS_MAX & (VYRE_WORKERS_MAX - 1)) == 0, "the list of free workers goes round by a mask");
 
 static const char *const quarter_names[4] = {"word0", "word1", "word2", "tag"};
 
 typedef struct dispatcher {
   loop_t *l;
   vyre_var_id_t local, workers, groups;
-  vyre_var_id_t ticket, head, tail;   /* u64: next to take, next to hand out, next place in the queue */
-  vyre_var_id_t scan;                 /* u32: the 32 workers whose answers are read in this round */
-  vyre_var_id_t is_open;              /* no SHUTDOWN was taken */
-  vyre_var_id_t count, stopped;       /* of the round: slots that are there; not 0 when STOP or PARK are not */
-  vyre_var_id_t shutdowns, users;     /* of the batch, by lane: SHUTDOWN; registered opcodes */
+  vyre_var_id_t ticket, head, tail;        /* u64: next to take, next to hand out, next place in the queue */
+  vyre_var_id_t free_first, free_end;      /* u32: in the list of free workers */
+  vyre_var_id_t scan;                      /* u32: the 32 workers whose answers are read in this round */
+  vyre_var_id_t is_open;                   /* no SHUTDOWN was taken */
+  vyre_var_id_t masks[ROUND_LOADS];        /* of the round, by lane: quarters that are there */
+  vyre_var_id_t answered, stopped;         /* of the round: workers that became free; not 0 when STOP or PARK are not */
+  vyre_var_id_t count;                     /* of the batch: its slots */
+  vyre_var_id_t shutdowns, users;          /* of the batch, by lane: SHUTDOWN; registered opcodes */
+  vyre_var_id_t letters;                   /* of the batch: users that go to workers at once */
 } dispatcher_t;
 
-static vyre_expr_id_t bits_below(loop_t *l, vyre_var_id_t lane) {
-  vyre_expr_id_t above = op(l, VYRE_EXPR_SHL, c32(l, UINT32_MAX), var(l, lane));
-  return vyre_build_unary(l->b, VYRE_EXPR_NOT, above);
-}
+static vyre_expr_id_t and32(loop_t *l, vyre_expr_id_t a, vyre_expr_id_t b) { return op(l, VYRE_EXPR_AND, a, b); }
+static vyre_expr_id_t not32(loop_t *l, vyre_expr_id_t a) { return vyre_build_unary(l->b, VYRE_EXPR_NOT, a); }
+static vyre_expr_id_t shr32(loop_t *l, vyre_expr_id_t a, uint32_t count) { return op(l, VYRE_EXPR_SHR, a, c32(l, count)); }
 static vyre_expr_id_t popcount(loop_t *l, vyre_expr_id_t a) { return vyre_build_unary(l->b, VYRE_EXPR_POPCOUNT, a); }
 static vyre_expr_id_t ctz(loop_t *l, vyre_expr_id_t a) { return vyre_build_unary(l->b, VYRE_EXPR_CTZ, a); }
-static vyre_expr_id_t and32(loop_t *l, vyre_expr_id_t a, vyre_expr_id_t b) { return op(l, VYRE_EXPR_AND, a, b); }
 static vyre_expr_id_t has_bit(loop_t *l, vyre_var_id_t mask, vyre_var_id_t lane) {
   return is_not(l, and32(l, op(l, VYRE_EXPR_SHR, var(l, mask), var(l, lane)), c32(l, 1)), 0);
+}
+/* How many bits of the mask lie below the lane's. */
+static vyre_expr_id_t rank_in(loop_t *l, vyre_var_id_t mask, vyre_var_id_t lane) {
+  vyre_expr_id_t above = op(l, VYRE_EXPR_SHL, c32(l, UINT32_MAX), var(l, lane));
+  return popcount(l, and32(l, var(l, mask), not32(l, above)));
 }
 static vyre_expr_id_t local_element(loop_t *l, vyre_var_id_t local, uint32_t offset, vyre_expr_id_t index, unsigned shift) {
   return add(l, element(l, local, index, shift), c64(l, offset));
@@ -76,31 +86,97 @@ static void store16(loop_t *l, vyre_scope_t scope, vyre_expr_id_t address, vyre_
   l->b->scope = SYSTEM;
 }
 
+static void store_words(loop_t *l, vyre_expr_id_t address, const vyre_var_id_t words[4]) {
+  store16(l, WORKER, address, var(l, words[0]), var(l, words[1]), var(l, words[2]), var(l, words[3]));
+}
+
+static void beat(loop_t *l, vyre_var_id_t beats) {
+  begin_if(l, op(l, VYRE_EXPR_EQ, op(l, VYRE_EXPR_AND, var(l, beats), c64(l, BEAT_ROUNDS - 1)), c64(l, 0)));
+  store64(l, DEVICE, at(l, l->self, VYRE_WORKER_HEARTBEAT), var(l, beats));
+  end(l);
+  set(l, beats, add(l, var(l, beats), c64(l, 1)));
+}
+
+static vyre_expr_id_t queue_is_empty(dispatcher_t *d) {
+  return op(d->l, VYRE_EXPR_EQ, var(d->l, d->head), var(d->l, d->tail));
+}
+static vyre_expr_id_t free_count(dispatcher_t *d) {
+  return op(d->l, VYRE_EXPR_SUB, var(d->l, d->free_end), var(d->l, d->free_first));
+}
+
 /* ---- the dispatcher: a round's reads ---- */
 
-/* Whether the tag of quarter `quarter` of the slot of ticket + `ahead` is that of its lap. */
-static vyre_expr_id_t has_lap(dispatcher_t *d, vyre_var_id_t tag, vyre_var_id_t quarter, vyre_var_id_t ahead) {
+/* Reads the coming slots, the stop words and the answers of 32 workers, all in flight at once. */
+static void build_read(dispatcher_t *d) {
   loop_t *l = d->l;
-  vyre_expr_id_t ticket = add(l, var(l, d->ticket), wide(l, var(l, ahead)));
-  vyre_expr_id_t laps = narrow(l, op(l, VYRE_EXPR_SHR, ticket, wide(l, var(l, l->ring_shift))));
-  vyre_var_id_t shift =
-      let(l, "shift", vyre_build_select(l->b, is(l, var(l, quarter), 3), c32(l, 16), c32(l, 0)));
-  vyre_expr_id_t mask = op(l, VYRE_EXPR_SHR, c32(l, UINT32_MAX), var(l, shift));
-  vyre_expr_id_t lap = and32(l, add(l, laps, c32(l, 1)), mask);
-  return op(l, VYRE_EXPR_EQ, op(l, VYRE_EXPR_SHR, var(l, tag), var(l, shift)), lap);
+  vyre_var_id_t words[ROUND_LOADS][4], place[ROUND_LOADS];
+  for (int k = 0; k < ROUND_LOADS; k++) d->masks[k] = mutable(l, "quarters", c32(l, 0));
+  d->stopped = mutable(l, "stopped", c32(l, 0));
+  d->answered = mutable(l, "answered", c32(l, 0));
+  vyre_var_id_t first = let(l, "first", in_ring(l, var(l, d->ticket)));
+  vyre_expr_id_t laps = narrow(l, op(l, VYRE_EXPR_SHR, var(l, d->ticket), wide(l, var(l, l->ring_shift))));
+  vyre_var_id_t lap = let(l, "lap", add(l, laps, c32(l, 1)));
+  vyre_var_id_t lane = vyre_build_lanes(l->b, "lane");
+  vyre_var_id_t slot = let(l, "slot_index", shr32(l, var(l, lane), 2));
+  vyre_var_id_t quarter = let(l, "quarter", and32(l, var(l, lane), c32(l, 3)));
+  vyre_var_id_t offset = let(l, "offset", op(l, VYRE_EXPR_SHL, wide(l, var(l, quarter)), c64(l, 4)));
+  /* The lap is whole in the tag of three quarters, and the upper half of the last one's. */
+  vyre_var_id_t shift = let(l, "shift", vyre_build_select(l->b, is(l, var(l, quarter), 3), c32(l, 16), c32(l, 0)));
+  vyre_var_id_t mask = let(l, "mask", op(l, VYRE_EXPR_SHR, c32(l, UINT32_MAX), var(l, shift)));
+  for (uint32_t k = 0; k < ROUND_LOADS; k++) {
+    place[k] = let(l, "place", add(l, var(l, first), add(l, var(l, slot), c32(l, k * LANES / 4))));
+    vyre_expr_id_t index = and32(l, var(l, place[k]), var(l, l->ring_mask));
+    load16(l, SYSTEM, add(l, element(l, l->ring, index, 6), var(l, offset)), words[k]);
+  }
+  vyre_var_id_t stops = let(l, "stops", load64(l, DEVICE, at(l, l->control, VYRE_CONTROL_STOP)));
+  vyre_var_id_t worker = let(l, "worker_index", add(l, op(l, VYRE_EXPR_SHL, var(l, d->scan), c32(l, 5)), var(l, lane)));
+  vyre_expr_id_t last = op(l, VYRE_EXPR_SUB, var(l, d->workers), c32(l, 1));
+  vyre_var_id_t known = let(l, "known", op(l, VYRE_EXPR_MIN, var(l, worker), last));
+  vyre_var_id_t done = let(l, "done", load32(l, DEVICE, worker_block(l, var(l, known), VYRE_WORKER_DONE)));
+  vyre_var_id_t mark = let(l, "mark", load32(l, WORKER, local_element(l, d->local, MARKS, var(l, known), 2)));
+  for (uint32_t k = 0; k < ROUND_LOADS; k++) {
+    vyre_expr_id_t staged = add(l, var(l, slot), c32(l, k * LANES / 4));
+    store_words(l, add(l, local_element(l, d->local, STAGE, staged, 6), var(l, offset)), words[k]);
+    vyre_expr_id_t wrapped = op(l, VYRE_EXPR_SHR, var(l, place[k]), var(l, l->ring_shift));
+    vyre_expr_id_t wanted = and32(l, add(l, var(l, lap), wrapped), var(l, mask));
+    vyre_build_vote(l->b, d->masks[k],
+                    op(l, VYRE_EXPR_EQ, op(l, VYRE_EXPR_SHR, var(l, words[k][3]), var(l, shift)), wanted));
+  }
+  vyre_build_vote(l->b, d->stopped, op(l, VYRE_EXPR_NE, var(l, stops), c64(l, 0)));
+  vyre_build_vote(l->b, d->answered, both(l, op(l, VYRE_EXPR_LT, var(l, worker), var(l, d->workers)),
+                                          op(l, VYRE_EXPR_EQ, var(l, done), var(l, mark))));
+  end(l);
+}
+
+/* Lists the workers of this round's group that have answered, and goes on to the next group. */
+static void build_list(dispatcher_t *d) {
+  loop_t *l = d->l;
+  begin_if(l, is_not(l, var(l, d->answered), 0));
+  vyre_var_id_t lane = vyre_build_lanes(l->b, "lane");
+  begin_if(l, has_bit(l, d->answered, lane));
+  vyre_var_id_t worker = let(l, "worker_index", add(l, op(l, VYRE_EXPR_SHL, var(l, d->scan), c32(l, 5)), var(l, lane)));
+  vyre_var_id_t mark = let(l, "mark", local_element(l, d->local, MARKS, var(l, worker), 2));
+  store32(l, WORKER, var(l, mark), op(l, VYRE_EXPR_OR, load32(l, WORKER, var(l, mark)), c32(l, 1)));
+  vyre_expr_id_t place = add(l, var(l, d->free_end), rank_in(l, d->answered, lane));
+  store32(l, WORKER, local_element(l, d->local, FREE, and32(l, place, c32(l, VYRE_WORKERS_MAX - 1)), 2), var(l, worker));
+  end(l);
+  end(l);
+  set(l, d->free_end, add(l, var(l, d->free_end), popcount(l, var(l, d->answered))));
+  end(l);
+  vyre_var_id_t following = let(l, "following", add(l, var(l, d->scan), c32(l, 1)));
+  vyre_expr_id_t is_last = op(l, VYRE_EXPR_GE, var(l, following), var(l, d->groups));
+  set(l, d->scan, vyre_build_select(l->b, is_last, c32(l, 0), var(l, following)));
 }
 
 /* How many slots are there, from the first on without a gap: of each, all four quarters. */
-static vyre_expr_id_t count_slots(dispatcher_t *d, const vyre_var_id_t masks[ROUND_LOADS]) {
+static vyre_expr_id_t count_slots(dispatcher_t *d) {
   loop_t *l = d->l;
   enum { FIRST_LANES = 0x11111111, SLOTS = LANES / 4 };
   vyre_var_id_t counts[ROUND_LOADS];
   for (int k = 0; k < ROUND_LOADS; k++) {
-    vyre_var_id_t pairs =
-        let(l, "pairs", and32(l, var(l, masks[k]), op(l, VYRE_EXPR_SHR, var(l, masks[k]), c32(l, 1))));
-    vyre_expr_id_t full = and32(l, var(l, pairs), op(l, VYRE_EXPR_SHR, var(l, pairs), c32(l, 2)));
-    vyre_expr_id_t lacking = and32(l, vyre_build_unary(l->b, VYRE_EXPR_NOT, full), c32(l, FIRST_LANES));
-    counts[k] = let(l, "full", op(l, VYRE_EXPR_SHR, ctz(l, lacking), c32(l, 2)));
+    vyre_var_id_t pairs = let(l, "pairs", and32(l, var(l, d->masks[k]), shr32(l, var(l, d->masks[k]), 1)));
+    vyre_expr_id_t full = and32(l, var(l, pairs), shr32(l, var(l, pairs), 2));
+    counts[k] = let(l, "full", shr32(l, ctz(l, and32(l, not32(l, full), c32(l, FIRST_LANES))), 2));
   }
   vyre_expr_id_t sum = var(l, counts[ROUND_LOADS - 1]);
   for (int k = ROUND_LOADS - 2; k >= 0; k--) {
@@ -108,43 +184,6 @@ static vyre_expr_id_t count_slots(dispatcher_t *d, const vyre_var_id_t masks[ROU
     sum = add(l, var(l, counts[k]), more);
   }
   return sum;
-}
-
-/* Reads the coming slots, the stop words and the answers of 32 workers, all in flight at once. */
-static void build_read(dispatcher_t *d) {
-  loop_t *l = d->l;
-  vyre_var_id_t masks[ROUND_LOADS], words[ROUND_LOADS][4], ahead[ROUND_LOADS];
-  for (int k = 0; k < ROUND_LOADS; k++) masks[k] = mutable(l, "quarters", c32(l, 0));
-  d->stopped = mutable(l, "stopped", c32(l, 0));
-  vyre_var_id_t free = mutable(l, "free", c32(l, 0));
-  vyre_var_id_t lane = vyre_build_lanes(l->b, "lane");
-  vyre_var_id_t quarter = let(l, "quarter", and32(l, var(l, lane), c32(l, 3)));
-  vyre_var_id_t place = let(l, "place", op(l, VYRE_EXPR_SHL, wide(l, var(l, quarter)), c64(l, 4)));
-  vyre_var_id_t worker = let(l, "worker_index", add(l, op(l, VYRE_EXPR_SHL, var(l, d->scan), c32(l, 5)), var(l, lane)));
-  for (uint32_t k = 0; k < ROUND_LOADS; k++) {
-    ahead[k] = let(l, "ahead", add(l, op(l, VYRE_EXPR_SHR, var(l, lane), c32(l, 2)), c32(l, k * LANES / 4)));
-    vyre_expr_id_t index = in_ring(l, add(l, var(l, d->ticket), wide(l, var(l, ahead[k]))));
-    load16(l, SYSTEM, add(l, element(l, l->ring, index, 6), var(l, place)), words[k]);
-  }
-  vyre_var_id_t stops = let(l, "stops", load64(l, DEVICE, at(l, l->control, VYRE_CONTROL_STOP)));
-  vyre_expr_id_t last = op(l, VYRE_EXPR_SUB, var(l, d->workers), c32(l, 1));
-  vyre_expr_id_t known = op(l, VYRE_EXPR_MIN, var(l, worker), last);
-  vyre_var_id_t done = let(l, "done", load32(l, DEVICE, worker_block(l, known, VYRE_WORKER_DONE)));
-  for (int k = 0; k < ROUND_LOADS; k++) {
-    store16(l, WORKER, add(l, local_element(l, d->local, STAGE, var(l, ahead[k]), 6), var(l, place)),
-            var(l, words[k][0]), var(l, words[k][1]), var(l, words[k][2]), var(l, words[k][3]));
-    vyre_build_vote(l->b, masks[k], has_lap(d, words[k][3], quarter, ahead[k]));
-  }
-  vyre_build_vote(l->b, d->stopped, op(l, VYRE_EXPR_NE, var(l, stops), c64(l, 0)));
-  vyre_expr_id_t sent = load32(l, WORKER, local_element(l, d->local, SENT, and32(l, var(l, worker), c32(l, VYRE_WORKERS_MAX - 1)), 2));
-  vyre_build_vote(l->b, free, both(l, op(l, VYRE_EXPR_LT, var(l, worker), var(l, d->workers)),
-                                   op(l, VYRE_EXPR_EQ, var(l, done), sent)));
-  end(l);
-  store32(l, WORKER, local_element(l, d->local, FREE, var(l, d->scan), 2), var(l, free));
-  vyre_var_id_t following = let(l, "following", add(l, var(l, d->scan), c32(l, 1)));
-  vyre_expr_id_t is_last = op(l, VYRE_EXPR_GE, var(l, following), var(l, d->groups));
-  set(l, d->scan, vyre_build_select(l->b, is_last, c32(l, 0), var(l, following)));
-  d->count = mutable(l, "count", count_slots(d, masks));
 }
 
 /* ---- the dispatcher: a batch of slots ---- */
@@ -168,8 +207,8 @@ static vyre_var_id_t build_classify(dispatcher_t *d, vyre_var_id_t *out_is_order
   vyre_build_vote(l->b, stores, is(l, var(l, opcode), (uint32_t)VYRE_OPCODE_STORE_U32));
   vyre_build_vote(l->b, accesses, op(l, VYRE_EXPR_LOGICAL_OR, is(l, var(l, opcode), (uint32_t)VYRE_OPCODE_STORE_U32),
                                      is(l, var(l, opcode), (uint32_t)VYRE_OPCODE_LOAD_U32)));
-  begin_if(l, both(l, op(l, VYRE_EXPR_GE, var(l, opcode), c32(l, 8)),
-                   op(l, VYRE_EXPR_LE, var(l, opcode), c32(l, 0x3FFFFFFF))));
+  begin_if(l, both(l, op(l, VYRE_EXPR_GE, var(l, opcode), c32(l, VYRE_OPCODE_USER_FIRST)),
+                   op(l, VYRE_EXPR_LE, var(l, opcode), c32(l, VYRE_OPCODE_USER_LAST))));
   vyre_var_id_t record, found;
   vyre_loop_find_opcode(l, opcode, &record, &found);
   store32(l, WORKER, local_element(l, d->local, RECORDS, var(l, lane), 2), var(l, record));
@@ -191,19 +230,53 @@ static vyre_var_id_t build_classify(dispatcher_t *d, vyre_var_id_t *out_is_order
   return all;
 }
 
-/* A registered opcode: fills the cell's table entry, puts the cell into the queue at the lane's place. */
-static void build_enqueue(dispatcher_t *d, vyre_var_id_t lane, vyre_var_id_t slot, vyre_var_id_t cell, vyre_var_id_t tag) {
+/* Word 0 and 1 of an entry and of a letter: the record, the cell, the completion's tag. */
+static vyre_expr_id_t record_and_cell(dispatcher_t *d, vyre_var_id_t lane, vyre_var_id_t cell) {
   loop_t *l = d->l;
-  vyre_var_id_t entry = let(l, "entry", element(l, l->table, var(l, cell), 6));
   vyre_expr_id_t record = load32(l, WORKER, local_element(l, d->local, RECORDS, var(l, lane), 2));
-  store16(l, DEVICE, at(l, entry, 0), record, staged(d, slot, 4), staged(d, slot, 8), var(l, tag));
-  for (uint32_t quarter = 1; quarter < 4; quarter++)
-    store16(l, DEVICE, at(l, entry, 16 * quarter), staged(d, slot, 16 * quarter), staged(d, slot, 16 * quarter + 4),
-            staged(d, slot, 16 * quarter + 8), var(l, tag));
-  vyre_expr_id_t rank = popcount(l, and32(l, var(l, d->users), bits_below(l, lane)));
-  vyre_expr_id_t place = in_ring(l, add(l, var(l, d->tail), wide(l, rank)));
-  vyre_expr_id_t high = op(l, VYRE_EXPR_SHL, wide(l, var(l, tag)), c64(l, 32));
-  store64(l, DEVICE, element(l, l->queue, place, 3), op(l, VYRE_EXPR_OR, high, wide(l, var(l, cell))));
+  return op(l, VYRE_EXPR_OR, record, op(l, VYRE_EXPR_SHL, var(l, cell), c32(l, VYRE_ENTRY_CELL_SHIFT)));
+}
+
+/* The lane's slot as an entry: into the slot table, or, with a number in each quarter, into a letter. */
+static void build_entry(dispatcher_t *d, vyre_var_id_t to, vyre_var_id_t lane, vyre_var_id_t slot, vyre_var_id_t cell,
+                        vyre_var_id_t tag, vyre_var_id_t number) {
+  loop_t *l = d->l;
+  store16(l, DEVICE, at(l, to, 0), record_and_cell(d, lane, cell), var(l, tag), staged(d, slot, 8), var(l, number));
+  for (uint32_t at_byte = 16; at_byte < VYRE_ENTRY_BYTES_EACH; at_byte += 16)
+    store16(l, DEVICE, at(l, to, at_byte), staged(d, slot, at_byte), staged(d, slot, at_byte + 4),
+            staged(d, slot, at_byte + 8), var(l, number));
+}
+
+/* Takes the free worker at `rank` off the list: gives its letter's address and number. The caller moves free_first. */
+static void build_take_worker(dispatcher_t *d, vyre_var_id_t rank, vyre_var_id_t *out_letter, vyre_var_id_t *out_number) {
+  loop_t *l = d->l;
+  vyre_expr_id_t place = and32(l, add(l, var(l, d->free_first), var(l, rank)), c32(l, VYRE_WORKERS_MAX - 1));
+  vyre_var_id_t worker =
+      let(l, "worker_index", load32(l, WORKER, local_element(l, d->local, FREE, place, 2)));
+  vyre_var_id_t mark = let(l, "mark", local_element(l, d->local, MARKS, var(l, worker), 2));
+  /* A free worker's mark is odd: one more than the number of its last letter. */
+  vyre_expr_id_t next = add(l, load32(l, WORKER, var(l, mark)), c32(l, VYRE_LETTER_STEP - 1));
+  *out_number = let(l, "number", next);
+  store32(l, WORKER, var(l, mark), var(l, *out_number));
+  *out_letter = let(l, "letter", worker_block(l, var(l, worker), VYRE_WORKER_LETTER));
+}
+
+/* A registered opcode: a letter to a free worker while there is one, else a place in the queue. */
+static void build_user(dispatcher_t *d, vyre_var_id_t lane, vyre_var_id_t slot, vyre_var_id_t cell, vyre_var_id_t tag) {
+  loop_t *l = d->l;
+  vyre_var_id_t rank = let(l, "rank", rank_in(l, d->users, lane));
+  begin_if(l, op(l, VYRE_EXPR_LT, var(l, rank), var(l, d->letters)));
+  vyre_var_id_t letter, number;
+  build_take_worker(d, rank, &letter, &number);
+  build_entry(d, letter, lane, slot, cell, tag, number);
+  vyre_build_else(l->b);
+  vyre_var_id_t entry = let(l, "entry", element(l, l->table, var(l, cell), 6));
+  vyre_var_id_t none = let(l, "none", c32(l, 0));
+  build_entry(d, entry, lane, slot, cell, tag, none);
+  vyre_expr_id_t waiting = op(l, VYRE_EXPR_SUB, var(l, rank), var(l, d->letters));
+  vyre_expr_id_t place = in_ring(l, add(l, var(l, d->tail), wide(l, waiting)));
+  store32(l, DEVICE, element(l, l->queue, place, 2), var(l, cell));
+  end(l);
 }
 
 /* One lane's slot. */
@@ -219,7 +292,7 @@ static void build_slot(dispatcher_t *d, vyre_var_id_t lane) {
   vyre_loop_complete(l, VYRE_ORDER_RELAXED, completion, tag, VYRE_STATE_DONE, c32(l, 0), c32(l, 0));
   vyre_build_else(l->b);
   begin_if(l, has_bit(l, d->users, lane));
-  build_enqueue(d, lane, slot, cell, tag);
+  build_user(d, lane, slot, cell, tag);
   vyre_build_else(l->b);
   vyre_var_id_t handle = let(l, "handle", staged(d, slot, vyre_slot_arg_offset(0)));
   vyre_var_id_t offset = let(l, "offset", staged(d, slot, vyre_slot_arg_offset(1)));
@@ -238,8 +311,8 @@ static void build_shutdown(dispatcher_t *d) {
   loop_t *l = d->l;
   begin_if(l, is_not(l, var(l, d->shutdowns), 0));
   vyre_expr_id_t stop = at(l, l->control, VYRE_CONTROL_STOP);
-  l->b->scope = DEVICE;
   vyre_expr_id_t run = c32(l, VYRE_STOP_RUN), finish = c32(l, VYRE_STOP_FINISH);
+  l->b->scope = DEVICE;
   vyre_expr_id_t was = vyre_build_atomic_cas(l->b, U32, VYRE_ORDER_RELAXED, stop, run, finish);
   l->b->scope = SYSTEM;
   let(l, "was", was);
@@ -248,15 +321,20 @@ static void build_shutdown(dispatcher_t *d) {
   end(l);
 }
 
+/* The slots of the round that are there, in one go, or one by one where their order matters. */
 static void build_batch(dispatcher_t *d) {
   loop_t *l = d->l;
   vyre_var_id_t is_ordered;
   vyre_var_id_t all = build_classify(d, &is_ordered);
+  vyre_var_id_t user_count = let(l, "user_count", popcount(l, var(l, d->users)));
+  /* Who stands in the queue goes first. */
+  vyre_expr_id_t at_once = op(l, VYRE_EXPR_MIN, var(l, user_count), free_count(d));
+  d->letters = let(l, "letters", vyre_build_select(l->b, queue_is_empty(d), at_once, c32(l, 0)));
   vyre_var_id_t todo = mutable(l, "todo", var(l, all));
   vyre_build_while(l->b, is_not(l, var(l, todo), 0));
   vyre_expr_id_t lowest = and32(l, var(l, todo), vyre_build_unary(l->b, VYRE_EXPR_NEG, var(l, todo)));
   vyre_var_id_t now = let(l, "now", vyre_build_select(l->b, var(l, is_ordered), lowest, var(l, todo)));
-  set(l, todo, and32(l, var(l, todo), vyre_build_unary(l->b, VYRE_EXPR_NOT, var(l, now))));
+  set(l, todo, and32(l, var(l, todo), not32(l, var(l, now))));
   vyre_var_id_t lane = vyre_build_lanes(l->b, "lane");
   begin_if(l, has_bit(l, now, lane));
   build_slot(d, lane);
@@ -265,56 +343,44 @@ static void build_batch(dispatcher_t *d) {
   end(l);
   build_shutdown(d);
   set(l, d->ticket, add(l, var(l, d->ticket), wide(l, var(l, d->count))));
-  set(l, d->tail, add(l, var(l, d->tail), wide(l, popcount(l, var(l, d->users)))));
+  set(l, d->free_first, add(l, var(l, d->free_first), var(l, d->letters)));
+  vyre_expr_id_t queued = op(l, VYRE_EXPR_SUB, var(l, user_count), var(l, d->letters));
+  set(l, d->tail, add(l, var(l, d->tail), wide(l, queued)));
   /* The slots have been copied: the values that were read have decided what was done. */
   store64(l, SYSTEM, at(l, l->shared, VYRE_SHARED_TAKEN), var(l, d->ticket));
 }
 
-/* ---- the dispatcher: letters ---- */
+/* ---- the dispatcher: the queue ---- */
 
-/* Gives the first cells of the queue to the free workers of one group of 32. */
-static void build_letters(dispatcher_t *d, vyre_var_id_t group, vyre_var_id_t free, vyre_var_id_t count) {
-  loop_t *l = d->l;
-  vyre_var_id_t used = mutable(l, "used", c32(l, 0));
-  vyre_var_id_t lane = vyre_build_lanes(l->b, "lane");
-  vyre_var_id_t rank = let(l, "rank", popcount(l, and32(l, var(l, free), bits_below(l, lane))));
-  begin_if(l, both(l, has_bit(l, free, lane), op(l, VYRE_EXPR_LT, var(l, rank), var(l, count))));
-  vyre_var_id_t worker = let(l, "worker_index", add(l, op(l, VYRE_EXPR_SHL, var(l, group), c32(l, 5)), var(l, lane)));
-  vyre_expr_id_t place = in_ring(l, add(l, var(l, d->head), wide(l, var(l, rank))));
-  vyre_var_id_t queued = let(l, "queued", load64(l, DEVICE, element(l, l->queue, place, 3)));
-  vyre_var_id_t sent = let(l, "sent", local_element(l, d->local, SENT, var(l, worker), 2));
-  vyre_var_id_t number = let(l, "number", add(l, load32(l, WORKER, at(l, sent, 0)), c32(l, 1)));
-  store32(l, WORKER, at(l, sent, 0), var(l, number));
-  vyre_expr_id_t tag = narrow(l, op(l, VYRE_EXPR_SHR, var(l, queued), c64(l, 32)));
-  store16(l, DEVICE, worker_block(l, var(l, worker), VYRE_WORKER_LETTER), narrow(l, var(l, queued)), tag, c32(l, 0),
-          var(l, number));
-  vyre_build_vote(l->b, used, boolean(l, true));
-  end(l);
-  end(l);
-  vyre_expr_id_t left = and32(l, var(l, free), vyre_build_unary(l->b, VYRE_EXPR_NOT, var(l, used)));
-  store32(l, WORKER, local_element(l, d->local, FREE, var(l, group), 2), left);
-  set(l, d->head, add(l, var(l, d->head), wide(l, var(l, count))));
-}
-
+/* Gives the first cells of the queue to workers that have become free. */
 static void build_hand_out(dispatcher_t *d) {
   loop_t *l = d->l;
-  vyre_var_id_t group = mutable(l, "group", c32(l, 0));
-  vyre_build_while(l->b, both(l, op(l, VYRE_EXPR_NE, var(l, d->head), var(l, d->tail)),
-                              op(l, VYRE_EXPR_LT, var(l, group), var(l, d->groups))));
-  vyre_var_id_t free = let(l, "free", load32(l, WORKER, local_element(l, d->local, FREE, var(l, group), 2)));
-  begin_if(l, is_not(l, var(l, free), 0));
+  vyre_expr_id_t has_free = op(l, VYRE_EXPR_NE, var(l, d->free_first), var(l, d->free_end));
+  begin_if(l, both(l, op(l, VYRE_EXPR_NE, var(l, d->head), var(l, d->tail)), has_free));
   vyre_expr_id_t waiting = op(l, VYRE_EXPR_SUB, var(l, d->tail), var(l, d->head));
-  vyre_expr_id_t fits = op(l, VYRE_EXPR_MIN, waiting, wide(l, popcount(l, var(l, free))));
+  vyre_expr_id_t fits = op(l, VYRE_EXPR_MIN, op(l, VYRE_EXPR_MIN, waiting, c64(l, LANES)), wide(l, free_count(d)));
   vyre_var_id_t count = let(l, "letters", narrow(l, fits));
-  build_letters(d, group, free, count);
+  vyre_var_id_t lane = vyre_build_lanes(l->b, "lane");
+  begin_if(l, op(l, VYRE_EXPR_LT, var(l, lane), var(l, count)));
+  vyre_var_id_t letter, number, words[4][4];
+  build_take_worker(d, lane, &letter, &number);
+  vyre_expr_id_t place = in_ring(l, add(l, var(l, d->head), wide(l, var(l, lane))));
+  vyre_expr_id_t cell = load32(l, DEVICE, element(l, l->queue, place, 2));
+  vyre_var_id_t entry = let(l, "entry", element(l, l->table, cell, 6));
+  for (uint32_t quarter = 0; quarter < 4; quarter++) load16(l, DEVICE, at(l, entry, 16 * quarter), words[quarter]);
+  for (uint32_t quarter = 0; quarter < 4; quarter++)
+    store16(l, DEVICE, at(l, letter, 16 * quarter), var(l, words[quarter][0]), var(l, words[quarter][1]),
+            var(l, words[quarter][2]), var(l, number));
   end(l);
-  set(l, group, add(l, var(l, group), c32(l, 1)));
+  end(l);
+  set(l, d->free_first, add(l, var(l, d->free_first), var(l, count)));
+  set(l, d->head, add(l, var(l, d->head), wide(l, var(l, count))));
   end(l);
 }
 
 /* ---- the dispatcher: its life ---- */
 
-/* What a launch before this one left: letters that were sent. */
+/* The letters that a launch before this one left: their workers are free when they have answered. */
 static void build_recall(dispatcher_t *d) {
   loop_t *l = d->l;
   vyre_var_id_t group = mutable(l, "group", c32(l, 0));
@@ -322,11 +388,10 @@ static void build_recall(dispatcher_t *d) {
   vyre_var_id_t lane = vyre_build_lanes(l->b, "lane");
   vyre_var_id_t worker = let(l, "worker_index", add(l, op(l, VYRE_EXPR_SHL, var(l, group), c32(l, 5)), var(l, lane)));
   begin_if(l, op(l, VYRE_EXPR_LT, var(l, worker), var(l, d->workers)));
-  vyre_expr_id_t number = load32(l, DEVICE, worker_block(l, var(l, worker), VYRE_WORKER_LETTER + LETTER_NUMBER));
-  store32(l, WORKER, local_element(l, d->local, SENT, var(l, worker), 2), number);
+  vyre_expr_id_t number = load32(l, DEVICE, worker_block(l, var(l, worker), VYRE_WORKER_LETTER + 12));
+  store32(l, WORKER, local_element(l, d->local, MARKS, var(l, worker), 2), number);
   end(l);
   end(l);
-  store32(l, WORKER, local_element(l, d->local, FREE, var(l, group), 2), c32(l, 0));
   set(l, group, add(l, var(l, group), c32(l, 1)));
   end(l);
 }
@@ -339,32 +404,31 @@ static void build_leave(dispatcher_t *d) {
   vyre_build_plain(l->b, VYRE_STMT_RETURN);
 }
 
-/* After SHUTDOWN: once nothing is queued and every letter is answered, the others are told to leave. */
-static void build_finish(dispatcher_t *d) {
+static void build_stop(dispatcher_t *d) {
   loop_t *l = d->l;
-  vyre_expr_id_t is_closed = vyre_build_unary(l->b, VYRE_EXPR_LOGICAL_NOT, var(l, d->is_open));
-  begin_if(l, both(l, is_closed, op(l, VYRE_EXPR_EQ, var(l, d->head), var(l, d->tail))));
-  vyre_var_id_t busy = mutable(l, "busy", c32(l, 0)), group = mutable(l, "group", c32(l, 0));
-  vyre_build_while(l->b, op(l, VYRE_EXPR_LT, var(l, group), var(l, d->groups)));
-  vyre_var_id_t lane = vyre_build_lanes(l->b, "lane");
-  vyre_var_id_t worker = let(l, "worker_index", add(l, op(l, VYRE_EXPR_SHL, var(l, group), c32(l, 5)), var(l, lane)));
-  begin_if(l, op(l, VYRE_EXPR_LT, var(l, worker), var(l, d->workers)));
-  vyre_expr_id_t done = load32(l, DEVICE, worker_block(l, var(l, worker), VYRE_WORKER_DONE));
-  vyre_expr_id_t sent = load32(l, WORKER, local_element(l, d->local, SENT, var(l, worker), 2));
-  vyre_build_vote(l->b, busy, op(l, VYRE_EXPR_NE, done, sent));
-  end(l);
-  end(l);
-  set(l, group, add(l, var(l, group), c32(l, 1)));
-  end(l);
-  begin_if(l, is(l, var(l, busy), 0));
-  store32(l, DEVICE, at(l, l->control, VYRE_CONTROL_STOP), c32(l, VYRE_STOP_NOW));
+  begin_if(l, is_not(l, var(l, d->stopped), 0));
+  vyre_expr_id_t stop = control_word(l, VYRE_CONTROL_STOP, U32, VYRE_ORDER_RELAXED);
+  vyre_expr_id_t park = control_word(l, VYRE_CONTROL_PARK, U32, VYRE_ORDER_RELAXED);
+  begin_if(l, op(l, VYRE_EXPR_LOGICAL_OR, op(l, VYRE_EXPR_GE, stop, c32(l, VYRE_STOP_NOW)), is_not(l, park, 0)));
   build_leave(d);
   end(l);
   end(l);
 }
 
-static void build_idle(loop_t *l, vyre_var_id_t idle_rounds, vyre_expr_id_t worked, vyre_expr_id_t queue_is_empty) {
-  begin_if(l, worked);
+/* After SHUTDOWN: once nothing is queued and every worker is free, the others are told to leave. */
+static void build_finish(dispatcher_t *d) {
+  loop_t *l = d->l;
+  vyre_expr_id_t is_closed = vyre_build_unary(l->b, VYRE_EXPR_LOGICAL_NOT, var(l, d->is_open));
+  vyre_expr_id_t are_free = op(l, VYRE_EXPR_EQ, free_count(d), var(l, d->workers));
+  begin_if(l, both(l, both(l, is_closed, queue_is_empty(d)), are_free));
+  store32(l, DEVICE, at(l, l->control, VYRE_CONTROL_STOP), c32(l, VYRE_STOP_NOW));
+  build_leave(d);
+  end(l);
+}
+
+static void build_idle(dispatcher_t *d, vyre_var_id_t idle_rounds, vyre_var_id_t worked) {
+  loop_t *l = d->l;
+  begin_if(l, var(l, worked));
   set(l, idle_rounds, c32(l, 0));
   vyre_build_else(l->b);
   set(l, idle_rounds, add(l, var(l, idle_rounds), c32(l, 1)));
@@ -372,7 +436,7 @@ static void build_idle(loop_t *l, vyre_var_id_t idle_rounds, vyre_expr_id_t work
   vyre_build_plain(l->b, VYRE_STMT_PAUSE);
   vyre_build_else(l->b);
   if (l->sleeps)
-    vyre_loop_sleep(l, queue_is_empty);
+    vyre_loop_sleep(l, queue_is_empty(d));
   else
     vyre_build_sleep(l->b, at(l, l->shared, VYRE_SHARED_EVENT), c32(l, 0));
   end(l);
@@ -384,67 +448,105 @@ static void build_dispatcher(loop_t *l) {
   dispatcher_t d = {.l = l};
   d.local = let(l, "local_memory", vyre_build_leaf(b, VYRE_EXPR_LOCAL));
   d.workers = let(l, "workers", op(l, VYRE_EXPR_SUB, var(l, l->block_count), c32(l, 1)));
-  d.groups = let(l, "groups", op(l, VYRE_EXPR_SHR, add(l, var(l, d.workers), c32(l, LANES - 1)), c32(l, 5)));
+  d.groups = let(l, "groups", shr32(l, add(l, var(l, d.workers), c32(l, LANES - 1)), 5));
   d.ticket = mutable(l, "ticket", control_word(l, VYRE_CONTROL_TICKET, U64, VYRE_ORDER_RELAXED));
   d.head = mutable(l, "head", control_word(l, VYRE_CONTROL_QUEUE_HEAD, U64, VYRE_ORDER_RELAXED));
   d.tail = mutable(l, "tail", control_word(l, VYRE_CONTROL_QUEUE_TAIL, U64, VYRE_ORDER_RELAXED));
+  d.free_first = mutable(l, "free_first", c32(l, 0));
+  d.free_end = mutable(l, "free_end", c32(l, 0));
   d.scan = mutable(l, "scan", c32(l, 0));
   d.is_open = mutable(l, "is_open", is(l, control_word(l, VYRE_CONTROL_STOP, U32, VYRE_ORDER_RELAXED), VYRE_STOP_RUN));
   build_recall(&d);
   vyre_var_id_t idle_rounds = mutable(l, "idle_rounds", c32(l, 0));
   vyre_var_id_t beats = mutable(l, "beats", c64(l, 0));
   vyre_build_forever(b);
-  set(l, beats, add(l, var(l, beats), c64(l, 1)));
-  store64(l, DEVICE, at(l, l->self, VYRE_WORKER_HEARTBEAT), var(l, beats));
+  beat(l, beats);
   build_read(&d);
-  begin_if(l, is_not(l, var(l, d.stopped), 0));
-  vyre_expr_id_t stop = control_word(l, VYRE_CONTROL_STOP, U32, VYRE_ORDER_RELAXED);
-  vyre_expr_id_t park = control_word(l, VYRE_CONTROL_PARK, U32, VYRE_ORDER_RELAXED);
-  begin_if(l, op(l, VYRE_EXPR_LOGICAL_OR, op(l, VYRE_EXPR_GE, stop, c32(l, VYRE_STOP_NOW)), is_not(l, park, 0)));
-  build_leave(&d);
-  end(l);
-  end(l);
-  vyre_expr_id_t is_there = is_not(l, var(l, d.count), 0);
+  build_stop(&d);
+  build_list(&d);
+  /* Most rounds find nothing: the first slot's quarters tell. */
+  vyre_expr_id_t is_there = is(l, and32(l, var(l, d.masks[0]), c32(l, 0xF)), 0xF);
   vyre_var_id_t worked = let(l, "worked", both(l, is_there, var(l, d.is_open)));
   begin_if(l, var(l, worked));
+  d.count = mutable(l, "count", count_slots(&d));
   build_batch(&d);
   end(l);
   build_hand_out(&d);
   build_finish(&d);
-  build_idle(l, idle_rounds, var(l, worked), op(l, VYRE_EXPR_EQ, var(l, d.head), var(l, d.tail)));
+  build_idle(&d, idle_rounds, worked);
   end(l);
 }
 
 /* ---- a worker ---- */
 
-/* Copies the entry of `cell`, whose quarters carry `tag` once all of it is there. */
-static void build_fetch_entry(loop_t *l, vyre_var_id_t local, vyre_var_id_t cell, vyre_var_id_t tag) {
+/* Reads the letter and the stop words in one go; gives the quarters that carry the number. */
+static vyre_var_id_t build_look(loop_t *l, vyre_var_id_t local, vyre_var_id_t number) {
   vyre_var_id_t quarters = mutable(l, "quarters", c32(l, 0));
-  vyre_build_while(l->b, is_not(l, var(l, quarters), 0xF));
-  set(l, quarters, c32(l, 0));
   vyre_var_id_t lane = vyre_build_lanes(l->b, "lane");
-  begin_if(l, op(l, VYRE_EXPR_LT, var(l, lane), c32(l, 4)));
-  vyre_var_id_t place = let(l, "place", op(l, VYRE_EXPR_SHL, wide(l, var(l, lane)), c64(l, 4)));
-  vyre_var_id_t words[4];
-  load16(l, DEVICE, add(l, element(l, l->table, var(l, cell), 6), var(l, place)), words);
-  store16(l, WORKER, add(l, at(l, local, ENTRY), var(l, place)), var(l, words[0]), var(l, words[1]), var(l, words[2]),
-          var(l, words[3]));
-  vyre_build_vote(l->b, quarters, op(l, VYRE_EXPR_EQ, var(l, words[3]), var(l, tag)));
-  end(l);
-  end(l);
-  end(l);
-}
-
-/* Reads the letter and the stop words in one go. */
-static void build_look(loop_t *l, vyre_var_id_t local) {
-  vyre_var_id_t lane = vyre_build_lanes(l->b, "lane");
-  begin_if(l, op(l, VYRE_EXPR_LT, var(l, lane), c32(l, 2)));
-  vyre_expr_id_t address = vyre_build_select(l->b, is(l, var(l, lane), 0), at(l, l->self, VYRE_WORKER_LETTER),
+  begin_if(l, op(l, VYRE_EXPR_LT, var(l, lane), c32(l, 5)));
+  vyre_expr_id_t letter = add(l, element(l, l->self, var(l, lane), 4), c64(l, VYRE_WORKER_LETTER));
+  vyre_expr_id_t address = vyre_build_select(l->b, op(l, VYRE_EXPR_LT, var(l, lane), c32(l, 4)), letter,
                                              at(l, l->control, VYRE_CONTROL_STOP));
   vyre_var_id_t words[4];
   load16(l, DEVICE, address, words);
-  store16(l, WORKER, local_element(l, local, LETTER, var(l, lane), 4), var(l, words[0]), var(l, words[1]),
-          var(l, words[2]), var(l, words[3]));
+  store_words(l, local_element(l, local, LETTER, var(l, lane), 4), words);
+  vyre_build_vote(l->b, quarters, both(l, op(l, VYRE_EXPR_LT, var(l, lane), c32(l, 4)),
+                                       op(l, VYRE_EXPR_EQ, var(l, words[3]), var(l, number))));
+  end(l);
+  end(l);
+  return quarters;
+}
+
+/* Where the lane finds its 16 bytes: the opcode's record, then two halves of either window. */
+static vyre_expr_id_t found_address(loop_t *l, const vyre_loop_order_t *o, vyre_var_id_t lane, vyre_var_id_t record) {
+  vyre_var_id_t is_data = let(l, "is_data", op(l, VYRE_EXPR_LT, var(l, lane), c32(l, 3)));
+  vyre_var_id_t handle = let(l, "handle", vyre_build_select(l->b, var(l, is_data), vyre_loop_arg(l, o, VYRE_ARG_DATA_WINDOW),
+                                                            vyre_loop_arg(l, o, VYRE_ARG_OUTPUT_WINDOW)));
+  /* Handle 0 names no window: its entry is all zeros. */
+  vyre_expr_id_t known = vyre_build_select(l->b, op(l, VYRE_EXPR_LT, var(l, handle), var(l, l->window_count)),
+                                           var(l, handle), c32(l, 0));
+  vyre_expr_id_t half = and32(l, add(l, var(l, lane), c32(l, 1)), c32(l, 1));
+  vyre_expr_id_t window = add(l, element(l, l->windows, known, 5), op(l, VYRE_EXPR_SHL, wide(l, half), c64(l, 4)));
+  return vyre_build_select(l->b, is(l, var(l, lane), 0), element(l, l->opcodes, var(l, record), 4), window);
+}
+
+static vyre_loop_window_t found_window(loop_t *l, vyre_var_id_t local, uint32_t offset) {
+  return (vyre_loop_window_t){
+      .base = let(l, "window_base", load64(l, WORKER, at(l, local, offset + VYRE_WINDOW_BASE))),
+      .bytes = let(l, "window_bytes", load64(l, WORKER, at(l, local, offset + VYRE_WINDOW_BYTES))),
+      .is_host = let(l, "window_is_host", load32(l, WORKER, at(l, local, offset + VYRE_WINDOW_IS_HOST)))};
+}
+
+/* Looks up what the letter names, in one go, and carries it out. */
+static void build_order(loop_t *l, vyre_var_id_t local) {
+  vyre_loop_order_t o = {.scope = WORKER};
+  o.entry = let(l, "entry", at(l, local, LETTER));
+  o.frame = let(l, "call_frame", at(l, local, CALL_FRAME));
+  vyre_var_id_t word = let(l, "record_and_cell", load32(l, WORKER, at(l, o.entry, VYRE_ENTRY_RECORD)));
+  o.cell = let(l, "cell", shr32(l, var(l, word), VYRE_ENTRY_CELL_SHIFT));
+  vyre_var_id_t record = let(l, "record", and32(l, var(l, word), c32(l, (1u << VYRE_ENTRY_CELL_SHIFT) - 1)));
+  vyre_var_id_t lane = vyre_build_lanes(l->b, "lane");
+  begin_if(l, op(l, VYRE_EXPR_LT, var(l, lane), c32(l, 5)));
+  vyre_var_id_t words[4];
+  load16(l, DEVICE, found_address(l, &o, lane, record), words);
+  store_words(l, local_element(l, local, FOUND, var(l, lane), 4), words);
+  end(l);
+  end(l);
+  o.handler = let(l, "handler", load32(l, WORKER, at(l, local, FOUND + VYRE_OPCODE_HANDLER)));
+  o.output_bytes = let(l, "block_bytes", load32(l, WORKER, at(l, local, FOUND + VYRE_OPCODE_OUTPUT_BYTES)));
+  o.element_bytes = let(l, "element_bytes", load32(l, WORKER, at(l, local, FOUND + VYRE_OPCODE_ELEMENT_BYTES)));
+  o.data = found_window(l, local, FOUND + VYRE_OPCODE_BYTES_EACH);
+  o.output = found_window(l, local, FOUND + VYRE_OPCODE_BYTES_EACH + VYRE_WINDOW_BYTES_EACH);
+  vyre_loop_execute(l, &o);
+}
+
+/* The handlers' frame, with what the host has put into it, lies in local memory. */
+static void build_frame(loop_t *l, vyre_var_id_t local) {
+  vyre_var_id_t lane = vyre_build_lanes(l->b, "lane");
+  begin_if(l, op(l, VYRE_EXPR_LT, var(l, lane), c32(l, sizeof(vyre_frame_t) / 16)));
+  vyre_var_id_t words[4];
+  load16(l, DEVICE, add(l, element(l, l->self, var(l, lane), 4), c64(l, VYRE_WORKER_CALL_FRAME)), words);
+  store_words(l, local_element(l, local, CALL_FRAME, var(l, lane), 4), words);
   end(l);
   end(l);
 }
@@ -452,24 +554,18 @@ static void build_look(loop_t *l, vyre_var_id_t local) {
 static void build_worker(loop_t *l) {
   vyre_builder_t *b = l->b;
   vyre_var_id_t local = let(l, "local_memory", vyre_build_leaf(b, VYRE_EXPR_LOCAL));
-  vyre_var_id_t done = mutable(l, "done", load32(l, DEVICE, at(l, l->self, VYRE_WORKER_DONE)));
+  build_frame(l, local);
+  vyre_expr_id_t done = load32(l, DEVICE, at(l, l->self, VYRE_WORKER_DONE));
+  vyre_var_id_t number = mutable(l, "number", add(l, done, c32(l, VYRE_LETTER_STEP))); /* of the next letter */
   vyre_var_id_t idle_rounds = mutable(l, "idle_rounds", c32(l, 0));
   vyre_var_id_t beats = mutable(l, "beats", c64(l, 0));
   vyre_build_forever(b);
-  begin_if(l, op(l, VYRE_EXPR_EQ, op(l, VYRE_EXPR_AND, var(l, beats), c64(l, BEAT_ROUNDS - 1)), c64(l, 0)));
-  store64(l, DEVICE, at(l, l->self, VYRE_WORKER_HEARTBEAT), var(l, beats));
-  end(l);
-  set(l, beats, add(l, var(l, beats), c64(l, 1)));
-  build_look(l, local);
-  vyre_var_id_t number = let(l, "number", load32(l, WORKER, at(l, local, LETTER + LETTER_NUMBER)));
-  begin_if(l, op(l, VYRE_EXPR_NE, var(l, number), var(l, done)));
-  vyre_var_id_t cell = let(l, "cell", load32(l, WORKER, at(l, local, LETTER + LETTER_CELL)));
-  vyre_var_id_t tag = let(l, "tag", load32(l, WORKER, at(l, local, LETTER + LETTER_TAG)));
-  build_fetch_entry(l, local, cell, tag);
-  vyre_var_id_t entry = let(l, "entry", at(l, local, ENTRY));
-  vyre_loop_execute(l, WORKER, entry, cell);
-  set(l, done, var(l, number));
-  store32(l, DEVICE, at(l, l->self, VYRE_WORKER_DONE), var(l, done));
+  beat(l, beats);
+  vyre_var_id_t quarters = build_look(l, local, number);
+  begin_if(l, is(l, var(l, quarters), 0xF));
+  build_order(l, local);
+  store32(l, DEVICE, at(l, l->self, VYRE_WORKER_DONE), var(l, number));
+  set(l, number, add(l, var(l, number), c32(l, VYRE_LETTER_STEP)));
   set(l, idle_rounds, c32(l, 0));
   vyre_build_else(b);
   vyre_expr_id_t stop = load32(l, WORKER, at(l, local, STOPS)), park = load32(l, WORKER, at(l, local, STOPS + 4));
@@ -480,7 +576,9 @@ static void build_worker(loop_t *l) {
   begin_if(l, op(l, VYRE_EXPR_LT, var(l, idle_rounds), var(l, l->spin_limit)));
   vyre_build_plain(b, VYRE_STMT_PAUSE);
   vyre_build_else(b);
-  vyre_build_sleep(b, at(l, l->self, VYRE_WORKER_LETTER + LETTER_NUMBER), var(l, done));
+  /* The last quarter is written last. */
+  vyre_expr_id_t before = op(l, VYRE_EXPR_SUB, var(l, number), c32(l, VYRE_LETTER_STEP));
+  vyre_build_sleep(b, at(l, l->self, VYRE_WORKER_LETTER + VYRE_ENTRY_BYTES_EACH - 4), before);
   end(l);
   end(l);
   end(l);

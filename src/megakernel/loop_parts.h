@@ -105,9 +105,23 @@ void vyre_loop_word_access(loop_t *l, bool is_store, vyre_var_id_t completion, v
 /* Finds an opcode's record: *out_record is its index, *out_found whether there is one (u32 variables; found is 0 or the
  * opcode). */
 void vyre_loop_find_opcode(loop_t *l, vyre_var_id_t opcode, vyre_var_id_t *out_record, vyre_var_id_t *out_found);
-/* Checks the operands of the slot table entry at `entry`, fills the call frame, calls, completes. `scope` is that of the
- * entry's memory. */
-void vyre_loop_execute(loop_t *l, vyre_scope_t scope, vyre_var_id_t entry, vyre_var_id_t cell);
+/* A window that was looked up: base and bytes are 0 when the handle names none. */
+typedef struct vyre_loop_window {
+  vyre_var_id_t base, bytes, is_host;
+} vyre_loop_window_t;
+/* The handle is given twice, because an expression has one parent. */
+vyre_loop_window_t vyre_loop_window(loop_t *l, vyre_expr_id_t handle_for_range, vyre_expr_id_t handle);
+
+/* What a worker has to carry out: an entry, in memory of `scope`, and what was looked up for it. */
+typedef struct vyre_loop_order {
+  vyre_scope_t scope;
+  vyre_var_id_t entry, cell, frame; /* u64, u32, u64: the frame that the handler is called with */
+  vyre_var_id_t handler, output_bytes, element_bytes; /* u32, of the opcode's record */
+  vyre_loop_window_t data, output;
+} vyre_loop_order_t;
+vyre_expr_id_t vyre_loop_arg(loop_t *l, const vyre_loop_order_t *order, uint32_t index);
+/* Checks the operands, fills the frame, calls, completes. */
+void vyre_loop_execute(loop_t *l, const vyre_loop_order_t *order);
 /* Sleeps on EVENT unless there is something to do: the protocol with publishers. */
 void vyre_loop_sleep(loop_t *l, vyre_expr_id_t queue_is_empty);
 

@@ -33,7 +33,9 @@ enum {
   VYRE_SHARED_BYTES = 0x100,  /* the block in the host's */
   VYRE_SLOT_BYTES = 64,
   VYRE_COMPLETION_BYTES = 64,
-  VYRE_QUEUE_BYTES_EACH = 8,
+  VYRE_QUEUE_BYTES_EACH = 4,
+  VYRE_ENTRY_CELL_SHIFT = 16,
+  VYRE_LETTER_STEP = 2, /* between the numbers of two letters to a worker: an even number */
   VYRE_WINDOW_BYTES_EACH = 32,
   VYRE_OPCODE_BYTES_EACH = 16,
   VYRE_ENTRY_BYTES_EACH = 64,

@@ -83,13 +83,59 @@ static void publish(vyre_stream_pump_t *pump, vyre_stream_worker_t *worker, vyre
   }
 }
 
+/* ---- copies into the device's memory ---- */
+
+static void begin_copy(vyre_stream_pump_t *pump, vyre_stream_worker_t *worker, vyre_stream_buffer_t *buffer) {
+  uint32_t index = index_of(worker, buffer);
+  uint64_t at = index * vyre_uring_arena_buffer_bytes(worker->arena);
+  vyre_status_t status = pump->copy_ops->submit(worker->copies, worker->ring + at,
+                                                vyre_uring_arena_buffer(worker->arena, index), buffer->chunk.bytes);
+  if (status) {
+    fail(pump, locate(pump, &buffer->chunk, 0, status));
+    release(pump, buffer);
+    return;
+  }
+  buffer->state = VYRE_BUFFER_COPYING;
+  worker->copying[worker->copies_begun++ % VYRE_STREAM_DEPTH_MAX] = index;
+}
+
+/* Publishes what has arrived. A device that is lost ends no copies: they are given up. */
+static uint32_t reap_copies(vyre_stream_pump_t *pump, vyre_stream_worker_t *worker) {
+  if (worker->copies_ended == worker->copies_begun) return 0;
+  uint64_t ended = worker->copies_ended;
+  vyre_status_t status = pump->copy_ops->ended(worker->copies, &ended);
+  if (status) ended = worker->copies_begun;
+  uint32_t count = 0;
+  for (; worker->copies_ended < ended; worker->copies_ended++, count++) {
+    vyre_stream_buffer_t *buffer = &worker->buffers[worker->copying[worker->copies_ended % VYRE_STREAM_DEPTH_MAX]];
+    if (!status && !atomic_load(&pump->has_failed)) {
+      publish(pump, worker, buffer);
+      continue;
+    }
+    if (status) fail(pump, locate(pump, &buffer->chunk, 0, status));
+    status = NULL;
+    release(pump, buffer);
+  }
+  return count;
+}
+
+/* The chunk is in the arena. */
+static void deliver(vyre_stream_pump_t *pump, vyre_stream_worker_t *worker, vyre_stream_buffer_t *buffer) {
+  if (pump->copy_ops && buffer->chunk.bytes)
+    begin_copy(pump, worker, buffer);
+  else
+    publish(pump, worker, buffer);
+}
+
+/* ---- reads ---- */
+
 static void request_read(vyre_stream_pump_t *pump, vyre_stream_worker_t *worker, vyre_stream_buffer_t *buffer) {
   uint32_t index = index_of(worker, buffer);
   const vyre_stream_chunk_t *chunk = &buffer->chunk;
   bool has_room = vyre_uring_read_fixed(worker->uring, pump->files->files[chunk->file].fd, index,
                                         vyre_uring_arena_buffer(worker->arena, index) + buffer->filled,
                                         chunk->bytes - buffer->filled, chunk->offset + buffer->filled, index,
-                                        VYRE_URING_INLINE);
+                                        pump->copy_ops ? VYRE_URING_ASYNC : VYRE_URING_INLINE);
   VYRE_ASSERT(has_room); /* the ring has an entry per buffer */
   buffer->state = VYRE_BUFFER_READING;
 }
@@ -131,7 +177,7 @@ static void finish_read(vyre_stream_pump_t *pump, vyre_stream_worker_t *worker, 
   if (buffer->filled < chunk->bytes)
     request_read(pump, worker, buffer);
   else
-    publish(pump, worker, buffer);
+    deliver(pump, worker, buffer);
 }
 
 /* True when the slot has completed. */
@@ -207,6 +253,18 @@ static bool begin_chunk(vyre_stream_pump_t *pump, vyre_stream_worker_t *worker, 
   return true;
 }
 
+/* Where the reads are made by other threads: every free buffer gets one. */
+static uint32_t fill_buffers(vyre_stream_pump_t *pump, vyre_stream_worker_t *worker) {
+  uint32_t begun = 0;
+  for (uint32_t i = 0; i < pump->depth && !worker->is_broken; i++)
+    if (worker->buffers[i].state == VYRE_BUFFER_FREE) {
+      if (!begin_chunk(pump, worker, &worker->buffers[i])) break;
+      begun++;
+    }
+  if (has_reads(worker)) submit_reads(pump, worker);
+  return begun;
+}
+
 static uint32_t run(vyre_pump_t *base, uint32_t index) {
   vyre_stream_pump_t *pump = of_base(base);
   vyre_stream_worker_t *worker = &pump->workers[index];
@@ -225,6 +283,7 @@ static uint32_t run(vyre_pump_t *base, uint32_t index) {
     }
   }
   if (has_reads(worker)) work += reap_reads(pump, worker);
+  if (pump->copy_ops) return work + reap_copies(pump, worker) + fill_buffers(pump, worker);
   for (uint32_t i = 0; i < pump->depth && work == 0; i++) {
     vyre_stream_buffer_t *buffer = &worker->buffers[i];
     if (buffer->state != VYRE_BUFFER_FREE) continue;
@@ -252,14 +311,26 @@ static bool wait(vyre_pump_t *base, uint32_t index, uint64_t timeout_ns) {
 
 /* ---- life ---- */
 
+/* The kernel works on the arena itself, or on a ring in the device's memory that is as large. */
+static vyre_status_t init_window(vyre_stream_pump_t *pump, vyre_stream_worker_t *worker) {
+  uint8_t *memory = vyre_uring_arena_buffer(worker->arena, 0);
+  uint64_t bytes = vyre_uring_arena_bytes(worker->arena);
+  if (!pump->copy_ops) return vyre_session_window_bind(pump->session, memory, bytes, &worker->window);
+  vyre_device_t *device = vyre_session_device(pump->session);
+  vyre_memory_t ring;
+  VYRE_TRY(vyre_session_window_allocate(pump->session, VYRE_MEMORY_DEVICE, bytes, &worker->window, &ring));
+  worker->ring = ring.address;
+  VYRE_TRY(device->ops->bind(device, memory, bytes, &worker->pinned));
+  return pump->copy_ops->create(device, pump->depth, &worker->copies);
+}
+
 static vyre_status_t init_worker(vyre_stream_pump_t *pump, vyre_stream_worker_t *worker) {
   enum { HUGE_FROM_BYTES = 2 << 20 };
   uint32_t chunk_bytes = pump->files->chunk_bytes;
   VYRE_TRY(vyre_uring_arena_create(chunk_bytes, pump->depth, chunk_bytes >= HUGE_FROM_BYTES, &worker->arena));
   VYRE_TRY(vyre_uring_create(&(vyre_uring_params_t){.entries = pump->depth}, &worker->uring));
   VYRE_TRY(vyre_uring_register_arena(worker->uring, worker->arena));
-  return vyre_session_window_bind(pump->session, vyre_uring_arena_buffer(worker->arena, 0),
-                                  vyre_uring_arena_bytes(worker->arena), &worker->window);
+  return init_window(pump, worker);
 }
 
 /* The first ring that is refused knows of its own need only: says what all workers need together. */
@@ -296,11 +367,14 @@ void vyre_stream_pump_deinit(vyre_stream_pump_t *pump) {
   VYRE_ASSERT(atomic_load(&pump->busy) == 0);
   for (uint32_t i = 0; pump->workers && i < pump->worker_count; i++) {
     vyre_stream_worker_t *worker = &pump->workers[i];
+    if (worker->copies) pump->copy_ops->destroy(worker->copies);
     if (worker->window) {
       vyre_status_t status = vyre_session_window_remove(pump->session, worker->window);
       VYRE_ASSERT(!status);
     }
     vyre_uring_destroy(&worker->uring);
+    vyre_device_t *device = vyre_session_device(pump->session);
+    device->ops->release(device, &worker->pinned);
     vyre_uring_arena_destroy(&worker->arena);
   }
   vyre_free(pump->workers);

@@ -1,9 +1,13 @@
-/* The `fixed` path on a host device: io_uring reads into registered buffers, on the workers' own threads.
+/* The `fixed` path: io_uring reads into registered buffers.
  *
- * Each worker has a ring and some buffers. Between slots the megakernel calls the pump: it takes completions of its
- * slots and reads, and issues the next read. A read of the page cache completes inline, so the worker publishes the
- * chunk and runs it next, while it is in its caches; a cold read leaves the submit at once, and the worker issues more
- * until its buffers are used up.
+ * On a host device each worker has a ring and some buffers. Between slots the megakernel calls the pump: it takes
+ * completions of its slots and reads, and issues the next read. A read of the page cache completes inline, so the worker
+ * publishes the chunk and runs it next, while it is in its caches; a cold read leaves the submit at once, and the worker
+ * issues more until its buffers are used up.
+ *
+ * On a GPU the pump has one worker, a thread of the device. Its reads are spread over the kernel's io threads, all of its
+ * buffers are kept in flight, and what was read goes through the copy engine into a ring in the device's memory, of which
+ * each buffer has its part, before it is published.
  *
  * Threads: run and wait on the worker's own thread, or on any one thread when the workers have ended.
  * Blocking: run only for inline copies; wait up to its timeout. Nothing here allocates while all goes well. */
@@ -25,6 +29,7 @@ enum { VYRE_STREAM_DEPTH_MAX = 64 };
 typedef enum vyre_buffer_state {
   VYRE_BUFFER_FREE,
   VYRE_BUFFER_READING, /* a read is in flight */
+  VYRE_BUFFER_COPYING, /* on its way into the device's memory */
   VYRE_BUFFER_READY,   /* filled, not yet published: no cell was free */
   VYRE_BUFFER_RUNNING, /* published */
 } vyre_buffer_state_t;
@@ -39,7 +44,12 @@ typedef struct vyre_stream_buffer {
 typedef struct vyre_stream_worker {
   vyre_uring_t *uring;
   vyre_uring_arena_t *arena;
-  uint32_t window; /* of the arena */
+  uint32_t window; /* of the arena, or of the ring in the device's memory */
+  vyre_copies_t *copies; /* into that ring; NULL where the kernel works on the arena itself */
+  uint64_t ring;         /* its address */
+  vyre_memory_t pinned;  /* the arena, as the copy engine reaches it */
+  uint32_t copying[VYRE_STREAM_DEPTH_MAX]; /* buffers in the order of their copies, round and round */
+  uint64_t copies_begun, copies_ended;
   bool is_broken;  /* the kernel refused its reads: the ring is only destroyed any more */
   vyre_stream_buffer_t buffers[VYRE_STREAM_DEPTH_MAX];
 } vyre_stream_worker_t;
@@ -51,6 +61,7 @@ typedef struct vyre_stream_pump {
   vyre_stream_files_t *files;
   vyre_stream_worker_t *workers;
   uint32_t worker_count;
+  const vyre_copy_ops_t *copy_ops; /* of the session's device; NULL where there is nothing to copy */
 
   _Atomic uint64_t bytes_done, slots, faults;
   _Atomic uint32_t busy;      /* buffers that are not free */

@@ -13,9 +13,12 @@
 
 enum {
   CHUNK_BYTES_DEFAULT = 1 << 20,
+  DEPTH_DEFAULT = 4,
+  /* Through a copy engine: what it takes to keep it busy (docs/performance.md). */
+  COPIED_CHUNK_BYTES_DEFAULT = 4 << 20,
+  COPIED_DEPTH_DEFAULT = 32,
   CHUNK_BYTES_MIN = 4096,
   CHUNK_BYTES_MAX = 64 << 20,
-  DEPTH_DEFAULT = 4,
   /* While a stream waits it looks this often whether the session still lives. */
   LOOK_MS = 100,
 };
@@ -24,7 +27,7 @@ struct vyre_stream {
   vyre_stream_pump_t pump;
   vyre_stream_files_t files;
   const vyre_program_t *program; /* lent by the session */
-  uint8_t *outputs;              /* the output block, also a window */
+  vyre_memory_t outputs;         /* the output block, a window in the device's memory */
   bool has_files, has_pump, is_attached;
   const char *reason;
   uint64_t start_ns;
@@ -52,13 +55,15 @@ static vyre_status_t check_params(const vyre_stream_params_t *p) {
 }
 
 /* What the caller left open: as much as is fast, halved while it is over half of what this user may lock. */
-static void plan_buffers(const vyre_stream_params_t *params, uint32_t workers, uint32_t *out_chunk_bytes,
-                         uint32_t *out_depth) {
+static void plan_buffers(const vyre_stream_params_t *params, uint32_t workers, bool is_copied,
+                         uint32_t *out_chunk_bytes, uint32_t *out_depth) {
   enum { CHUNK_BYTES_FLOOR = 128 << 10, DEPTH_FLOOR = 2 };
   vyre_uring_facts_t facts;
   vyre_uring_facts_read(&facts);
-  uint32_t chunk_bytes = params->chunk_bytes ? params->chunk_bytes : CHUNK_BYTES_DEFAULT;
-  uint32_t depth = params->depth ? params->depth : DEPTH_DEFAULT;
+  uint32_t chunk_bytes = is_copied ? COPIED_CHUNK_BYTES_DEFAULT : CHUNK_BYTES_DEFAULT;
+  uint32_t depth = is_copied ? COPIED_DEPTH_DEFAULT : DEPTH_DEFAULT;
+  if (params->chunk_bytes) chunk_bytes = params->chunk_bytes;
+  if (params->depth) depth = params->depth;
   while (!facts.memlock_exempt && (uint64_t)chunk_bytes * depth * workers > facts.memlock_bytes / 2) {
     if (!params->depth && depth > DEPTH_FLOOR)
       depth /= 2;
@@ -86,9 +91,8 @@ static vyre_status_t open_outputs(vyre_stream_t *stream, vyre_session_t *session
   vyre_layout_t layout;
   vyre_program_layout(stream->program, &layout);
   if (layout.output_bytes == 0) return NULL;
-  stream->outputs = vyre_alloc_aligned(64, layout.output_bytes);
-  if (!stream->outputs) return vyre_out_of_memory(layout.output_bytes);
-  return vyre_session_window_bind(session, stream->outputs, layout.output_bytes, &stream->pump.output_window);
+  return vyre_session_window_allocate(session, VYRE_MEMORY_DEVICE, layout.output_bytes, &stream->pump.output_window,
+                                      &stream->outputs);
 }
 
 static vyre_status_t open_stream(vyre_stream_t *stream, vyre_session_t *session, uint32_t opcode,
@@ -99,7 +103,8 @@ static vyre_status_t open_stream(vyre_stream_t *stream, vyre_session_t *session,
         vyre_status_make(VYRE_E_ARGUMENT, "the Program %s reads no stream", stream->program->name),
         "Declare one in the Program: `stream data : u8`.");
   uint32_t workers = vyre_session_pumps(session), chunk_bytes, depth;
-  plan_buffers(params, workers, &chunk_bytes, &depth);
+  const vyre_copy_ops_t *copy_ops = vyre_session_device(session)->ops->copies;
+  plan_buffers(params, workers, copy_ops != NULL, &chunk_bytes, &depth);
   VYRE_TRY(check_buffers((uint64_t)chunk_bytes * depth * workers));
   stream->has_files = true;
   VYRE_TRY(vyre_stream_files_open(&stream->files, params->paths, params->path_count, chunk_bytes,
@@ -110,6 +115,7 @@ static vyre_status_t open_stream(vyre_stream_t *stream, vyre_session_t *session,
   stream->pump.depth = depth;
   stream->pump.files = &stream->files;
   stream->pump.worker_count = workers;
+  stream->pump.copy_ops = copy_ops;
   stream->has_pump = true;
   VYRE_TRY(vyre_stream_pump_init(&stream->pump));
   VYRE_TRY(vyre_session_attach(session, &stream->pump.base));
@@ -208,8 +214,8 @@ vyre_status_t vyre_stream_output(const vyre_stream_t *stream, uint32_t index, vo
     if (param->role != VYRE_ROLE_OUTPUT || seen++ != index) continue;
     size_t size = (size_t)vyre_type_bytes(param->type) * (param->count ? param->count : 1);
     if (bytes != size) return vyre_status_make(VYRE_E_ARGUMENT, "output %s has %zu bytes, not %zu", param->name, size, bytes);
-    memcpy(values, stream->outputs + layout.output_offset[i], size);
-    return NULL;
+    vyre_device_t *device = vyre_session_device(stream->pump.session);
+    return device->ops->read(device, values, stream->outputs.address + layout.output_offset[i], size);
   }
   return vyre_status_make(VYRE_E_ARGUMENT, "the Program has %u outputs", seen);
 }
@@ -244,7 +250,6 @@ void vyre_stream_close(vyre_stream_t **stream_pointer) {
     vyre_status_t status = vyre_session_window_remove(stream->pump.session, stream->pump.output_window);
     VYRE_ASSERT(!status);
   }
-  vyre_free(stream->outputs);
   if (stream->has_files) vyre_stream_files_close(&stream->files);
   vyre_free(stream);
 }

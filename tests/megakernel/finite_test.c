@@ -42,7 +42,7 @@ typedef struct image {
   _Alignas(64) uint8_t ring[SLOTS_MAX * 64];
   _Alignas(64) uint8_t completions[SLOTS_MAX * 64];
   _Alignas(64) uint8_t table[SLOTS_MAX * 64];
-  _Alignas(64) uint64_t queue[SLOTS_MAX];
+  _Alignas(64) uint32_t queue[SLOTS_MAX];
   _Alignas(64) uint8_t windows[WINDOWS * 32];
   _Alignas(64) uint8_t opcodes[(1 << OPCODE_SHIFT) * 16];
   _Alignas(64) uint8_t worker[VYRE_WORKER_BYTES_EACH];

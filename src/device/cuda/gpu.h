@@ -16,7 +16,7 @@
 #include "device/cuda/driver.h"
 #include "device/device.h"
 
-enum { VYRE_GPU_THREADS = 256 /* of a block */ };
+enum { VYRE_GPU_THREADS = 512 /* of a block */ };
 
 typedef struct vyre_gpu {
   vyre_device_t base; /* first */
