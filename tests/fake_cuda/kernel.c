@@ -2,9 +2,10 @@
 #include <sched.h>
 #include <stdlib.h>
 
+#include "device/cuda/gpu.h"
 #include "fake_cuda/state.h"
 
-enum { MEGAKERNEL_THREADS = 256, WARP = 32, REGISTERS = 4 };
+enum { WARP = 32, REGISTERS = 4 };
 
 bool fake_kernel_runs(fake_object_t *stream) {
   return stream->kernel.is_there && atomic_load(&stream->kernel.result) == NOT_READY;
@@ -67,7 +68,7 @@ vyre_cu_result_t fake_LaunchKernel(vyre_cu_function_t handle, unsigned grid_x, u
   if (!fake_object_is(stream, A_STREAM) || stream->context != context || !fake_object_is(function->module, A_MODULE) ||
       function->module->context != context)
     return INVALID_HANDLE;
-  unsigned threads = function->which == MEGAKERNEL ? MEGAKERNEL_THREADS : WARP;
+  unsigned threads = function->which == MEGAKERNEL ? VYRE_GPU_THREADS : WARP;
   if (grid_y * grid_z * block_y * block_z != 1 || block_x != threads || shared_bytes || extra) return INVALID_VALUE;
   if (function->which != MEGAKERNEL && grid_x != 1) return INVALID_VALUE;
   if (stream->is_capturing) return 0;
@@ -83,7 +84,7 @@ vyre_cu_result_t fake_OccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, vyr
   FAKE_BEGIN_IN(OccupancyMaxActiveBlocksPerMultiprocessor, context);
   (void)function;
   *blocks = fake_settings.blocks;
-  return threads == MEGAKERNEL_THREADS && shared_bytes == 0 ? 0 : INVALID_VALUE;
+  return threads == VYRE_GPU_THREADS && shared_bytes == 0 ? 0 : INVALID_VALUE;
 }
 
 vyre_cu_result_t fake_FuncGetAttribute(int *value, int attribute, vyre_cu_function_t function) {
