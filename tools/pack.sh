@@ -11,7 +11,7 @@ out=$2
 libraries='libllvm19 libz3-4 libedit2 libxml2 libicu72 libffi8 libtinfo6 libbsd0 libmd0 libzstd1 libcmocka0 liburing2'
 mkdir -p "$out/bin" "$out/deb/partial"
 cp -r programs "$out/"
-for file in vyre test-cuda-programs test-session gpu-bench-programs; do
+for file in vyre test-cuda-programs test-session test-conformance gpu-bench-programs; do
   cp "$build/bin/$file" "$out/bin/"
   strip "$out/bin/$file"
 done
@@ -35,6 +35,8 @@ export VYRE_REQUIRE=gpu
 status=0
 timeout -k 5 400 bin/test-cuda-programs "$@" || status=$?
 echo "test-cuda-programs: exit status $status"
+timeout -k 5 300 bin/test-session cuda:0 || status=$?
+timeout -k 5 400 bin/test-conformance cuda:0 "$@" || status=$?
 timeout -k 5 120 bin/gpu-bench-programs || status=$?
 exit $status
 RUN

@@ -15,25 +15,28 @@ typedef struct probe {
 
 static vyre_status_t measure_slot(const vyre_bench_slots_t *slots, const probe_t *probe, vyre_bench_pacer_t *pacer,
                                   uint64_t i, double *out_us) {
-  uint32_t result = 0, value = (uint32_t)(i * 2654435761u);
+  uint32_t result = 0, word = (uint32_t)(i % VYRE_BENCH_WORDS), value = slots->words[word];
   vyre_ticket_t ticket;
-  if (probe->is_load) slots->words[0] = value;
+  vyre_slot_t slot = probe->slot;
+  if (probe->is_load) slot = vyre_bench_slots_load(slots, word);
   uint64_t start_ns = vyre_bench_pause(pacer);
-  VYRE_TRY(vyre_bench_slots_submit(slots, &probe->slot, &ticket));
-  VYRE_TRY(vyre_bench_slots_take(slots, probe->slot.opcode, ticket, &result));
+  VYRE_TRY(vyre_bench_slots_submit(slots, &slot, &ticket));
+  VYRE_TRY(vyre_bench_slots_take(slots, slot.opcode, ticket, &result));
   *out_us = (double)(vyre_clock_ns() - start_ns) * 1e-3;
   return probe->is_load && result != value ? vyre_bench_wrong(probe->row, i, result, value) : NULL;
 }
 
 static vyre_status_t measure_row(vyre_bench_t *bench, const vyre_bench_slots_t *slots, const probe_t *probe) {
-  uint64_t count = bench->params.latency_slots, sum_before = *slots->sum;
+  uint64_t count = bench->params.latency_slots, sum_before, sum;
+  VYRE_TRY(vyre_bench_slots_sum(slots, &sum_before));
   vyre_bench_pacer_t pacer = vyre_bench_pacer(bench);
   double ignored;
   for (uint64_t i = 0; i < WARM_UP; i++) VYRE_TRY(measure_slot(slots, probe, &pacer, i, &ignored));
   pacer = vyre_bench_pacer(bench);
   for (uint64_t i = 0; i < count; i++) VYRE_TRY(measure_slot(slots, probe, &pacer, i, &bench->samples[i]));
   bool is_add = probe->slot.opcode == slots->add_opcode;
-  uint64_t added = *slots->sum - sum_before;
+  VYRE_TRY(vyre_bench_slots_sum(slots, &sum));
+  uint64_t added = sum - sum_before;
   if (is_add && added != count + WARM_UP) return vyre_bench_wrong(probe->row, 0, added, count + WARM_UP);
   vyre_bench_record_latency(bench, probe->row, count, count);
   return NULL;

@@ -75,7 +75,7 @@ static vyre_status_t measure_row(vyre_bench_t *bench, const load_t *pattern, uin
                                  vyre_ticket_t *tickets) {
   const vyre_bench_slots_t *slots = pattern->slots;
   load_t loads[PRODUCERS_MAX];
-  uint64_t sum_before = *slots->sum, completed = 0, each = bench->params.rate_slots / producers;
+  uint64_t sum_before, sum, completed = 0, each = bench->params.rate_slots / producers;
   for (uint32_t i = 0; i < producers; i++) {
     loads[i] = *pattern;
     loads[i].count = each;
@@ -83,9 +83,11 @@ static vyre_status_t measure_row(vyre_bench_t *bench, const load_t *pattern, uin
     loads[i].tickets = tickets + (size_t)i * loads[i].in_flight;
   }
   double seconds;
+  VYRE_TRY(vyre_bench_slots_sum(slots, &sum_before));
   VYRE_TRY(run_loads(loads, producers, &seconds));
   for (uint32_t i = 0; i < producers; i++) completed += loads[i].completed;
-  uint64_t count = each * producers, added = *slots->sum - sum_before;
+  VYRE_TRY(vyre_bench_slots_sum(slots, &sum));
+  uint64_t count = each * producers, added = sum - sum_before;
   if (completed != count) return vyre_bench_wrong(pattern->row, 0, completed, count);
   if (pattern->slot.opcode == slots->add_opcode && added != count)
     return vyre_bench_wrong(pattern->row, 0, added, count);

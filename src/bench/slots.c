@@ -12,16 +12,20 @@ enum { CELLS = 1024, SUM_BYTES = 4096 /* an output block is a multiple of 64 byt
 
 static const char add_program[] = "program bench_add\noutput total : u64 sum\n\ntotal += 1\n";
 
+/* Both in the device's own memory, as what a kernel works on is. */
 static vyre_status_t make_windows(vyre_bench_t *bench, vyre_bench_slots_t *slots) {
-  void *words, *sum;
-  VYRE_TRY(vyre_session_window_create(slots->session, VYRE_BENCH_WORDS * sizeof *slots->words, &slots->words_window,
-                                      &words));
-  VYRE_TRY(vyre_session_window_create(slots->session, SUM_BYTES, &slots->sum_window, &sum));
-  slots->words = words;
-  slots->sum = sum;
+  vyre_memory_t words;
+  VYRE_TRY(vyre_session_window_allocate(slots->session, VYRE_MEMORY_DEVICE, sizeof slots->words, &slots->words_window,
+                                        &words));
+  VYRE_TRY(vyre_session_window_allocate(slots->session, VYRE_MEMORY_DEVICE, SUM_BYTES, &slots->sum_window, &slots->sum));
   uint64_t random = bench->params.seed;
   for (uint32_t i = 0; i < VYRE_BENCH_WORDS; i++) slots->words[i] = (uint32_t)vyre_bench_random(&random);
-  return NULL;
+  return bench->device->ops->write(bench->device, words.address, slots->words, sizeof slots->words);
+}
+
+vyre_status_t vyre_bench_slots_sum(const vyre_bench_slots_t *slots, uint64_t *out_sum) {
+  vyre_device_t *device = vyre_session_device(slots->session);
+  return device->ops->read(device, out_sum, slots->sum.address, sizeof *out_sum);
 }
 
 static vyre_status_t register_add(vyre_bench_slots_t *slots) {

@@ -5,9 +5,8 @@
 #ifndef VYRE_BENCH_SLOTS_H
 #define VYRE_BENCH_SLOTS_H
 
-#include <vyre/session.h>
-
 #include "bench/bench.h"
+#include "megakernel/session.h"
 
 enum { VYRE_BENCH_WORDS = 1024 };
 
@@ -15,14 +14,17 @@ typedef struct vyre_bench_slots {
   vyre_session_t *session;
   uint32_t cells;
   uint32_t words_window, sum_window;
-  uint32_t *words;     /* VYRE_BENCH_WORDS random ones */
-  uint64_t *sum;       /* the output of the Program: slots that it ran */
+  uint32_t words[VYRE_BENCH_WORDS]; /* random ones, as the window has them */
+  vyre_memory_t sum;                /* the output of the Program */
   uint32_t add_opcode; /* the Program */
 } vyre_bench_slots_t;
 
 vyre_status_t vyre_bench_slots_open(vyre_bench_t *bench, vyre_bench_slots_t *out_slots);
 /* Gives the error of the stop. Accepts what open left. */
 vyre_status_t vyre_bench_slots_close(vyre_bench_slots_t *slots);
+
+/* How many slots the Program has run; of completed ones. */
+vyre_status_t vyre_bench_slots_sum(const vyre_bench_slots_t *slots, uint64_t *out_sum);
 
 vyre_slot_t vyre_bench_slots_nop(const vyre_bench_slots_t *slots);
 vyre_slot_t vyre_bench_slots_load(const vyre_bench_slots_t *slots, uint32_t word);

@@ -78,6 +78,12 @@ static void place_group_tables(vyre_lower_t *l) {
   }
 }
 
+static bool has_group_tables(const vyre_lower_t *l) {
+  for (uint32_t i = 0; i < l->program->param_count; i++)
+    if (l->target->is_group && is_output(&l->program->params[i]) && l->program->params[i].count) return true;
+  return false;
+}
+
 void vyre_lower_clear_outputs(vyre_lower_t *l) {
   const vyre_program_t *p = l->program;
   if (l->target->is_group) place_group_tables(l);
@@ -98,7 +104,7 @@ void vyre_lower_clear_outputs(vyre_lower_t *l) {
                       vyre_lower_i64(l, (uint64_t)l->layout.table_stride[i] * l->layout.table_copies[i]), 64);
     }
   }
-  if (l->target->is_group) l->target->barrier(l);
+  if (has_group_tables(l)) l->target->barrier(l);
 }
 
 /* ---- add ---- */
@@ -185,7 +191,7 @@ void vyre_lower_flush_outputs(vyre_lower_t *l) {
   const vyre_program_t *p = l->program;
   LLVMValueRef is_mine = NULL;
   if (l->target->is_group) {
-    l->target->barrier(l); /* all additions to the tables are done */
+    if (has_group_tables(l)) l->target->barrier(l); /* all additions to the tables are done */
     LLVMValueRef lane = LLVMBuildAnd(l->ir, l->thread, vyre_lower_i64(l, 31), "");
     is_mine = LLVMBuildICmp(l->ir, LLVMIntEQ, lane, vyre_lower_i64(l, 0), "");
   }

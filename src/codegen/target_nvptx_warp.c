@@ -66,11 +66,22 @@ static LLVMValueRef first_of(vyre_lower_t *l, LLVMValueRef value) {
   return LLVMBuildTrunc(l->ir, first_of_word(l, word), type, "");
 }
 
-/* 1 in the thread that makes a uniform store; in a lanes block, in every one. */
-static LLVMValueRef is_mine(vyre_lower_t *l) {
-  if (l->in_lanes) return i32_const(l, 1);
-  LLVMValueRef is_first = LLVMBuildICmp(l->ir, LLVMIntEQ, lane_index(l), i32_const(l, 0), "");
-  return LLVMBuildZExt(l->ir, is_first, l->i32, "");
+/* An instruction without a result: as it is in a lanes block, else by the first thread of the warp. Its operands are
+ * $0 .. $(count - 1); constraints are those of the operands. */
+static void effect(vyre_lower_t *l, const char *instruction, const char *constraints, const LLVMValueRef *operands,
+                   unsigned count) {
+  char text[192], all[48];
+  LLVMValueRef arguments[6];
+  for (unsigned i = 0; i < count; i++) arguments[i] = operands[i];
+  if (l->in_lanes) {
+    snprintf(text, sizeof text, "%s;", instruction);
+    snprintf(all, sizeof all, "%s%s~{memory}", constraints, count ? "," : "");
+  } else {
+    snprintf(text, sizeof text, "{ .reg .pred p; setp.eq.u32 p, $%u, 0; @p %s; }", count, instruction);
+    snprintf(all, sizeof all, "%s%sr,~{memory}", constraints, count ? "," : "");
+    arguments[count++] = lane_index(l);
+  }
+  assembly(l, l->void_, text, all, arguments, count);
 }
 
 /* How an integer of `bits` is named in an instruction and held in a register (8 bits: in one of 16). */
@@ -83,11 +94,9 @@ static LLVMTypeRef register_type(vyre_lower_t *l, unsigned bits) {
 }
 
 static void fence(vyre_lower_t *l, vyre_order_t order, vyre_scope_t scope) {
-  char text[96];
-  const char *kind = order == VYRE_ORDER_SEQ_CST ? "sc" : "acq_rel";
-  LLVMValueRef mine = is_mine(l);
-  snprintf(text, sizeof text, "{ .reg .pred p; setp.ne.u32 p, $0, 0; @p fence.%s.%s; }", kind, scope_text(scope));
-  assembly(l, l->void_, text, "r,~{memory}", &mine, 1);
+  char text[48];
+  snprintf(text, sizeof text, "fence.%s.%s", order == VYRE_ORDER_SEQ_CST ? "sc" : "acq_rel", scope_text(scope));
+  effect(l, text, "", NULL, 0);
 }
 
 /* ---- expressions ---- */
@@ -110,12 +119,12 @@ static LLVMValueRef atomic(vyre_lower_t *l, const vyre_expr_t *e, LLVMValueRef o
   bool is_add = e->op == VYRE_EXPR_ATOMIC_ADD;
   char text[160], constraints[32];
   if (e->order == VYRE_ORDER_SEQ_CST) fence(l, e->order, e->scope);
-  snprintf(text, sizeof text, "{ .reg .pred p; setp.ne.u32 p, $2, 0; mov.%s $0, 0; @p atom.%s.%s.%s.%s $0, [$1], $3%s; }",
-           suffix_of(bits), orders[e->order], scope_text(e->scope), is_add ? "add" : "cas",
+  snprintf(text, sizeof text, "{ .reg .pred p; setp.%s.u32 p, $2, 0; mov.%s $0, 0; @p atom.%s.%s.%s.%s $0, [$1], $3%s; }",
+           l->in_lanes ? "ge" : "eq", suffix_of(bits), orders[e->order], scope_text(e->scope), is_add ? "add" : "cas",
            is_add ? suffix_of(bits) : bits == 64 ? "b64" : "b32", is_add ? "" : ", $4");
   char r = register_of(bits);
   snprintf(constraints, sizeof constraints, is_add ? "=&%c,l,r,%c,~{memory}" : "=&%c,l,r,%c,%c,~{memory}", r, r, r);
-  LLVMValueRef arguments[] = {operands[0], is_mine(l), operands[1], operands[2]};
+  LLVMValueRef arguments[] = {operands[0], lane_index(l), operands[1], operands[2]};
   LLVMValueRef value = assembly(l, vyre_lower_type(l, e->type), text, constraints, arguments, is_add ? 3 : 4);
   return l->in_lanes ? value : first_of(l, value);
 }
@@ -143,13 +152,12 @@ static LLVMValueRef lower_expr(vyre_lower_t *l, const vyre_expr_t *e, LLVMValueR
 
 static void raw_store(vyre_lower_t *l, const vyre_stmt_t *s, LLVMValueRef address, LLVMValueRef value) {
   unsigned bits = vyre_type_bits(s->type) < 8 ? 8 : vyre_type_bits(s->type);
-  char text[128], constraints[32];
-  snprintf(text, sizeof text, "{ .reg .pred p; setp.ne.u32 p, $2, 0; @p st.%s.%s.%s [$0], $1; }",
-           s->order == VYRE_ORDER_RELAXED ? "relaxed" : "release", scope_text(s->scope), suffix_of(bits));
-  snprintf(constraints, sizeof constraints, "l,%c,r,~{memory}", register_of(bits));
-  LLVMValueRef held = LLVMBuildZExt(l->ir, value, register_type(l, bits), "");
-  LLVMValueRef arguments[] = {address, held, is_mine(l)};
-  assembly(l, l->void_, text, constraints, arguments, 3);
+  char text[64], constraints[16];
+  snprintf(text, sizeof text, "st.%s.%s.%s [$0], $1", s->order == VYRE_ORDER_RELAXED ? "relaxed" : "release",
+           scope_text(s->scope), suffix_of(bits));
+  snprintf(constraints, sizeof constraints, "l,%c", register_of(bits));
+  LLVMValueRef operands[] = {address, LLVMBuildZExt(l->ir, value, register_type(l, bits), "")};
+  effect(l, text, constraints, operands, 2);
 }
 
 static void load16(vyre_lower_t *l, const vyre_stmt_t *s, LLVMValueRef address) {
@@ -168,11 +176,9 @@ static void load16(vyre_lower_t *l, const vyre_stmt_t *s, LLVMValueRef address) 
 
 static void store16(vyre_lower_t *l, const vyre_stmt_t *s, LLVMValueRef operands[5]) {
   if (s->order != VYRE_ORDER_RELAXED) fence(l, VYRE_ORDER_RELEASE, s->scope);
-  char text[128];
-  snprintf(text, sizeof text, "{ .reg .pred p; setp.ne.u32 p, $5, 0; @p st.relaxed.%s.v4.u32 [$0], {$1, $2, $3, $4}; }",
-           scope_text(s->scope));
-  LLVMValueRef arguments[] = {operands[0], operands[1], operands[2], operands[3], operands[4], is_mine(l)};
-  assembly(l, l->void_, text, "l,r,r,r,r,r,~{memory}", arguments, 6);
+  char text[80];
+  snprintf(text, sizeof text, "st.relaxed.%s.v4.u32 [$0], {$1, $2, $3, $4}", scope_text(s->scope));
+  effect(l, text, "l,r,r,r,r", operands, 5);
 }
 
 /* The first warp of all warps of the block: its threads come together first. */

@@ -182,9 +182,10 @@ static void build_call(loop_t *l, const vyre_loop_order_t *o, const operands_t *
           arg64(l, o, VYRE_ARG_STREAM_OFFSET_LOW));
   store64(l, WORKER, at(l, o->frame, offsetof(vyre_frame_t, output)), var(l, x->output));
   store32(l, WORKER, at(l, o->frame, offsetof(vyre_frame_t, flags)), var(l, x->flags));
+  build_fence(l, VYRE_ORDER_ACQUIRE, o->data.is_host);
+  /* Behind the fence, which on a GPU waits for stores that stand before it. */
   store32(l, DEVICE, at(l, l->self, VYRE_WORKER_CELL), var(l, o->cell));
   store32(l, DEVICE, at(l, l->self, VYRE_WORKER_RUNNING), add(l, var(l, o->handler), c32(l, 1)));
-  build_fence(l, VYRE_ORDER_ACQUIRE, o->data.is_host);
   vyre_build_call(l->b, var(l, o->handler), var(l, o->frame));
   build_fence(l, VYRE_ORDER_RELEASE, o->output.is_host);
   store32(l, DEVICE, at(l, l->self, VYRE_WORKER_RUNNING), c32(l, 0));

@@ -13,10 +13,11 @@ enum {
   LANES = 32,
   ROUND_LOADS = 4, /* quarters per lane and round */
   ROUND_SLOTS = ROUND_LOADS * LANES / 4,
-  BEAT_ROUNDS = 64, /* rounds between two heartbeats */
+  ROUND_LOOKS = 64, /* for slots or letters, in a round without any */
 
   /* The dispatcher's local memory: the slots of the round, the records of their opcodes, a mark for each worker (the
-   * number of its last letter, + 1 while it is listed as free), and the list of free workers, round and round. */
+   * number of its last letter, + 1 while it is listed as free), and a stack of the free workers: the one that was free last
+   * goes first, so that few stay awake when there is little to do. */
   STAGE = 0,
   RECORDS = STAGE + ROUND_SLOTS * VYRE_SLOT_BYTES,
   MARKS = RECORDS + ROUND_SLOTS * 4,
@@ -31,9 +32,8 @@ enum {
   CALL_FRAME = 256,
 };
 _Static_assert((int)DISPATCHER_LOCAL_BYTES <= (int)VYRE_LOCAL_BYTES, "fits into a worker's local memory");
-_Static_assert((int)ROUND_SLOTS == (int)LANES, "a lane per slot");
+_Static_assert((int)ROUND_SLOTS == (int)LANES && ROUND_LOADS == 4, "a lane per slot; special is an or of four");
 _Static_assert(VYRE_CONTROL_STOP == 0 && VYRE_CONTROL_PARK == 4, "read together");
-_Static_assert((VYRE_WORKERS_MAX & (VYRE_WORKERS_MAX - 1)) == 0, "the list of free workers goes round by a mask");
 
 static const char *const quarter_names[4] = {"word0", "word1", "word2", "tag"};
 
@@ -41,8 +41,9 @@ typedef struct dispatcher {
   loop_t *l;
   vyre_var_id_t local, workers, groups;
   vyre_var_id_t ticket, head, tail;        /* u64: next to take, next to hand out, next place in the queue */
-  vyre_var_id_t free_first, free_end;      /* u32: in the list of free workers */
+  vyre_var_id_t free_count;                /* u32: on the stack of free workers */
   vyre_var_id_t scan;                      /* u32: the 32 workers whose answers are read in this round */
+  vyre_var_id_t is_loaded;                 /* the batch before this one had all the slots that a single load finds */
   vyre_var_id_t is_open;                   /* no SHUTDOWN was taken */
   vyre_var_id_t masks[ROUND_LOADS];        /* of the round, by lane: quarters that are there */
   vyre_var_id_t answered, stopped;         /* of the round: workers that became free; not 0 when STOP or PARK are not */
@@ -55,9 +56,12 @@ static vyre_expr_id_t and32(loop_t *l, vyre_expr_id_t a, vyre_expr_id_t b) { ret
 static vyre_expr_id_t not32(loop_t *l, vyre_expr_id_t a) { return vyre_build_unary(l->b, VYRE_EXPR_NOT, a); }
 static vyre_expr_id_t shr32(loop_t *l, vyre_expr_id_t a, uint32_t count) { return op(l, VYRE_EXPR_SHR, a, c32(l, count)); }
 static vyre_expr_id_t popcount(loop_t *l, vyre_expr_id_t a) { return vyre_build_unary(l->b, VYRE_EXPR_POPCOUNT, a); }
-static vyre_expr_id_t ctz(loop_t *l, vyre_expr_id_t a) { return vyre_build_unary(l->b, VYRE_EXPR_CTZ, a); }
 static vyre_expr_id_t has_bit(loop_t *l, vyre_var_id_t mask, vyre_var_id_t lane) {
   return is_not(l, and32(l, op(l, VYRE_EXPR_SHR, var(l, mask), var(l, lane)), c32(l, 1)), 0);
+}
+/* How many bits are clear below the lowest that is set: ctz, without its branch for 0. */
+static vyre_expr_id_t bits_below(loop_t *l, vyre_var_id_t bits) {
+  return popcount(l, and32(l, not32(l, var(l, bits)), op(l, VYRE_EXPR_SUB, var(l, bits), c32(l, 1))));
 }
 /* How many bits of the mask lie below the lane's. */
 static vyre_expr_id_t rank_in(loop_t *l, vyre_var_id_t mask, vyre_var_id_t lane) {
@@ -91,31 +95,33 @@ static void store_words(loop_t *l, vyre_expr_id_t address, const vyre_var_id_t w
 }
 
 static void beat(loop_t *l, vyre_var_id_t beats) {
-  begin_if(l, op(l, VYRE_EXPR_EQ, op(l, VYRE_EXPR_AND, var(l, beats), c64(l, BEAT_ROUNDS - 1)), c64(l, 0)));
-  store64(l, DEVICE, at(l, l->self, VYRE_WORKER_HEARTBEAT), var(l, beats));
-  end(l);
   set(l, beats, add(l, var(l, beats), c64(l, 1)));
+  store64(l, DEVICE, at(l, l->self, VYRE_WORKER_HEARTBEAT), var(l, beats));
+}
+
+/* How often to look before the next round of the outer loop: once, when that sleeps in between. */
+static vyre_var_id_t build_looks(loop_t *l, vyre_var_id_t idle_rounds) {
+  vyre_expr_id_t is_awake = op(l, VYRE_EXPR_LT, var(l, idle_rounds), var(l, l->spin_limit));
+  return let(l, "looks", vyre_build_select(l->b, is_awake, c32(l, ROUND_LOOKS), c32(l, 1)));
 }
 
 static vyre_expr_id_t queue_is_empty(dispatcher_t *d) {
   return op(d->l, VYRE_EXPR_EQ, var(d->l, d->head), var(d->l, d->tail));
 }
-static vyre_expr_id_t free_count(dispatcher_t *d) {
-  return op(d->l, VYRE_EXPR_SUB, var(d->l, d->free_end), var(d->l, d->free_first));
-}
 
 /* ---- the dispatcher: a round's reads ---- */
 
-/* Reads the coming slots, the stop words and the answers of 32 workers, all in flight at once. */
-static void build_read(dispatcher_t *d) {
+/* Reads the coming slots, `loads` quarters per lane, the stop words and the answers of 32 workers, all in flight at
+ * once. */
+static void build_read(dispatcher_t *d, uint32_t loads) {
   loop_t *l = d->l;
   vyre_var_id_t words[ROUND_LOADS][4], place[ROUND_LOADS];
-  for (int k = 0; k < ROUND_LOADS; k++) d->masks[k] = mutable(l, "quarters", c32(l, 0));
-  d->stopped = mutable(l, "stopped", c32(l, 0));
-  d->answered = mutable(l, "answered", c32(l, 0));
   vyre_var_id_t first = let(l, "first", in_ring(l, var(l, d->ticket)));
   vyre_expr_id_t laps = narrow(l, op(l, VYRE_EXPR_SHR, var(l, d->ticket), wide(l, var(l, l->ring_shift))));
   vyre_var_id_t lap = let(l, "lap", add(l, laps, c32(l, 1)));
+  for (uint32_t k = 0; k < ROUND_LOADS; k++) set(l, d->masks[k], c32(l, 0));
+  set(l, d->stopped, c32(l, 0));
+  set(l, d->answered, c32(l, 0));
   vyre_var_id_t lane = vyre_build_lanes(l->b, "lane");
   vyre_var_id_t slot = let(l, "slot_index", shr32(l, var(l, lane), 2));
   vyre_var_id_t quarter = let(l, "quarter", and32(l, var(l, lane), c32(l, 3)));
@@ -123,7 +129,7 @@ static void build_read(dispatcher_t *d) {
   /* The lap is whole in the tag of three quarters, and the upper half of the last one's. */
   vyre_var_id_t shift = let(l, "shift", vyre_build_select(l->b, is(l, var(l, quarter), 3), c32(l, 16), c32(l, 0)));
   vyre_var_id_t mask = let(l, "mask", op(l, VYRE_EXPR_SHR, c32(l, UINT32_MAX), var(l, shift)));
-  for (uint32_t k = 0; k < ROUND_LOADS; k++) {
+  for (uint32_t k = 0; k < loads; k++) {
     place[k] = let(l, "place", add(l, var(l, first), add(l, var(l, slot), c32(l, k * LANES / 4))));
     vyre_expr_id_t index = and32(l, var(l, place[k]), var(l, l->ring_mask));
     load16(l, SYSTEM, add(l, element(l, l->ring, index, 6), var(l, offset)), words[k]);
@@ -134,7 +140,7 @@ static void build_read(dispatcher_t *d) {
   vyre_var_id_t known = let(l, "known", op(l, VYRE_EXPR_MIN, var(l, worker), last));
   vyre_var_id_t done = let(l, "done", load32(l, DEVICE, worker_block(l, var(l, known), VYRE_WORKER_DONE)));
   vyre_var_id_t mark = let(l, "mark", load32(l, WORKER, local_element(l, d->local, MARKS, var(l, known), 2)));
-  for (uint32_t k = 0; k < ROUND_LOADS; k++) {
+  for (uint32_t k = 0; k < loads; k++) {
     vyre_expr_id_t staged = add(l, var(l, slot), c32(l, k * LANES / 4));
     store_words(l, add(l, local_element(l, d->local, STAGE, staged, 6), var(l, offset)), words[k]);
     vyre_expr_id_t wrapped = op(l, VYRE_EXPR_SHR, var(l, place[k]), var(l, l->ring_shift));
@@ -148,7 +154,43 @@ static void build_read(dispatcher_t *d) {
   end(l);
 }
 
-/* Lists the workers of this round's group that have answered, and goes on to the next group. */
+/* The slot at `index` of a load is there. */
+static vyre_expr_id_t has_slot(dispatcher_t *d, uint32_t index) {
+  uint32_t quarters = 0xFu << 4 * index;
+  return is(d->l, and32(d->l, var(d->l, d->masks[0]), c32(d->l, quarters)), quarters);
+}
+
+static void build_next_group(dispatcher_t *d) {
+  loop_t *l = d->l;
+  vyre_var_id_t following = let(l, "following", add(l, var(l, d->scan), c32(l, 1)));
+  vyre_expr_id_t is_last = op(l, VYRE_EXPR_GE, var(l, following), var(l, d->groups));
+  set(l, d->scan, vyre_build_select(l->b, is_last, c32(l, 0), var(l, following)));
+}
+
+/* Under load, one round of all loads. Else the shortest round there is, again and again, until a slot is there, a worker
+ * has answered, STOP or PARK are set, or it is time for a heartbeat. */
+static void build_poll(dispatcher_t *d, vyre_var_id_t idle_rounds) {
+  loop_t *l = d->l;
+  for (int k = 0; k < ROUND_LOADS; k++) d->masks[k] = mutable(l, "quarters", c32(l, 0));
+  d->stopped = mutable(l, "stopped", c32(l, 0));
+  d->answered = mutable(l, "answered", c32(l, 0));
+  begin_if(l, var(l, d->is_loaded));
+  build_next_group(d);
+  build_read(d, ROUND_LOADS);
+  vyre_build_else(l->b);
+  vyre_var_id_t looks = build_looks(l, idle_rounds);
+  vyre_var_id_t round = mutable(l, "round", c32(l, 0));
+  vyre_expr_id_t is_quiet = is(l, op(l, VYRE_EXPR_OR, var(l, d->stopped), var(l, d->answered)), 0);
+  vyre_expr_id_t is_empty = vyre_build_unary(l->b, VYRE_EXPR_LOGICAL_NOT, has_slot(d, 0));
+  vyre_build_while(l->b, both(l, both(l, is_quiet, is_empty), op(l, VYRE_EXPR_LT, var(l, round), var(l, looks))));
+  set(l, round, add(l, var(l, round), c32(l, 1)));
+  build_next_group(d);
+  build_read(d, 1);
+  end(l);
+  end(l);
+}
+
+/* Lists the workers of this round's group that have answered. */
 static void build_list(dispatcher_t *d) {
   loop_t *l = d->l;
   begin_if(l, is_not(l, var(l, d->answered), 0));
@@ -157,15 +199,12 @@ static void build_list(dispatcher_t *d) {
   vyre_var_id_t worker = let(l, "worker_index", add(l, op(l, VYRE_EXPR_SHL, var(l, d->scan), c32(l, 5)), var(l, lane)));
   vyre_var_id_t mark = let(l, "mark", local_element(l, d->local, MARKS, var(l, worker), 2));
   store32(l, WORKER, var(l, mark), op(l, VYRE_EXPR_OR, load32(l, WORKER, var(l, mark)), c32(l, 1)));
-  vyre_expr_id_t place = add(l, var(l, d->free_end), rank_in(l, d->answered, lane));
-  store32(l, WORKER, local_element(l, d->local, FREE, and32(l, place, c32(l, VYRE_WORKERS_MAX - 1)), 2), var(l, worker));
+  vyre_expr_id_t place = add(l, var(l, d->free_count), rank_in(l, d->answered, lane));
+  store32(l, WORKER, local_element(l, d->local, FREE, place, 2), var(l, worker));
   end(l);
   end(l);
-  set(l, d->free_end, add(l, var(l, d->free_end), popcount(l, var(l, d->answered))));
+  set(l, d->free_count, add(l, var(l, d->free_count), popcount(l, var(l, d->answered))));
   end(l);
-  vyre_var_id_t following = let(l, "following", add(l, var(l, d->scan), c32(l, 1)));
-  vyre_expr_id_t is_last = op(l, VYRE_EXPR_GE, var(l, following), var(l, d->groups));
-  set(l, d->scan, vyre_build_select(l->b, is_last, c32(l, 0), var(l, following)));
 }
 
 /* How many slots are there, from the first on without a gap: of each, all four quarters. */
@@ -176,7 +215,8 @@ static vyre_expr_id_t count_slots(dispatcher_t *d) {
   for (int k = 0; k < ROUND_LOADS; k++) {
     vyre_var_id_t pairs = let(l, "pairs", and32(l, var(l, d->masks[k]), shr32(l, var(l, d->masks[k]), 1)));
     vyre_expr_id_t full = and32(l, var(l, pairs), shr32(l, var(l, pairs), 2));
-    counts[k] = let(l, "full", shr32(l, ctz(l, and32(l, not32(l, full), c32(l, FIRST_LANES))), 2));
+    vyre_var_id_t lacking = let(l, "lacking", and32(l, not32(l, full), c32(l, FIRST_LANES)));
+    counts[k] = let(l, "full", shr32(l, bits_below(l, lacking), 2));
   }
   vyre_expr_id_t sum = var(l, counts[ROUND_LOADS - 1]);
   for (int k = ROUND_LOADS - 2; k >= 0; k--) {
@@ -190,6 +230,11 @@ static vyre_expr_id_t count_slots(dispatcher_t *d) {
 
 static vyre_expr_id_t staged(dispatcher_t *d, vyre_var_id_t slot, uint32_t offset) {
   return load32(d->l, WORKER, at(d->l, slot, offset));
+}
+
+static vyre_expr_id_t is_user(loop_t *l, vyre_var_id_t opcode) {
+  return both(l, op(l, VYRE_EXPR_GE, var(l, opcode), c32(l, VYRE_OPCODE_USER_FIRST)),
+              op(l, VYRE_EXPR_LE, var(l, opcode), c32(l, VYRE_OPCODE_USER_LAST)));
 }
 
 /* What the batch holds: shutdowns, users, and whether its slots must run one after another. Cuts it behind the first
@@ -207,8 +252,7 @@ static vyre_var_id_t build_classify(dispatcher_t *d, vyre_var_id_t *out_is_order
   vyre_build_vote(l->b, stores, is(l, var(l, opcode), (uint32_t)VYRE_OPCODE_STORE_U32));
   vyre_build_vote(l->b, accesses, op(l, VYRE_EXPR_LOGICAL_OR, is(l, var(l, opcode), (uint32_t)VYRE_OPCODE_STORE_U32),
                                      is(l, var(l, opcode), (uint32_t)VYRE_OPCODE_LOAD_U32)));
-  begin_if(l, both(l, op(l, VYRE_EXPR_GE, var(l, opcode), c32(l, VYRE_OPCODE_USER_FIRST)),
-                   op(l, VYRE_EXPR_LE, var(l, opcode), c32(l, VYRE_OPCODE_USER_LAST))));
+  begin_if(l, is_user(l, opcode));
   vyre_var_id_t record, found;
   vyre_loop_find_opcode(l, opcode, &record, &found);
   store32(l, WORKER, local_element(l, d->local, RECORDS, var(l, lane), 2), var(l, record));
@@ -217,7 +261,7 @@ static vyre_var_id_t build_classify(dispatcher_t *d, vyre_var_id_t *out_is_order
   end(l);
   end(l);
   begin_if(l, is_not(l, var(l, d->shutdowns), 0));
-  set(l, d->count, op(l, VYRE_EXPR_MIN, var(l, d->count), add(l, ctz(l, var(l, d->shutdowns)), c32(l, 1))));
+  set(l, d->count, op(l, VYRE_EXPR_MIN, var(l, d->count), add(l, bits_below(l, d->shutdowns), c32(l, 1))));
   end(l);
   vyre_expr_id_t unused = op(l, VYRE_EXPR_SUB, c32(l, LANES), var(l, d->count));
   vyre_var_id_t all = let(l, "all", op(l, VYRE_EXPR_SHR, c32(l, UINT32_MAX), unused));
@@ -247,10 +291,11 @@ static void build_entry(dispatcher_t *d, vyre_var_id_t to, vyre_var_id_t lane, v
             staged(d, slot, at_byte + 8), var(l, number));
 }
 
-/* Takes the free worker at `rank` off the list: gives its letter's address and number. The caller moves free_first. */
+/* Takes the free worker at `rank` from the top of the stack: gives its letter's address and number. The caller lowers
+ * free_count. */
 static void build_take_worker(dispatcher_t *d, vyre_var_id_t rank, vyre_var_id_t *out_letter, vyre_var_id_t *out_number) {
   loop_t *l = d->l;
-  vyre_expr_id_t place = and32(l, add(l, var(l, d->free_first), var(l, rank)), c32(l, VYRE_WORKERS_MAX - 1));
+  vyre_expr_id_t place = op(l, VYRE_EXPR_SUB, op(l, VYRE_EXPR_SUB, var(l, d->free_count), c32(l, 1)), var(l, rank));
   vyre_var_id_t worker =
       let(l, "worker_index", load32(l, WORKER, local_element(l, d->local, FREE, place, 2)));
   vyre_var_id_t mark = let(l, "mark", local_element(l, d->local, MARKS, var(l, worker), 2));
@@ -321,6 +366,14 @@ static void build_shutdown(dispatcher_t *d) {
   end(l);
 }
 
+/* Ends a batch of `count` slots. */
+static void build_taken(dispatcher_t *d) {
+  loop_t *l = d->l;
+  set(l, d->ticket, add(l, var(l, d->ticket), wide(l, var(l, d->count))));
+  /* The slots have been copied: the values that were read have decided what was done. */
+  store64(l, SYSTEM, at(l, l->shared, VYRE_SHARED_TAKEN), var(l, d->ticket));
+}
+
 /* The slots of the round that are there, in one go, or one by one where their order matters. */
 static void build_batch(dispatcher_t *d) {
   loop_t *l = d->l;
@@ -328,7 +381,7 @@ static void build_batch(dispatcher_t *d) {
   vyre_var_id_t all = build_classify(d, &is_ordered);
   vyre_var_id_t user_count = let(l, "user_count", popcount(l, var(l, d->users)));
   /* Who stands in the queue goes first. */
-  vyre_expr_id_t at_once = op(l, VYRE_EXPR_MIN, var(l, user_count), free_count(d));
+  vyre_expr_id_t at_once = op(l, VYRE_EXPR_MIN, var(l, user_count), var(l, d->free_count));
   d->letters = let(l, "letters", vyre_build_select(l->b, queue_is_empty(d), at_once, c32(l, 0)));
   vyre_var_id_t todo = mutable(l, "todo", var(l, all));
   vyre_build_while(l->b, is_not(l, var(l, todo), 0));
@@ -342,12 +395,64 @@ static void build_batch(dispatcher_t *d) {
   end(l);
   end(l);
   build_shutdown(d);
-  set(l, d->ticket, add(l, var(l, d->ticket), wide(l, var(l, d->count))));
-  set(l, d->free_first, add(l, var(l, d->free_first), var(l, d->letters)));
+  set(l, d->free_count, op(l, VYRE_EXPR_SUB, var(l, d->free_count), var(l, d->letters)));
   vyre_expr_id_t queued = op(l, VYRE_EXPR_SUB, var(l, user_count), var(l, d->letters));
   set(l, d->tail, add(l, var(l, d->tail), wide(l, queued)));
-  /* The slots have been copied: the values that were read have decided what was done. */
-  store64(l, SYSTEM, at(l, l->shared, VYRE_SHARED_TAKEN), var(l, d->ticket));
+  build_taken(d);
+}
+
+/* A registered opcode with a worker free for it: four lanes write the letter. */
+static void build_single_user(dispatcher_t *d, vyre_var_id_t slot, vyre_var_id_t opcode, vyre_var_id_t cell,
+                              vyre_var_id_t completion, vyre_var_id_t tag) {
+  loop_t *l = d->l;
+  vyre_var_id_t record, found;
+  vyre_loop_find_opcode(l, opcode, &record, &found);
+  begin_if(l, is(l, var(l, found), 0));
+  vyre_loop_complete_fault(l, completion, tag, VYRE_FAULT_UNKNOWN_OPCODE);
+  vyre_build_else(l->b);
+  vyre_var_id_t first = let(l, "first_free", c32(l, 0)), letter, number;
+  build_take_worker(d, first, &letter, &number);
+  set(l, d->free_count, op(l, VYRE_EXPR_SUB, var(l, d->free_count), c32(l, 1)));
+  vyre_expr_id_t cell_bits = op(l, VYRE_EXPR_SHL, var(l, cell), c32(l, VYRE_ENTRY_CELL_SHIFT));
+  store32(l, WORKER, at(l, slot, VYRE_ENTRY_RECORD), op(l, VYRE_EXPR_OR, var(l, record), cell_bits));
+  store32(l, WORKER, at(l, slot, VYRE_ENTRY_TAG), var(l, tag));
+  vyre_var_id_t lane = vyre_build_lanes(l->b, "lane");
+  begin_if(l, op(l, VYRE_EXPR_LT, var(l, lane), c32(l, 4)));
+  vyre_var_id_t words[4];
+  load16(l, WORKER, element(l, slot, var(l, lane), 4), words);
+  store16(l, DEVICE, element(l, letter, var(l, lane), 4), var(l, words[0]), var(l, words[1]), var(l, words[2]),
+          var(l, number));
+  end(l);
+  end(l);
+  end(l);
+  build_taken(d);
+}
+
+/* The first slot, when it is the only one: what an idle session gets takes the shortest way. Says whether it is left to
+ * the batch in is_left. */
+static void build_single(dispatcher_t *d, vyre_var_id_t is_left) {
+  loop_t *l = d->l;
+  vyre_var_id_t slot = let(l, "slot", at(l, d->local, STAGE));
+  vyre_var_id_t opcode = let(l, "opcode", staged(d, slot, 0));
+  vyre_var_id_t cell = let(l, "cell", and32(l, staged(d, slot, 60), c32(l, 0xFFFF)));
+  vyre_var_id_t completion = let(l, "completion", element(l, l->completions, var(l, cell), 6));
+  vyre_var_id_t tag = let(l, "done_tag", add(l, narrow(l, var(l, d->ticket)), c32(l, 1)));
+  begin_if(l, is(l, var(l, opcode), (uint32_t)VYRE_OPCODE_NOP));
+  vyre_loop_complete(l, VYRE_ORDER_RELAXED, completion, tag, VYRE_STATE_DONE, c32(l, 0), c32(l, 0));
+  build_taken(d);
+  vyre_build_else(l->b);
+  begin_if(l, is(l, var(l, opcode), (uint32_t)VYRE_OPCODE_LOAD_U32));
+  vyre_var_id_t handle = let(l, "handle", staged(d, slot, vyre_slot_arg_offset(0)));
+  vyre_var_id_t offset = let(l, "offset", staged(d, slot, vyre_slot_arg_offset(1)));
+  vyre_loop_word_access(l, false, completion, tag, handle, offset, 0);
+  build_taken(d);
+  vyre_build_else(l->b);
+  vyre_expr_id_t has_worker = both(l, queue_is_empty(d), is_not(l, var(l, d->free_count), 0));
+  begin_if(l, both(l, is_user(l, opcode), has_worker));
+  build_single_user(d, slot, opcode, cell, completion, tag);
+  vyre_build_else(l->b);
+  set(l, is_left, boolean(l, true));
+  for (int i = 0; i < 3; i++) end(l);
 }
 
 /* ---- the dispatcher: the queue ---- */
@@ -355,10 +460,10 @@ static void build_batch(dispatcher_t *d) {
 /* Gives the first cells of the queue to workers that have become free. */
 static void build_hand_out(dispatcher_t *d) {
   loop_t *l = d->l;
-  vyre_expr_id_t has_free = op(l, VYRE_EXPR_NE, var(l, d->free_first), var(l, d->free_end));
+  vyre_expr_id_t has_free = is_not(l, var(l, d->free_count), 0);
   begin_if(l, both(l, op(l, VYRE_EXPR_NE, var(l, d->head), var(l, d->tail)), has_free));
   vyre_expr_id_t waiting = op(l, VYRE_EXPR_SUB, var(l, d->tail), var(l, d->head));
-  vyre_expr_id_t fits = op(l, VYRE_EXPR_MIN, op(l, VYRE_EXPR_MIN, waiting, c64(l, LANES)), wide(l, free_count(d)));
+  vyre_expr_id_t fits = op(l, VYRE_EXPR_MIN, op(l, VYRE_EXPR_MIN, waiting, c64(l, LANES)), wide(l, var(l, d->free_count)));
   vyre_var_id_t count = let(l, "letters", narrow(l, fits));
   vyre_var_id_t lane = vyre_build_lanes(l->b, "lane");
   begin_if(l, op(l, VYRE_EXPR_LT, var(l, lane), var(l, count)));
@@ -373,7 +478,7 @@ static void build_hand_out(dispatcher_t *d) {
             var(l, words[quarter][2]), var(l, number));
   end(l);
   end(l);
-  set(l, d->free_first, add(l, var(l, d->free_first), var(l, count)));
+  set(l, d->free_count, op(l, VYRE_EXPR_SUB, var(l, d->free_count), var(l, count)));
   set(l, d->head, add(l, var(l, d->head), wide(l, var(l, count))));
   end(l);
 }
@@ -419,7 +524,7 @@ static void build_stop(dispatcher_t *d) {
 static void build_finish(dispatcher_t *d) {
   loop_t *l = d->l;
   vyre_expr_id_t is_closed = vyre_build_unary(l->b, VYRE_EXPR_LOGICAL_NOT, var(l, d->is_open));
-  vyre_expr_id_t are_free = op(l, VYRE_EXPR_EQ, free_count(d), var(l, d->workers));
+  vyre_expr_id_t are_free = op(l, VYRE_EXPR_EQ, var(l, d->free_count), var(l, d->workers));
   begin_if(l, both(l, both(l, is_closed, queue_is_empty(d)), are_free));
   store32(l, DEVICE, at(l, l->control, VYRE_CONTROL_STOP), c32(l, VYRE_STOP_NOW));
   build_leave(d);
@@ -452,24 +557,34 @@ static void build_dispatcher(loop_t *l) {
   d.ticket = mutable(l, "ticket", control_word(l, VYRE_CONTROL_TICKET, U64, VYRE_ORDER_RELAXED));
   d.head = mutable(l, "head", control_word(l, VYRE_CONTROL_QUEUE_HEAD, U64, VYRE_ORDER_RELAXED));
   d.tail = mutable(l, "tail", control_word(l, VYRE_CONTROL_QUEUE_TAIL, U64, VYRE_ORDER_RELAXED));
-  d.free_first = mutable(l, "free_first", c32(l, 0));
-  d.free_end = mutable(l, "free_end", c32(l, 0));
+  d.free_count = mutable(l, "free_count", c32(l, 0));
   d.scan = mutable(l, "scan", c32(l, 0));
   d.is_open = mutable(l, "is_open", is(l, control_word(l, VYRE_CONTROL_STOP, U32, VYRE_ORDER_RELAXED), VYRE_STOP_RUN));
   build_recall(&d);
   vyre_var_id_t idle_rounds = mutable(l, "idle_rounds", c32(l, 0));
   vyre_var_id_t beats = mutable(l, "beats", c64(l, 0));
+  d.is_loaded = mutable(l, "is_loaded", boolean(l, false));
   vyre_build_forever(b);
   beat(l, beats);
-  build_read(&d);
+  build_poll(&d, idle_rounds);
   build_stop(&d);
   build_list(&d);
-  /* Most rounds find nothing: the first slot's quarters tell. */
-  vyre_expr_id_t is_there = is(l, and32(l, var(l, d.masks[0]), c32(l, 0xF)), 0xF);
-  vyre_var_id_t worked = let(l, "worked", both(l, is_there, var(l, d.is_open)));
+  vyre_var_id_t worked = let(l, "worked", both(l, has_slot(&d, 0), var(l, d.is_open)));
   begin_if(l, var(l, worked));
-  d.count = mutable(l, "count", count_slots(&d));
+  d.count = mutable(l, "count", c32(l, 1));
+  vyre_var_id_t is_batch = mutable(l, "is_batch", has_slot(&d, 1));
+  begin_if(l, var(l, is_batch));
+  set(l, d.count, count_slots(&d));
+  set(l, d.is_loaded, op(l, VYRE_EXPR_GE, var(l, d.count), c32(l, LANES / 4)));
+  vyre_build_else(b);
+  set(l, d.is_loaded, boolean(l, false));
+  build_single(&d, is_batch);
+  end(l);
+  begin_if(l, var(l, is_batch));
   build_batch(&d);
+  end(l);
+  vyre_build_else(b);
+  set(l, d.is_loaded, boolean(l, false));
   end(l);
   build_hand_out(&d);
   build_finish(&d);
@@ -479,9 +594,15 @@ static void build_dispatcher(loop_t *l) {
 
 /* ---- a worker ---- */
 
-/* Reads the letter and the stop words in one go; gives the quarters that carry the number. */
-static vyre_var_id_t build_look(loop_t *l, vyre_var_id_t local, vyre_var_id_t number) {
-  vyre_var_id_t quarters = mutable(l, "quarters", c32(l, 0));
+/* Reads the letter and the stop words in one go, until the letter is there or STOP or PARK are set; gives the quarters
+ * that carry the number. */
+static vyre_var_id_t build_look(loop_t *l, vyre_var_id_t local, vyre_var_id_t number, vyre_var_id_t looks) {
+  vyre_var_id_t quarters = mutable(l, "quarters", c32(l, 0)), stopped = mutable(l, "stopped", c32(l, 0));
+  vyre_var_id_t look = mutable(l, "look", c32(l, 0));
+  vyre_expr_id_t goes_on = both(l, is_not(l, var(l, quarters), 0xF), is(l, var(l, stopped), 0));
+  vyre_build_while(l->b, both(l, goes_on, op(l, VYRE_EXPR_LT, var(l, look), var(l, looks))));
+  set(l, look, add(l, var(l, look), c32(l, 1)));
+  set(l, quarters, c32(l, 0));
   vyre_var_id_t lane = vyre_build_lanes(l->b, "lane");
   begin_if(l, op(l, VYRE_EXPR_LT, var(l, lane), c32(l, 5)));
   vyre_expr_id_t letter = add(l, element(l, l->self, var(l, lane), 4), c64(l, VYRE_WORKER_LETTER));
@@ -492,6 +613,9 @@ static vyre_var_id_t build_look(loop_t *l, vyre_var_id_t local, vyre_var_id_t nu
   store_words(l, local_element(l, local, LETTER, var(l, lane), 4), words);
   vyre_build_vote(l->b, quarters, both(l, op(l, VYRE_EXPR_LT, var(l, lane), c32(l, 4)),
                                        op(l, VYRE_EXPR_EQ, var(l, words[3]), var(l, number))));
+  vyre_expr_id_t stops = op(l, VYRE_EXPR_OR, var(l, words[0]), var(l, words[1]));
+  vyre_build_vote(l->b, stopped, both(l, is(l, var(l, lane), 4), is_not(l, stops, 0)));
+  end(l);
   end(l);
   end(l);
   return quarters;
@@ -561,7 +685,7 @@ static void build_worker(loop_t *l) {
   vyre_var_id_t beats = mutable(l, "beats", c64(l, 0));
   vyre_build_forever(b);
   beat(l, beats);
-  vyre_var_id_t quarters = build_look(l, local, number);
+  vyre_var_id_t quarters = build_look(l, local, number, build_looks(l, idle_rounds));
   begin_if(l, is(l, var(l, quarters), 0xF));
   build_order(l, local);
   store32(l, DEVICE, at(l, l->self, VYRE_WORKER_DONE), var(l, number));

@@ -6,7 +6,9 @@
 #include "megakernel/protocol.h"
 #include "megakernel/session_state.h"
 
-enum { ROUND_NS = 40 /* about what an idle round of the loop takes; turns spin_ns into rounds */ };
+/* About what an idle round of the loop takes, which turns spin_ns into rounds: on a host; and on a GPU, where it is 64
+ * looks of a worker. */
+enum { ROUND_NS = 40, DISPATCHED_ROUND_NS = 20000 };
 
 /* Places in the device's block, in bytes from its start. */
 typedef struct layout {
@@ -28,14 +30,16 @@ static uint32_t opcode_table_shift(const vyre_session_t *session) {
   return shift;
 }
 
+/* Of a worker: the loop's local memory, and behind it the scratch of its handlers. The loop keeps what it needs after a
+ * call, and the frame of the call itself, in the former. */
 static uint64_t scratch_bytes(const vyre_session_t *session) {
-  uint64_t largest = VYRE_LOCAL_BYTES;
+  uint64_t largest = 0;
   for (uint32_t i = 0; i < session->handler_count; i++) {
     vyre_layout_t layout;
     vyre_program_layout(session->handlers[i].program, &layout);
     if (layout.scratch_bytes > largest) largest = layout.scratch_bytes;
   }
-  return (largest + 63) & ~(uint64_t)63;
+  return VYRE_LOCAL_BYTES + ((largest + 63) & ~(uint64_t)63);
 }
 
 static layout_t lay_out(const vyre_session_t *session) {
@@ -98,7 +102,8 @@ static void fill_control(const vyre_session_t *session, const layout_t *l, uint8
   store_word(control, VYRE_CONTROL_WINDOW_COUNT, p->windows + 1);
   store_word(control, VYRE_CONTROL_OPCODE_SHIFT, l->opcode_shift);
   store_word(control, VYRE_CONTROL_BLOCK_COUNT, session->block_count);
-  uint64_t rounds = p->spin_ns / ROUND_NS;
+  bool is_direct = session->device->topology == VYRE_TOPOLOGY_DIRECT;
+  uint64_t rounds = p->spin_ns / (is_direct ? ROUND_NS : DISPATCHED_ROUND_NS);
   store_word(control, VYRE_CONTROL_SPIN_LIMIT, rounds > UINT32_MAX ? UINT32_MAX : (uint32_t)rounds);
 }
 
@@ -109,6 +114,7 @@ static void fill_blocks(const vyre_session_t *session, const layout_t *l, uint8_
                           .fuel = session->params.fuel, .worker = i,
                           .scratch = session->own.address + l->scratches + i * l->scratch_each};
     memcpy(block, &frame, sizeof frame);
+    frame.scratch += VYRE_LOCAL_BYTES;
     memcpy(block + VYRE_WORKER_CALL_FRAME, &frame, sizeof frame);
   }
 }

@@ -265,9 +265,7 @@ static uint32_t fill_buffers(vyre_stream_pump_t *pump, vyre_stream_worker_t *wor
   return begun;
 }
 
-static uint32_t run(vyre_pump_t *base, uint32_t index) {
-  vyre_stream_pump_t *pump = of_base(base);
-  vyre_stream_worker_t *worker = &pump->workers[index];
+static uint32_t run_once(vyre_stream_pump_t *pump, vyre_stream_worker_t *worker) {
   if (atomic_load_explicit(&pump->is_finished, memory_order_acquire)) return 0;
   if (atomic_load_explicit(&pump->stop_requested, memory_order_relaxed)) {
     atomic_store(&pump->is_exhausted, true);
@@ -300,9 +298,30 @@ static uint32_t run(vyre_pump_t *base, uint32_t index) {
   return work;
 }
 
+static uint32_t run(vyre_pump_t *base, uint32_t index) {
+  vyre_stream_pump_t *pump = of_base(base);
+  vyre_stream_worker_t *worker = &pump->workers[index];
+  uint32_t work = run_once(pump, worker);
+  if (work) worker->idle_since_ns = 0;
+  return work;
+}
+
+/* Copies and slots end without a word to this thread: while they come along it looks for them all the time. */
+static bool is_hot(const vyre_stream_pump_t *pump, vyre_stream_worker_t *worker) {
+  enum { HOT_NS = 200000 };
+  if (!pump->copy_ops) return false;
+  uint64_t now_ns = vyre_clock_ns();
+  if (!worker->idle_since_ns) worker->idle_since_ns = now_ns;
+  return atomic_load(&pump->busy) && now_ns - worker->idle_since_ns < HOT_NS;
+}
+
 static bool wait(vyre_pump_t *base, uint32_t index, uint64_t timeout_ns) {
   vyre_stream_pump_t *pump = of_base(base);
   vyre_stream_worker_t *worker = &pump->workers[index];
+  if (is_hot(pump, worker)) {
+    vyre_cpu_relax();
+    return true;
+  }
   if (!has_reads(worker)) return false;
   vyre_status_t status = vyre_uring_submit_and_wait(worker->uring, 1, timeout_ns);
   if (status) give_reads_up(pump, worker, status);

@@ -50,6 +50,7 @@ typedef struct vyre_stream_worker {
   vyre_memory_t pinned;  /* the arena, as the copy engine reaches it */
   uint32_t copying[VYRE_STREAM_DEPTH_MAX]; /* buffers in the order of their copies, round and round */
   uint64_t copies_begun, copies_ended;
+  uint64_t idle_since_ns; /* of the first call without work after one with; 0: none yet */
   bool is_broken;  /* the kernel refused its reads: the ring is only destroyed any more */
   vyre_stream_buffer_t buffers[VYRE_STREAM_DEPTH_MAX];
 } vyre_stream_worker_t;

@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include <vyre/bench.h>
+
+#include "megakernel/session.h"
 #include <vyre/stream.h>
 
 #include "bench/file.h"
@@ -35,14 +37,14 @@ vyre_status_t __wrap_vyre_session_poll(vyre_session_t *session, vyre_ticket_t ti
   return NULL;
 }
 
-vyre_status_t __real_vyre_session_window_create(vyre_session_t *session, uint64_t bytes, uint32_t *out_handle,
-                                                void **out_memory);
-vyre_status_t __wrap_vyre_session_window_create(vyre_session_t *session, uint64_t bytes, uint32_t *out_handle,
-                                                void **out_memory);
-vyre_status_t __wrap_vyre_session_window_create(vyre_session_t *session, uint64_t bytes, uint32_t *out_handle,
-                                                void **out_memory) {
-  vyre_status_t status = __real_vyre_session_window_create(session, bytes, out_handle, out_memory);
-  sum = status ? NULL : *out_memory; /* the last window is that of the sum */
+vyre_status_t __real_vyre_session_window_allocate(vyre_session_t *session, vyre_memory_kind_t kind, uint64_t bytes,
+                                                  uint32_t *out_handle, vyre_memory_t *out_memory);
+vyre_status_t __wrap_vyre_session_window_allocate(vyre_session_t *session, vyre_memory_kind_t kind, uint64_t bytes,
+                                                  uint32_t *out_handle, vyre_memory_t *out_memory);
+vyre_status_t __wrap_vyre_session_window_allocate(vyre_session_t *session, vyre_memory_kind_t kind, uint64_t bytes,
+                                                  uint32_t *out_handle, vyre_memory_t *out_memory) {
+  vyre_status_t status = __real_vyre_session_window_allocate(session, kind, bytes, out_handle, out_memory);
+  sum = status ? NULL : (void *)out_memory->host; /* the last window is that of the sum */
   return status;
 }
 

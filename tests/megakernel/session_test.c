@@ -1,5 +1,5 @@
-/* A session on ref and cpu: slots of every opcode from several threads, faults, credit, wrap-around of every counter,
- * stop and shutdown. */
+/* A session on ref and cpu, in both topologies, or on the device that the argument names: slots of every opcode from
+ * several threads, faults, credit, wrap-around of every counter, stop and shutdown. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,7 +20,9 @@
 #include "ir/frame.h"
 #include "megakernel/protocol.h"
 #include "megakernel/session.h"
+#include "support/device.h"
 #include "support/expect.h"
+#include "support/random.h"
 #include "support/require.h"
 
 #define SECOND VYRE_NS_PER_S
@@ -31,8 +33,8 @@ static vyre_program_t *count_program(void) {
   vyre_builder_init(&b, "count_lines", "", false);
   vyre_param_id_t data = vyre_build_stream(&b, "data", VYRE_TYPE_U8);
   vyre_param_id_t lines = vyre_build_output(&b, "lines", VYRE_TYPE_U64, 0, VYRE_REDUCER_SUM);
-  vyre_var_id_t i = vyre_build_range(&b, VYRE_STMT_FOREACH, "i", vyre_build_const(&b, VYRE_TYPE_U64, 0),
-                                     vyre_build_len(&b, data));
+  vyre_var_id_t i =
+      vyre_build_range(&b, VYRE_STMT_FOREACH, "i", vyre_build_const(&b, VYRE_TYPE_U64, 0), vyre_build_len(&b, data));
   vyre_expr_id_t byte = vyre_build_load(&b, data, vyre_build_var(&b, i));
   vyre_build_if(&b, vyre_build_binary(&b, VYRE_EXPR_EQ, byte, vyre_build_const(&b, VYRE_TYPE_U8, 10)));
   vyre_build_reduce(&b, lines, vyre_build_const(&b, VYRE_TYPE_U64, 1));
@@ -67,12 +69,14 @@ typedef struct fixture {
 
 enum { WORDS = 4096 };
 
-static bool is_gpu(void **state) { return strncmp(*state, "cuda", 4) == 0; }
+static bool is_dispatched(void **state) { return test_device_is_gpu(*state) || test_device_is_dispatched_host(*state); }
 
 static void open_session(fixture_t *f, const char *device, const vyre_session_params_t *params) {
   *f = (fixture_t){.count_opcode = 0x1234567};
-  ok(vyre_device_open(device, &f->device));
-  ok(vyre_session_create(f->device, params, &f->session));
+  ok(test_device_open(device, &f->device));
+  vyre_session_params_t all = *params;
+  if (test_device_is_dispatched_host(device)) all.spin_ns = TEST_AWAKE_NS;
+  ok(vyre_session_create(f->device, &all, &f->session));
   vyre_program_t *program = count_program();
   ok(vyre_session_register(f->session, program, &f->count_opcode));
   vyre_program_destroy(&program);
@@ -252,8 +256,9 @@ static void run_producers(fixture_t *f, uint32_t slots) {
 
 static void producers_on(const char *device, uint32_t workers, uint64_t first_ticket, uint32_t slots) {
   fixture_t f;
-  open_session(&f, device, &(vyre_session_params_t){.workers = workers, .ring_slots = 64, .cells = 50,
-                                                    .first_ticket = first_ticket});
+  open_session(
+      &f, device,
+      &(vyre_session_params_t){.workers = workers, .ring_slots = 64, .cells = 50, .first_ticket = first_ticket});
   run_producers(&f, slots);
   vyre_session_stats_t stats = vyre_session_stats(f.session);
   assert_int_equal(stats.published, PRODUCERS * slots);
@@ -261,21 +266,54 @@ static void producers_on(const char *device, uint32_t workers, uint64_t first_ti
   close_session(&f);
 }
 
-static bool is_ref(void **state) { return strcmp(*state, "ref") == 0; }
+/* As many as take about a second: the interpreter is slow, and a dispatcher that never sleeps shares the processors
+ * with its workers. */
+static uint32_t slots_on(const char *device, uint32_t on_cpu, uint32_t on_ref) {
+  return test_device_is_ref(device) ? on_ref : test_device_is_dispatched_host(device) ? on_cpu / 50 : on_cpu;
+}
 
-static void many_producers(void **state) { producers_on(*state, 2, 0, is_ref(state) ? 3000 : 340000); }
+static void many_producers(void **state) { producers_on(*state, 2, 0, slots_on(*state, 340000, 3000)); }
 
 /* The ticket's tag, the lap and the lap's low half wrap inside each of these runs. */
 static void counters_wrap(void **state) {
-  uint32_t slots = is_ref(state) ? 700 : 20000;
+  uint32_t slots = slots_on(*state, 20000, 700);
   uint64_t half = (uint64_t)slots * PRODUCERS / 2;
   static const uint64_t borders[] = {UINT64_C(1) << 22, UINT64_C(1) << 32, UINT64_C(1) << 38, UINT64_C(1) << 48};
   for (unsigned i = 0; i < sizeof borders / sizeof *borders; i++) producers_on(*state, 2, borders[i] - half, slots);
 }
 
 static void one_worker_and_many(void **state) {
-  producers_on(*state, 1, 0, is_ref(state) ? 500 : 20000);
-  producers_on(*state, 5, 0, is_ref(state) ? 500 : 20000);
+  producers_on(*state, 1, 0, slots_on(*state, 20000, 500));
+  producers_on(*state, 5, 0, slots_on(*state, 20000, 500));
+}
+
+/* Stores and loads of four words, as many in flight as fit: each load gives what the store of the highest ticket below
+ * its own left there. A dispatcher that takes many at once must not mix them up. */
+static void words_keep_the_order_of_tickets(void **state) {
+  enum { CELLS = 64, WORDS_USED = 4 };
+  fixture_t f;
+  open_session(&f, *state, &(vyre_session_params_t){.workers = 1, .ring_slots = CELLS});
+  vyre_ticket_t tickets[CELLS];
+  uint32_t expected[CELLS], model[WORDS_USED] = {0}, slots = slots_on(*state, 200000, 3000);
+  random_t random = {5};
+  for (uint32_t i = 0; i < slots + CELLS; i++) {
+    uint32_t at = i % CELLS;
+    vyre_completion_t c;
+    if (i >= CELLS) {
+      ok(vyre_session_wait(f.session, tickets[at], 20 * SECOND, &c));
+      assert_int_equal(c.state, VYRE_SLOT_DONE);
+      if (c.result[0] != expected[at]) fail_msg("slot %u: %u, not %u", i - CELLS, c.result[0], expected[at]);
+    }
+    if (i >= slots) continue;
+    uint32_t word = random_below(&random, WORDS_USED);
+    bool is_store = random_once_in(&random, 2);
+    if (is_store) model[word] = i + 1;
+    expected[at] = is_store ? 0 : model[word];
+    vyre_slot_t slot = {.opcode = is_store ? VYRE_OP_STORE_U32 : VYRE_OP_LOAD_U32, .arg = {f.window, 4 * word, i + 1}};
+    ok(vyre_session_submit(f.session, &slot, 20 * SECOND, &tickets[at]));
+  }
+  for (uint32_t word = 0; word < WORDS_USED; word++) assert_int_equal(f.words[word], model[word]);
+  close_session(&f);
 }
 
 /* ---- credit, stop, shutdown ---- */
@@ -315,13 +353,14 @@ static void stop_cancels(void **state) {
   for (int i = 1; i < 40; i++) ok(vyre_session_submit(f.session, i % 2 ? &nop : &endless, 0, &tickets[i]));
   expect(vyre_session_wait(f.session, tickets[0], 10000000, &c), VYRE_E_DEADLINE);
   expect(vyre_session_drain(f.session, 10000000), VYRE_E_DEADLINE);
+  /* A dispatcher that runs no handlers completes the others meanwhile. */
+  for (int i = 1; i < 40 && is_dispatched(state); i += 2) {
+    ok(vyre_session_wait(f.session, tickets[i], 20 * SECOND, &c));
+    assert_int_equal(c.state, VYRE_SLOT_DONE);
+  }
   ok(vyre_session_stop(f.session, 5 * SECOND));
-  for (int i = 0; i < 40; i++) {
+  for (int i = 0; i < 40; i += 1 + is_dispatched(state)) {
     ok(vyre_session_wait(f.session, tickets[i], 0, &c));
-    if (i % 2 && is_gpu(state)) {
-      assert_int_equal(c.state, VYRE_SLOT_DONE); /* its dispatcher runs no handlers */
-      continue;
-    }
     assert_int_equal(c.fault, VYRE_FAULT_CANCELLED);
     expect(vyre_completion_status(f.session, endless.opcode, &c), VYRE_E_STOPPED);
   }
@@ -375,7 +414,7 @@ static void misuse_is_an_error(void **state) {
   expect(vyre_session_window_create(f.session, 4, &handle, NULL), VYRE_E_TABLE_FULL);
   close_session(&f);
 
-  ok(vyre_device_open(*state, &f.device));
+  ok(test_device_open(*state, &f.device));
   expect(vyre_session_create(f.device, &(vyre_session_params_t){.ring_slots = 100}, &f.session), VYRE_E_ARGUMENT);
   expect(vyre_session_create(f.device, &(vyre_session_params_t){.ring_slots = 8, .cells = 9}, &f.session),
          VYRE_E_ARGUMENT);
@@ -527,10 +566,12 @@ static void swaps_lose_nothing(void **state) {
   for (uint32_t i = 0; i < 1000; i++) bytes[WORDS * 2 + i * 3] = 10;
   uint64_t lines = 0, deadline_ns = vyre_clock_ns() + 3 * SECOND;
   for (uint32_t i = 0; vyre_clock_ns() < deadline_ns; i++) {
-    assert_int_equal(run_slot(&f, (vyre_slot_t){.opcode = VYRE_OP_STORE_U32, .arg = {f.window, 4 * (i % 64), i}}).state, VYRE_SLOT_DONE);
+    assert_int_equal(run_slot(&f, (vyre_slot_t){.opcode = VYRE_OP_STORE_U32, .arg = {f.window, 4 * (i % 64), i}}).state,
+                     VYRE_SLOT_DONE);
     vyre_completion_t c = run_slot(&f, (vyre_slot_t){.opcode = VYRE_OP_LOAD_U32, .arg = {f.window, 4 * (i % 64)}});
     assert_int_equal(c.result[0], i);
-    c = run_slot(&f, (vyre_slot_t){.opcode = f.count_opcode, .arg = {f.window, WORDS * 2, 0, WORDS * 2, 0, 0, 0, f.out_window, 0}});
+    c = run_slot(&f, (vyre_slot_t){.opcode = f.count_opcode,
+                                   .arg = {f.window, WORDS * 2, 0, WORDS * 2, 0, 0, 0, f.out_window, 0}});
     assert_int_equal(c.state, VYRE_SLOT_DONE);
     lines += 1000;
   }
@@ -559,26 +600,45 @@ static int run_on(char *name) {
   ok(status);
   print_message("%s\n", vyre_device_info(device).description);
   vyre_device_close(&device);
-#define ON_IT(test) {#test, test, NULL, NULL, name}
-  const struct CMUnitTest tests[] = {
-      ON_IT(opcodes),           ON_IT(many_producers), ON_IT(counters_wrap),           ON_IT(full_ring_is_an_error),
-      ON_IT(stop_cancels),      ON_IT(misuse_is_an_error), ON_IT(shutdown_ends_the_kernel), ON_IT(poll_ends_behind_a_shutdown),
-      ON_IT(swaps_lose_nothing),
-  };
+#define ON(test) \
+  { #test, test, NULL, NULL, name }
+  const struct CMUnitTest tests[] = {ON(opcodes),
+                                     ON(many_producers),
+                                     ON(counters_wrap),
+                                     ON(one_worker_and_many),
+                                     ON(words_keep_the_order_of_tickets),
+                                     ON(full_ring_is_an_error),
+                                     ON(stop_cancels),
+                                     ON(misuse_is_an_error),
+                                     ON(shutdown_ends_the_kernel),
+                                     ON(poll_ends_behind_a_shutdown),
+                                     ON(swaps_lose_nothing)};
+#undef ON
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
 
+/* What needs no wake-ups, pumps or swaps. */
+#define IN_EVERY_TOPOLOGY                                                                                           \
+  ON(opcodes), ON(many_producers), ON(counters_wrap), ON(one_worker_and_many), ON(words_keep_the_order_of_tickets), \
+      ON(full_ring_is_an_error), ON(stop_cancels), ON(shutdown_ends_the_kernel), ON(misuse_is_an_error),            \
+      ON(poll_ends_behind_a_shutdown)
+
 int main(int argc, char **argv) {
   if (argc > 1) return run_on(argv[1]);
-  static char cpu[] = "cpu", ref[] = "ref";
-#define ON_BOTH(test) \
-  {#test " (cpu)", test, NULL, NULL, cpu}, {#test " (ref)", test, NULL, NULL, ref}
-  const struct CMUnitTest tests[] = {
-      ON_BOTH(opcodes),      ON_BOTH(many_producers),  ON_BOTH(counters_wrap),
-      ON_BOTH(one_worker_and_many), ON_BOTH(full_ring_is_an_error), ON_BOTH(stop_cancels),
-      ON_BOTH(shutdown_ends_the_kernel), ON_BOTH(misuse_is_an_error), ON_BOTH(idle_costs_nothing), ON_BOTH(a_stuck_worker_is_named),
-      ON_BOTH(poll_ends_behind_a_shutdown),
-      {"threads_that_cannot_start", threads_that_cannot_start, NULL, NULL, ref},
-  };
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  static char cpu[] = "cpu", ref[] = "ref", cpu_dispatched[] = "cpu/dispatched", ref_dispatched[] = "ref/dispatched";
+#define ON(test) \
+  {#test " (cpu)", test, NULL, NULL, cpu}, { #test " (ref)", test, NULL, NULL, ref }
+  const struct CMUnitTest direct[] = {IN_EVERY_TOPOLOGY,
+                                      ON(idle_costs_nothing),
+                                      ON(a_stuck_worker_is_named),
+                                      {"threads_that_cannot_start", threads_that_cannot_start, NULL, NULL, ref}};
+#undef ON
+#define ON(test)                                                    \
+  {#test " (cpu, dispatched)", test, NULL, NULL, cpu_dispatched}, { \
+#test " (ref, dispatched)", test, NULL, NULL, ref_dispatched    \
+  }
+  const struct CMUnitTest dispatched[] = {IN_EVERY_TOPOLOGY};
+#undef ON
+  int failed = cmocka_run_group_tests(direct, NULL, NULL);
+  return failed + cmocka_run_group_tests(dispatched, NULL, NULL) > 0;
 }

@@ -1,0 +1,426 @@
+#include "finite_host.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <stdlib.h>
+
+#include <vyre/session.h>
+
+static finite_host_t *the_host; /* handlers have no way to it but this */
+
+static const uint32_t registered[FINITE_OPCODES] = {8, 24, 0x1234567, 0x3FFFFFFF, 9};
+static const uint32_t element_bytes[FINITE_OPCODES] = {1, 4, 0, 8, 2};
+static const uint32_t output_bytes[FINITE_OPCODES] = {64, 0, 64, 128, 64};
+
+/* ---- the layout, as protocol.h says it ---- */
+
+static uint32_t lap_of(const finite_host_t *h, uint64_t ticket) { return (uint32_t)((ticket >> h->shift) + 1); }
+
+static void lay_out_block(finite_host_t *h, uint32_t worker) {
+  finite_image_t *m = h->image;
+  vyre_frame_t frame = {.control = finite_address(m->control),
+                        .stop = finite_address(m->control + VYRE_CONTROL_STOP),
+                        .hooks = finite_address(&h->hooks),
+                        .worker = worker,
+                        .fuel = FINITE_FUEL,
+                        .scratch = finite_address(m->locals[worker])};
+  memcpy(m->blocks[worker], &frame, sizeof frame);
+  frame.scratch = finite_address(m->scratches[worker]);
+  memcpy(m->blocks[worker] + VYRE_WORKER_CALL_FRAME, &frame, sizeof frame);
+}
+
+static void lay_out(finite_host_t *h, uint32_t spin_limit) {
+  finite_image_t *m = h->image;
+  put64(m->shared, VYRE_SHARED_TAKEN, h->first);
+  put64(m->control, VYRE_CONTROL_SHARED, finite_address(m->shared));
+  put64(m->control, VYRE_CONTROL_RING, finite_address(m->ring));
+  put64(m->control, VYRE_CONTROL_COMPLETIONS, finite_address(m->completions));
+  put64(m->control, VYRE_CONTROL_TABLE, finite_address(m->table));
+  put64(m->control, VYRE_CONTROL_QUEUE, finite_address(m->queue));
+  put64(m->control, VYRE_CONTROL_WINDOWS, finite_address(m->windows));
+  put64(m->control, VYRE_CONTROL_OPCODES, finite_address(m->opcodes));
+  put32(m->control, VYRE_CONTROL_RING_SHIFT, h->shift);
+  put32(m->control, VYRE_CONTROL_WINDOW_COUNT, FINITE_WINDOWS);
+  put32(m->control, VYRE_CONTROL_OPCODE_SHIFT, FINITE_OPCODE_SHIFT);
+  put32(m->control, VYRE_CONTROL_SPIN_LIMIT, spin_limit);
+  put64(m->control, VYRE_CONTROL_BLOCKS, finite_address(m->blocks));
+  put32(m->control, VYRE_CONTROL_BLOCK_COUNT, h->blocks);
+  put64(m->control, VYRE_CONTROL_TICKET, h->first);
+  /* The queue's counters may stand anywhere as well. */
+  uint64_t pushed = random_next(&h->random) | (random_once_in(&h->random, 2) ? ~UINT64_C(0xF) : 0);
+  put64(m->control, VYRE_CONTROL_QUEUE_TAIL, pushed);
+  put64(m->control, VYRE_CONTROL_QUEUE_HEAD, pushed);
+  for (uint64_t i = 0; i < (1u << h->shift); i++) {
+    uint8_t *slot = m->ring + ((h->first + i) & ((1u << h->shift) - 1)) * 64;
+    uint32_t stale = lap_of(h, h->first + i) - 1;
+    for (uint32_t quarter = 0; quarter < 3; quarter++) put32(slot, 16 * quarter + 12, stale);
+    put32(slot, 60, stale << 16);
+  }
+  for (uint32_t i = 0; i < h->cells; i++) {
+    h->resting_tag[i] = (uint32_t)h->first;
+    put32(m->completions, i * 64, h->resting_tag[i]);
+  }
+  /* Windows 1 to 3 are for words; 4 and 5 for chunks and outputs; 3 is removed. Odd lengths. */
+  for (uint32_t i = 1; i < FINITE_WINDOWS; i++) {
+    if (i == 3) continue;
+    put64(m->windows, i * 32 + VYRE_WINDOW_BASE, finite_address(m->memory[i]));
+    put64(m->windows, i * 32 + VYRE_WINDOW_BYTES, i == 2 ? FINITE_WORDS * 4 - 6 : FINITE_WORDS * 4);
+  }
+  for (uint32_t i = 0; i < FINITE_OPCODES; i++) {
+    uint32_t place = registered[i] * 2654435769u >> (32 - FINITE_OPCODE_SHIFT); /* 0x9E3779B1 */
+    while (get32(m->opcodes, place * 16)) place = (place + 1) % (1 << FINITE_OPCODE_SHIFT);
+    put32(m->opcodes, place * 16 + VYRE_OPCODE_CODE, registered[i]);
+    put32(m->opcodes, place * 16 + VYRE_OPCODE_HANDLER, i);
+    put32(m->opcodes, place * 16 + VYRE_OPCODE_OUTPUT_BYTES, output_bytes[i]);
+    put32(m->opcodes, place * 16 + VYRE_OPCODE_ELEMENT_BYTES, element_bytes[i]);
+  }
+  for (uint32_t i = 0; i < h->blocks; i++) lay_out_block(h, i);
+}
+
+/* ---- the model: what a slot does ---- */
+
+typedef struct slot {
+  uint32_t opcode, who, arg[10];
+} slot_t;
+
+static void model_word(finite_host_t *h, const slot_t *s, finite_expected_t *e) {
+  uint32_t handle = s->arg[0], offset = s->arg[1];
+  if (handle == 0 || handle >= FINITE_WINDOWS || handle == 3) {
+    *e = (finite_expected_t){.ticket = e->ticket, .state = VYRE_STATE_FAULT, .low = VYRE_FAULT_BAD_HANDLE};
+    return;
+  }
+  uint64_t bytes = handle == 2 ? FINITE_WORDS * 4 - 6 : FINITE_WORDS * 4;
+  if (offset % 4 || (uint64_t)offset + 4 > bytes) {
+    *e = (finite_expected_t){.ticket = e->ticket, .state = VYRE_STATE_FAULT, .low = VYRE_FAULT_BAD_RANGE};
+    return;
+  }
+  uint32_t *word = &h->model[handle][offset / 4];
+  *e = (finite_expected_t){.ticket = e->ticket, .state = VYRE_STATE_DONE};
+  if (s->opcode == VYRE_OP_STORE_U32)
+    *word = s->arg[2];
+  else
+    e->low = *word;
+}
+
+/* Which fault a handler itself ends with. */
+static uint32_t own_fault(uint64_t stream_offset) { return stream_offset % 5 == 0 ? VYRE_FAULT_TRAP : 0; }
+
+static void model_call(finite_host_t *h, const slot_t *s, uint32_t handler, finite_expected_t *e) {
+  static const uint64_t bytes_of[FINITE_WINDOWS] = {0, FINITE_WORDS * 4, FINITE_WORDS * 4 - 6,
+                                                    0, FINITE_WORDS * 4, FINITE_WORDS * 4};
+  uint64_t offset = s->arg[1] | (uint64_t)s->arg[2] << 32, size = s->arg[3];
+  uint64_t data_limit = s->arg[0] < FINITE_WINDOWS ? bytes_of[s->arg[0]] : 0;
+  uint64_t out_limit = s->arg[7] < FINITE_WINDOWS ? bytes_of[s->arg[7]] : 0, out_offset = s->arg[8];
+  uint64_t data_base = data_limit ? finite_address(h->image->memory[s->arg[0]]) : 0;
+  uint64_t out_base = out_limit ? finite_address(h->image->memory[s->arg[7]]) : 0;
+  uint32_t element = element_bytes[handler] ? element_bytes[handler] : 1;
+  uint32_t fault = 0;
+  if (data_base == 0 && size > 0)
+    fault = VYRE_FAULT_BAD_HANDLE;
+  else if (offset > data_limit || size > data_limit - offset || (data_base + offset) % element || size % element)
+    fault = VYRE_FAULT_BAD_RANGE;
+  else if (out_base == 0 && output_bytes[handler] > 0)
+    fault = VYRE_FAULT_BAD_HANDLE;
+  else if (output_bytes[handler] > 0 && (out_offset > out_limit || output_bytes[handler] > out_limit - out_offset))
+    fault = VYRE_FAULT_BAD_RANGE;
+  else if ((out_base + out_offset) % 8)
+    fault = VYRE_FAULT_BAD_RANGE;
+  else if (s->arg[6] > 1 || s->arg[9])
+    fault = VYRE_FAULT_BAD_ARGUMENT;
+  *e = (finite_expected_t){.ticket = e->ticket, .state = fault ? VYRE_STATE_FAULT : VYRE_STATE_DONE, .low = fault};
+  if (fault) return;
+  e->has_call = true;
+  e->call = (finite_call_t){.handler = handler,
+                            .data = data_base + offset,
+                            .bytes = size,
+                            .stream_offset = s->arg[4] | (uint64_t)s->arg[5] << 32,
+                            .output = out_base + out_offset,
+                            .flags = s->arg[6]};
+  e->low = own_fault(e->call.stream_offset);
+  if (!e->low) return;
+  e->state = VYRE_STATE_FAULT;
+  e->high = handler << 12 | 5;
+}
+
+static void model(finite_host_t *h, const slot_t *s, finite_expected_t *e) {
+  if (s->opcode == VYRE_OP_NOP || s->opcode == VYRE_OP_SHUTDOWN) {
+    e->state = VYRE_STATE_DONE;
+  } else if (s->opcode == VYRE_OP_STORE_U32 || s->opcode == VYRE_OP_LOAD_U32) {
+    model_word(h, s, e);
+  } else {
+    for (uint32_t i = 0; i < FINITE_OPCODES; i++)
+      if (registered[i] == s->opcode) {
+        model_call(h, s, i, e);
+        return;
+      }
+    e->state = VYRE_STATE_FAULT;
+    e->low = VYRE_FAULT_UNKNOWN_OPCODE;
+  }
+}
+
+/* ---- the handlers: machine code and interpreter call the same C functions ---- */
+
+/* Whether a worker has the ticket's letter and has not answered it. */
+static bool has_letter(const finite_host_t *h, uint64_t ticket) {
+  for (uint32_t i = 1; i < h->blocks; i++) {
+    const uint8_t *letter = h->image->blocks[i] + VYRE_WORKER_LETTER;
+    if (get32(letter, VYRE_ENTRY_TAG) == (uint32_t)(ticket + 1) &&
+        get32(letter, 12) != get32(h->image->blocks[i], VYRE_WORKER_DONE))
+      return true;
+  }
+  return false;
+}
+
+/* Every call of a ticket below this one has been made or was handed out: the order of direct, and of letters. */
+static void check_order(finite_host_t *h, uint64_t ticket) {
+  for (uint32_t cell = 0; cell < h->cells; cell++) {
+    const finite_expected_t *e = &h->expected[cell];
+    if (e->is_open && e->has_call && e->calls_made == 0 && e->ticket - h->first < ticket - h->first &&
+        !has_letter(h, e->ticket))
+      FINITE_WRONG(h, "ticket %llu began before ticket %llu was handed out", (unsigned long long)ticket,
+                   (unsigned long long)e->ticket);
+  }
+}
+
+static void handle(vyre_frame_t *frame, void *context) {
+  finite_host_t *h = the_host;
+  uint32_t index = (uint32_t)(uintptr_t)context;
+  uint32_t worker = frame->worker < h->blocks ? frame->worker : 0;
+  const uint8_t *block = h->image->blocks[worker];
+  uint32_t cell = get32(block, VYRE_WORKER_CELL);
+  finite_expected_t *e = &h->expected[cell < h->cells ? cell : 0];
+  const finite_call_t *c = &e->call;
+  if (frame->worker != worker || frame->scratch != finite_address(h->image->scratches[worker]))
+    FINITE_WRONG(h, "a frame that is not worker %u's", worker);
+  if (get32(block, VYRE_WORKER_RUNNING) != index + 1) FINITE_WRONG(h, "RUNNING in handler %u", index);
+  if (!e->is_open || !e->has_call || e->calls_made++ > 0) {
+    FINITE_WRONG(h, "handler %u was called for cell %u, which it should not have been", index, cell);
+  } else if (c->handler != index || c->data != frame->data || c->bytes != frame->data_bytes ||
+             c->output != frame->output || c->stream_offset != frame->stream_offset || c->flags != frame->flags ||
+             frame->fuel != FINITE_FUEL) {
+    FINITE_WRONG(h, "ticket %llu: handler %u (not %u), %llu bytes (not %llu)", (unsigned long long)e->ticket, index,
+                 c->handler, (unsigned long long)frame->data_bytes, (unsigned long long)c->bytes);
+  }
+  check_order(h, e->ticket);
+  h->calls_made++;
+  if (h->inside) h->inside(h, worker);
+  memset(h->image->scratches[worker], (int)(index + 1), FINITE_SCRATCH_BYTES);
+  frame->fault = own_fault(frame->stream_offset);
+  frame->fault_position = frame->fault ? index << 12 | 5 : 0xDEAD;
+}
+
+static const vyre_entry_t handlers[FINITE_OPCODES] = {
+    {handle, (void *)0}, {handle, (void *)1}, {handle, (void *)2}, {handle, (void *)3}, {handle, (void *)4}};
+
+/* ---- the host's part ---- */
+
+static slot_t random_slot(finite_host_t *h) {
+  random_t *r = &h->random;
+  slot_t s = {.opcode = VYRE_OP_NOP, .who = (uint32_t)random_next(r)};
+  for (unsigned i = 0; i < 10; i++) s.arg[i] = (uint32_t)random_next(r);
+  switch (random_below(r, 6)) {
+    case 0: break;
+    case 1:
+    case 2:
+      s.opcode = random_once_in(r, 2) ? VYRE_OP_STORE_U32 : VYRE_OP_LOAD_U32;
+      s.arg[0] = random_once_in(r, 6) ? random_below(r, 2) ? 3 : s.arg[0] | 8 : random_below(r, 3);
+      s.arg[1] =
+          random_once_in(r, 6) ? s.arg[1] : random_below(r, FINITE_WORDS + 2) * 4 + (random_once_in(r, 8) ? 2 : 0);
+      break;
+    case 3:
+      s.opcode = random_once_in(r, 2) ? s.arg[0] : random_below(r, 40);
+      if (s.opcode == VYRE_OP_SHUTDOWN || s.opcode == VYRE_OP_STORE_U32 || s.opcode == VYRE_OP_LOAD_U32) s.opcode = 2;
+      break;
+    default: s.opcode = registered[random_below(r, FINITE_OPCODES)];
+  }
+  if (s.opcode == VYRE_OP_STORE_U32 || s.opcode == VYRE_OP_LOAD_U32) return s;
+  /* A chunk that is right, but for one thing in some. */
+  uint32_t element = 8, offset = random_below(r, 20) * element;
+  s.arg[0] = 4 + random_below(r, 2);
+  s.arg[1] = offset;
+  s.arg[2] = 0;
+  s.arg[3] = random_below(r, (FINITE_WORDS * 4 - offset) / element + 1) * element;
+  s.arg[6] = random_below(r, 2);
+  s.arg[7] = 4 + random_below(r, 2);
+  s.arg[8] = random_below(r, 17) * 8;
+  s.arg[9] = 0;
+  switch (random_below(r, 16)) {
+    case 0: s.arg[0] = random_below(r, 10); break;
+    case 1: s.arg[1] = random_below(r, FINITE_WORDS * 4 + 9); break;
+    case 2: s.arg[2] = 1u << random_below(r, 32); break;
+    case 3: s.arg[3] += random_below(r, 20); break;
+    case 4: s.arg[6] = 1u << random_below(r, 32); break;
+    case 5: s.arg[7] = random_below(r, 10); break;
+    case 6: s.arg[8] = random_below(r, FINITE_WORDS * 4 + 20); break;
+    case 7: s.arg[9] = 1; break;
+    case 8: s.arg[0] = s.arg[3] = s.arg[1] = 0; break; /* no bytes, no window */
+    default: break;
+  }
+  return s;
+}
+
+static bool may_publish(const finite_host_t *h) {
+  uint64_t taken = get64(h->image->shared, VYRE_SHARED_TAKEN);
+  return h->free_count > 0 && h->next - taken < (1u << h->shift);
+}
+
+static void write_half(finite_host_t *h, uint32_t quarters) {
+  uint8_t *slot = h->image->ring + (h->next & ((1u << h->shift) - 1)) * 64;
+  for (uint32_t q = 0; q < 4; q++)
+    if (quarters >> q & 1) memcpy(slot + 16 * q, h->half + 4 * q, 16);
+  h->half_quarters |= quarters;
+  if (h->half_quarters != 15) return;
+  h->has_half = false;
+  h->next++;
+}
+
+/* Takes a cell, makes a slot and expects its end; writes these quarters of it. */
+static void begin_publish(finite_host_t *h, slot_t s, bool runs, uint32_t quarters) {
+  uint32_t at = random_below(&h->random, h->free_count), cell = h->free[at];
+  h->free[at] = h->free[--h->free_count];
+  finite_expected_t *e = &h->expected[cell];
+  *e = (finite_expected_t){.ticket = h->next};
+  if (runs) model(h, &s, e);
+  e->is_open = true;
+  uint32_t lap = lap_of(h, h->next);
+  uint32_t words[16] = {s.opcode, s.who,    s.arg[0], lap, s.arg[1], s.arg[2], s.arg[3], lap,
+                        s.arg[4], s.arg[5], s.arg[6], lap, s.arg[7], s.arg[8], s.arg[9], lap << 16 | cell};
+  memcpy(h->half, words, sizeof words);
+  h->has_half = true;
+  h->half_quarters = 0;
+  write_half(h, quarters);
+}
+
+static void check_completion(finite_host_t *h, uint32_t cell) {
+  const finite_expected_t *e = &h->expected[cell];
+  const uint8_t *c = h->image->completions + cell * 64;
+  uint32_t state = get32(c, 4), low = get32(c, 8), high = get32(c, 12);
+  if (state != e->state || low != e->low || high != e->high)
+    FINITE_WRONG(h, "ticket %llu: state %u %u %u, not %u %u %u", (unsigned long long)e->ticket, state, low, high,
+                 e->state, e->low, e->high);
+  if (e->calls_made != e->has_call)
+    FINITE_WRONG(h, "ticket %llu: %u calls", (unsigned long long)e->ticket, e->calls_made);
+}
+
+void finite_read_completions(finite_host_t *h) {
+  for (uint32_t cell = 0; cell < h->cells; cell++) {
+    finite_expected_t *e = &h->expected[cell];
+    uint32_t tag = get32(h->image->completions, cell * 64);
+    if (tag == h->resting_tag[cell]) continue;
+    if (!e->is_open || tag != (uint32_t)(e->ticket + 1)) {
+      FINITE_WRONG(h, "cell %u has the tag %u, ticket %llu", cell, tag, (unsigned long long)e->ticket);
+      continue;
+    }
+    if (h->has_half && e->ticket == h->next) FINITE_WRONG(h, "a slot of quarters %x was taken", h->half_quarters);
+    check_completion(h, cell);
+    /* Not what any ticket of this run writes: a second completion shows, whenever it comes. */
+    h->resting_tag[cell] = tag - 0x40000000;
+    put32(h->image->completions, cell * 64, h->resting_tag[cell]);
+    e->is_open = false;
+    h->free[h->free_count++] = cell;
+  }
+}
+
+bool finite_publish(finite_host_t *h, uint32_t most) {
+  if (h->has_half) {
+    write_half(h, random_once_in(&h->random, 2) ? 15 : random_below(&h->random, 16) | h->half_quarters);
+    return true;
+  }
+  bool did = false;
+  for (uint32_t i = 0; i < most && h->next - h->first < h->total && may_publish(h); i++) {
+    bool whole = !random_once_in(&h->random, 4);
+    begin_publish(h, random_slot(h), true, whole ? 15 : random_below(&h->random, 15));
+    did = true;
+    if (!whole) break;
+  }
+  /* SHUTDOWN comes when there is room for what shall stand behind it and not run. */
+  uint64_t taken = get64(h->image->shared, VYRE_SHARED_TAKEN);
+  if ((!did || random_once_in(&h->random, 2)) && !h->has_half && h->next - h->first == h->total && !h->has_shutdown &&
+      h->free_count > FINITE_BEHIND && h->next - taken + FINITE_BEHIND < (1u << h->shift)) {
+    begin_publish(h, (slot_t){.opcode = VYRE_OP_SHUTDOWN}, true, 15);
+    h->has_shutdown = did = true;
+    for (uint32_t i = 0; i < FINITE_BEHIND; i++) begin_publish(h, random_slot(h), false, 15);
+  }
+  return did;
+}
+
+/* ---- a run ---- */
+
+finite_image_t *finite_image_make(void) {
+  finite_image_t *image = aligned_alloc(64, sizeof *image);
+  assert_non_null(image);
+  return image;
+}
+
+bool finite_images_equal(const finite_image_t *a, const finite_image_t *b, char *out_where, size_t size) {
+  if (memcmp(a, b, sizeof *a) == 0) return true;
+#define PART(name) \
+  { #name, offsetof(finite_image_t, name) }
+  static const struct {
+    const char *name;
+    size_t offset;
+  } parts[] = {PART(control), PART(shared),  PART(ring),   PART(completions), PART(table),     PART(queue),
+               PART(windows), PART(opcodes), PART(blocks), PART(locals),      PART(scratches), PART(memory)};
+#undef PART
+  const uint8_t *first = (const uint8_t *)a, *second = (const uint8_t *)b;
+  size_t at = 0, part = 0;
+  while (first[at] == second[at]) at++;
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+    if (parts[i].offset <= at) part = i;
+  snprintf(out_where, size, "byte 0x%zx of %s differs", at - parts[part].offset, parts[part].name);
+  return false;
+}
+
+uint32_t finite_shift(uint64_t seed) { return 3 + random_below(&(random_t){seed}, FINITE_SHIFT_MAX - 2); }
+
+void finite_borders(uint64_t seed, uint64_t out_borders[FINITE_BORDERS]) {
+  uint32_t shift = finite_shift(seed);
+  /* Where the ticket, its lap, and the tags made of them wrap; and anywhere. */
+  out_borders[0] =
+      (random_below(&(random_t){~seed}, 1000) + 1) * (UINT64_C(1) << (16 + shift)); /* the lap's low half */
+  out_borders[1] = UINT64_C(1) << (32 + shift);                                     /* the lap */
+  out_borders[2] = UINT64_C(1) << 32;
+  out_borders[3] = 0;
+  out_borders[4] = random_next(&(random_t){seed + 1000});
+}
+
+void finite_begin(finite_host_t *h, finite_image_t *image, const vyre_hooks_t *hooks, uint32_t blocks,
+                  uint32_t spin_limit, uint64_t seed, uint64_t border) {
+  memset(h, 0, sizeof *h);
+  memset(image, 0, sizeof *image);
+  h->image = image;
+  h->hooks = *hooks;
+  h->hooks.handlers = handlers;
+  h->blocks = blocks;
+  h->random.state = seed;
+  h->shift = 3 + random_below(&h->random, FINITE_SHIFT_MAX - 2); /* as finite_shift */
+  h->cells = FINITE_BEHIND + 1 + random_below(&h->random, (1u << h->shift) - FINITE_BEHIND);
+  h->total = 200 + random_below(&h->random, 400);
+  h->first = border - random_below(&h->random, (uint32_t)h->total);
+  h->next = h->first;
+  for (uint32_t i = 0; i < h->cells; i++) h->free[h->free_count++] = i;
+  lay_out(h, spin_limit);
+  the_host = h;
+}
+
+void finite_check_end(finite_host_t *h) {
+  const uint8_t *control = h->image->control, *shared = h->image->shared;
+  finite_read_completions(h);
+  uint64_t end = h->first + h->total + 1;
+  if (!h->has_shutdown) FINITE_WRONG(h, "it ended before SHUTDOWN");
+  if (get64(shared, VYRE_SHARED_TAKEN) != end) FINITE_WRONG(h, "TAKEN is not behind SHUTDOWN");
+  if (get32(shared, VYRE_SHARED_ENDING) != 1) FINITE_WRONG(h, "ENDING");
+  if (get32(control, VYRE_CONTROL_LOCK) || get32(shared, VYRE_SHARED_SLEEPERS)) FINITE_WRONG(h, "LOCK or SLEEPERS");
+  if (get64(control, VYRE_CONTROL_QUEUE_HEAD) != get64(control, VYRE_CONTROL_QUEUE_TAIL))
+    FINITE_WRONG(h, "the queue holds something");
+  for (uint32_t i = 0; i < h->blocks; i++)
+    if (get32(h->image->blocks[i], VYRE_WORKER_RUNNING)) FINITE_WRONG(h, "RUNNING of worker %u", i);
+  if (h->free_count != h->cells - FINITE_BEHIND)
+    FINITE_WRONG(h, "%u of %u cells came back", h->free_count, h->cells - FINITE_BEHIND);
+  for (uint32_t cell = 0; cell < h->cells; cell++)
+    if (h->expected[cell].is_open && h->expected[cell].ticket - end >= FINITE_BEHIND)
+      FINITE_WRONG(h, "ticket %llu did not complete", (unsigned long long)h->expected[cell].ticket);
+  if (memcmp(h->model, h->image->memory, sizeof h->model) != 0) FINITE_WRONG(h, "the windows' words");
+}
