@@ -164,12 +164,27 @@ static void release(run_t *run) {
   cli_text_free(&run->report);
 }
 
+/* Stops the session of a run that has failed. Slots that a lost kernel did not finish are cancelled, and only the stop
+ * knows what it was lost by. True when a worker does not end. */
+static bool end_failed(run_t *run, vyre_status_t *status) {
+  if (vyre_status_code(*status) == VYRE_E_DEVICE_STUCK) return true;
+  vyre_status_t stopped = run->session ? stop_session(run) : NULL;
+  bool stuck = vyre_status_code(stopped) == VYRE_E_DEVICE_STUCK;
+  if (stopped && vyre_status_code(*status) == VYRE_E_STOPPED && !cli_interrupt_name()) {
+    vyre_status_t cancelled = *status;
+    *status = stopped;
+    stopped = cancelled;
+  }
+  vyre_status_destroy(&stopped);
+  return stuck;
+}
+
 static int run_with_options(const run_options_t *options) {
   run_t run = {0};
   cli_interrupt_begin();
   vyre_status_t status = run_program(&run, options);
+  bool stuck = status && end_failed(&run, &status);
   cli_interrupt_end();
-  bool stuck = vyre_status_code(status) == VYRE_E_DEVICE_STUCK;
   if (!status) status = cli_output_write(&run.text);
   if (!status && !options->quiet && run.report.bytes) fputs(run.report.bytes, stderr);
   int exit_status = cli_report_as(&status, options->json);

@@ -74,6 +74,7 @@ struct vyre_launch {
   const vyre_launch_ops_t *ops;
   bool fences_publish; /* publishers fence between their slot and their look for sleepers */
   bool pumps_on;       /* pumps go on after the kernel's end */
+  bool may_be_lost;    /* the kernel may end by an error that nobody has asked for */
 };
 
 /* Copies from memory of the host that was bound, in order, beside the kernel: devices that have memory of their own. */

@@ -11,7 +11,7 @@
 #include "ir/frame.h"
 #include "megakernel/protocol.h"
 
-enum { WORDS = 16, PUBLISH_AHEAD_SLOTS = 16 /* whose lines a producer asks for early */ };
+enum { WORDS = 16, PUBLISH_AHEAD_SLOTS = 16 /* whose lines a producer asks for early */, STALLED_LOOKS = 4096 };
 
 /* ---- cells ---- */
 
@@ -79,6 +79,7 @@ void vyre_ring_deinit(vyre_ring_t *ring) {
   pthread_mutex_destroy(&ring->cancel_lock);
   vyre_free(ring->free_cells);
   vyre_free(ring->cell_tickets);
+  ring->free_cells = NULL;
 }
 
 /* ---- publishing ---- */
@@ -108,11 +109,12 @@ static inline void prefetch_for_writing(const volatile void *address) {
  * ordered before the new words. The kernel's word is read only when the copy of it does not do. */
 static inline void await_slot(vyre_ring_t *ring, uint64_t ticket) {
   uint64_t taken = atomic_load_explicit(&ring->taken_seen, memory_order_acquire);
-  while (ticket - taken > ring->mask) {
+  for (uint32_t looks = 1; ticket > taken + ring->mask; looks++) { /* after a cancel, taken is past the ticket */
+    if (looks % STALLED_LOOKS == 0) ring->stalled(ring);
     taken = atomic_load_explicit(VYRE_SHARED_WORD64(ring->shared, TAKEN), memory_order_acquire);
     /* Another producer may put an older value over a newer one: it costs one more look, no more. */
     atomic_store_explicit(&ring->taken_seen, taken, memory_order_release);
-    if (ticket - taken > ring->mask) vyre_cpu_relax();
+    if (ticket > taken + ring->mask) vyre_cpu_relax();
   }
 }
 

@@ -35,6 +35,9 @@ typedef struct vyre_ring {
   _Atomic uint64_t *cell_tickets; /* by cell: ticket number + 1 in flight or unread, 0 when free */
   uint32_t cell_count;
   uint64_t first_ticket;
+  /* Called now and then by a publisher that waits for its slot: cancels when the kernel is gone, which would have
+   * counted it as taken. */
+  void (*stalled)(struct vyre_ring *ring);
   pthread_mutex_t cancel_lock;
   _Alignas(64) _Atomic uint64_t free_head; /* next to pop */
   _Alignas(64) _Atomic uint64_t free_tail; /* next to push */
@@ -42,7 +45,7 @@ typedef struct vyre_ring {
   _Alignas(64) _Atomic uint64_t taken_seen; /* a copy of TAKEN, at most as new */
 } vyre_ring_t;
 
-/* The shared pointers, shift, mask and cell_count are set by the caller; control words get their first values here. */
+/* The shared pointers, shift, mask, cell_count and stalled are set by the caller; control words get their first values here. */
 vyre_status_t vyre_ring_init(vyre_ring_t *ring, uint64_t first_ticket);
 void vyre_ring_deinit(vyre_ring_t *ring);
 

@@ -135,12 +135,21 @@ static vyre_status_t launch(vyre_session_t *session) {
   return status;
 }
 
-vyre_status_t vyre_session_start(vyre_session_t *session) {
-  if (vyre_session_phase(session) != VYRE_SESSION_CREATED || session->shared.bytes)
-    return vyre_status_make(VYRE_E_STATE, "the session was started already");
+static vyre_status_t build_and_launch(vyre_session_t *session) {
   VYRE_TRY(vyre_session_allocate(session));
   VYRE_TRY(build_image(session, &session->image));
-  VYRE_TRY(launch(session));
+  return launch(session);
+}
+
+vyre_status_t vyre_session_start(vyre_session_t *session) {
+  if (session->was_started) return vyre_status_make(VYRE_E_STATE, "the session was started already");
+  session->was_started = true;
+  vyre_status_t status = build_and_launch(session);
+  if (status) {
+    /* Now, not in destroy: by then another session may run on the device, and a GPU's frees would wait for its end. */
+    vyre_session_release(session);
+    return status;
+  }
   atomic_store(&session->launches, 1);
   session->ring.fences_publish = session->launch->fences_publish;
   atomic_store_explicit(&session->phase, VYRE_SESSION_RUNNING, memory_order_release);
@@ -218,10 +227,11 @@ vyre_status_t vyre_session_stop(vyre_session_t *session, uint64_t timeout_ns) {
   VYRE_TRY(lock_until(session, deadline_ns));
   vyre_status_t status = NULL;
   if (vyre_session_phase(session) != VYRE_SESSION_STOPPED) {
-    /* A device that takes no more writes has lost its kernel, too: the join tells. */
+    /* A device that takes no more writes has lost its kernel, too: the join tells. If it does not, the write was done. */
     vyre_status_t unwritten = request_stop(session);
-    status = vyre_status_because(join(session, deadline_ns), unwritten);
-    if (!vyre_session_is_stuck(session) || !status) atomic_store(&session->phase, VYRE_SESSION_STOPPED);
+    status = join(session, deadline_ns);
+    status = status ? vyre_status_because(status, unwritten) : unwritten;
+    if (vyre_status_code(status) != VYRE_E_DEVICE_STUCK) atomic_store(&session->phase, VYRE_SESSION_STOPPED);
   }
   pthread_mutex_unlock(&session->stop_lock);
   if (vyre_session_phase(session) == VYRE_SESSION_STOPPED) vyre_ring_cancel(&session->ring);
@@ -283,13 +293,14 @@ void vyre_session_destroy(vyre_session_t **session_pointer) {
   /* A worker is still inside: its code and everything it can reach stay, on purpose. */
   if (vyre_session_is_stuck(session)) return;
   const vyre_device_ops_t *device = session->device->ops;
-  if (session->launch) session->launch->ops->destroy(session->launch);
-  if (session->image) device->image_destroy(session->image);
   vyre_program_release(session->loop);
   for (uint32_t i = 0; i < session->handler_count; i++) vyre_program_release(session->handlers[i].program);
   for (uint32_t i = 1; i <= session->params.windows; i++) device->release(session->device, &session->window_memory[i]);
   vyre_free(session->window_memory);
   vyre_session_release(session);
+  /* After the memory: it is the launch that keeps other sessions from the device. */
+  if (session->launch) session->launch->ops->destroy(session->launch);
+  if (session->image) device->image_destroy(session->image);
   pthread_mutex_destroy(&session->lock);
   pthread_mutex_destroy(&session->stop_lock);
   vyre_free(session);

@@ -151,6 +151,7 @@ vyre_status_t vyre_session_allocate(vyre_session_t *session) {
   ring->mask = p->ring_slots - 1;
   ring->shift = (uint32_t)__builtin_ctz(p->ring_slots);
   ring->cell_count = p->cells;
+  ring->stalled = vyre_session_settle_ring;
   VYRE_TRY(fill_own(session, &l));
   return vyre_ring_init(ring, p->first_ticket);
 }

@@ -14,6 +14,10 @@ void vyre_session_settle_if_ended(vyre_session_t *session) {
   if (vyre_session_has_ended(session)) vyre_ring_cancel(&session->ring);
 }
 
+void vyre_session_settle_ring(vyre_ring_t *ring) {
+  vyre_session_settle_if_ended((vyre_session_t *)(void *)ring); /* its first member */
+}
+
 /* Gives the processor away, more and more, while a thread waits. `turn` counts the calls. */
 static void back_off(uint32_t turn) {
   if (turn < WAIT_SPINS) {
@@ -47,9 +51,10 @@ static vyre_status_t unknown_ticket(const vyre_session_t *session, vyre_ticket_t
   return vyre_status_make(VYRE_E_TICKET, "ticket %llu, cell %u", (unsigned long long)ticket.number, ticket.cell);
 }
 
-/* A stop was asked for, or a SHUTDOWN slot taken. */
+/* A stop was asked for, or a SHUTDOWN slot taken, or the kernel can be gone without either. */
 static bool is_ending(const vyre_session_t *session) {
-  return atomic_load_explicit(&session->stop_requested, memory_order_relaxed) ||
+  return session->launch->may_be_lost ||
+         atomic_load_explicit(&session->stop_requested, memory_order_relaxed) ||
          atomic_load_explicit(VYRE_SHARED_WORD32(session->ring.shared, ENDING), memory_order_relaxed);
 }
 

@@ -30,6 +30,7 @@ struct vyre_session {
   vyre_device_t *device;
   vyre_session_params_t params; /* defaults filled in */
   _Atomic int phase;            /* vyre_session_phase_t */
+  bool was_started;             /* or failed to */
   atomic_bool stop_requested;   /* by the host */
   pthread_mutex_t lock;         /* windows */
   pthread_mutex_t stop_lock;    /* held by the one thread that stops or swaps */
@@ -61,5 +62,6 @@ vyre_status_t vyre_session_write_control(vyre_session_t *session, uint32_t offse
 
 /* session_slots.c: after the kernel has ended, what was published and has not completed completes as cancelled. */
 void vyre_session_settle_if_ended(vyre_session_t *session);
+void vyre_session_settle_ring(vyre_ring_t *ring); /* vyre_ring_t.stalled */
 
 #endif

@@ -1,11 +1,11 @@
-/* The rounds of a GPU, on a driver that this test brings along: figures, wrong answers, and that each call that fails
+/* The rounds of a GPU, on the fake driver: figures, wrong answers, and that each call that fails
  * is told and leaves nothing behind. The candidate is a session of the cpu. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +13,7 @@
 #include "bench/bench.h"
 #include "bench/file.h"
 #include "device/cuda/baseline.h"
-#include "device/fake_cuda.h"
+#include "fake_cuda/fake_cuda.h"
 
 enum { SLOTS = 60, FILE_BYTES = (9 << 20) + 5 };
 
@@ -59,25 +59,25 @@ static void expect_row(vyre_bench_row_id_t row, uint64_t samples, uint64_t check
 
 static void a_round_of_latencies(void **state) {
   (void)state;
-  fake_cuda_launches = fake_cuda_graph_launches = 0;
+  fake_cuda_steer("");
   ok(vyre_bench_latency(bench));
   expect_row(VYRE_BENCH_ROW_LATENCY_WORKER, SLOTS, SLOTS);
   expect_row(VYRE_BENCH_ROW_LATENCY_PING, SLOTS, SLOTS);
   expect_row(VYRE_BENCH_ROW_LATENCY_LAUNCH, SLOTS, 0);
   expect_row(VYRE_BENCH_ROW_LATENCY_GRAPH, SLOTS, 0);
-  assert_int_equal(fake_cuda_launches, SLOTS + 3); /* to warm up two, and the kernel that answers */
-  assert_int_equal(fake_cuda_graph_launches, SLOTS + 1);
-  assert_int_equal(fake_cuda_alive, 0);
+  assert_int_equal(fake_cuda_look().launches, SLOTS + 3); /* to warm up two, and the kernel that answers */
+  assert_int_equal(fake_cuda_look().graph_launches, SLOTS + 1);
+  assert_int_equal(fake_cuda_look().alive, 0);
 }
 
 static void a_round_of_rates(void **state) {
   (void)state;
-  fake_cuda_launches = 0;
+  fake_cuda_steer("");
   ok(vyre_bench_rate(bench));
   expect_row(VYRE_BENCH_ROW_RATE_NOP_4, 400, 400);
   expect_row(VYRE_BENCH_ROW_RATE_LAUNCH, 400, 0);
-  assert_int_equal(fake_cuda_launches, 400 + 3);
-  assert_int_equal(fake_cuda_alive, 0);
+  assert_int_equal(fake_cuda_look().launches, 400 + 3);
+  assert_int_equal(fake_cuda_look().alive, 0);
 }
 
 static void a_round_of_streams(void **state) {
@@ -88,17 +88,17 @@ static void a_round_of_streams(void **state) {
                                              VYRE_BENCH_ROW_STREAM_PREAD_16};
   for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) expect_row(rows[i], FILE_BYTES, 1);
   assert_int_equal(bench->columns[VYRE_BENCH_ROW_STREAM_LOOP_1].count, 0);
-  assert_int_equal(fake_cuda_alive, 0);
+  assert_int_equal(fake_cuda_look().alive, 0);
 }
 
 static void a_lost_byte_is_a_wrong_answer(void **state) {
   (void)state;
-  fake_cuda_spoil_copy = true;
+  fake_cuda_steer("spoil=1");
   vyre_status_t status = vyre_bench_stream(bench, &file);
   assert_int_equal(vyre_status_code(status), VYRE_E_WRONG_ANSWER);
   assert_non_null(strstr(vyre_status_detail(status), "pinned memory to the device"));
   vyre_status_destroy(&status);
-  assert_int_equal(fake_cuda_alive, 0);
+  assert_int_equal(fake_cuda_look().alive, 0);
 }
 
 static void there_is_one_gpu(void **state) {
@@ -107,7 +107,7 @@ static void there_is_one_gpu(void **state) {
   vyre_status_t status = vyre_cuda_baseline_open(1, &baseline);
   assert_int_equal(vyre_status_code(status), VYRE_E_NO_DEVICE);
   vyre_status_destroy(&status);
-  assert_int_equal(fake_cuda_alive, 0);
+  assert_int_equal(fake_cuda_look().alive, 0);
 }
 
 /* All that a baseline does, once. */
@@ -141,21 +141,22 @@ static void every_failed_call_is_told(void **state) {
   (void)state;
   uint32_t calls = 0;
   for (;;) {
-    fake_cuda_fail_in = ++calls;
-    fake_cuda_failed = NULL;
+    char steer[40], gives[100];
+    snprintf(steer, sizeof steer, "fail=*:719@%u", ++calls);
+    fake_cuda_steer(steer);
     vyre_status_t status = open_use_close();
-    assert_int_equal(fake_cuda_alive, 0);
-    if (!fake_cuda_failed) {
+    const char *failed = fake_cuda_look().failed;
+    assert_int_equal(fake_cuda_look().alive, 0);
+    if (!failed) {
       ok(status);
       break;
     }
     char text[2000];
     vyre_status_format(status, text, sizeof text);
-    if (vyre_status_code(status) != VYRE_E_DRIVER || !strstr(text, fake_cuda_failed) || !strstr(text, "gives 719"))
-      fail_msg("call %u, cu%s: %s", calls, fake_cuda_failed, text);
+    snprintf(gives, sizeof gives, "%s gives 719", failed);
+    if (vyre_status_code(status) != VYRE_E_DRIVER || !strstr(text, gives)) fail_msg("call %u, %s: %s", calls, failed, text);
     vyre_status_destroy(&status);
   }
-  fake_cuda_fail_in = 0;
   assert_in_range(calls, 50, 200); /* so many calls there are; two rounds of the loop would have shown nothing */
 }
 

@@ -109,6 +109,9 @@ vyre_status_t vyre_cuda_link(const vyre_cuda_t *cuda, const char *ptx, size_t si
   /* A refusal of the text comes with a log, and with one of several results: which, differs between drivers. */
   if (status && *log) status = vyre_status_because(vyre_status_make(VYRE_E_COMPILER, "%s", log), status);
   vyre_status_t closed = vyre_cuda_status(cuda, cuda->LinkDestroy(link), "cuLinkDestroy");
-  if (!status && closed) vyre_free(*out_cubin);
+  if (!status && closed) {
+    vyre_free(*out_cubin);
+    *out_cubin = NULL;
+  }
   return status ? vyre_status_because(status, closed) : closed;
 }

@@ -29,7 +29,13 @@ void vyre_gpu_leave(vyre_gpu_t *gpu) {
 
 /* A new context is current to the thread: it is taken away again. */
 static vyre_status_t create_context(vyre_gpu_t *gpu, vyre_cu_context_t *out_context) {
-  VYRE_TRY(VYRE_GPU_CALL(gpu, CtxCreate, (out_context, CONTEXT_MAP_HOST, gpu->device)));
+  vyre_status_t status = VYRE_GPU_CALL(gpu, CtxCreate, (out_context, CONTEXT_MAP_HOST, gpu->device));
+  /* How much is free is not to be had without a context. */
+  if (vyre_status_code(status) == VYRE_E_DEVICE_MEMORY)
+    status = vyre_status_because(vyre_status_make(VYRE_E_DEVICE_MEMORY, "a context does not fit on %s (%s)",
+                                                  gpu->base.name, gpu->base.description),
+                                 status);
+  if (status) return status;
   vyre_gpu_leave(gpu);
   return NULL;
 }
@@ -81,7 +87,7 @@ static vyre_status_t describe(vyre_gpu_t *gpu, uint32_t index) {
            multiprocessors, bytes >> 30);
   gpu->base.info.workers_max = WORKERS_MAX;
   /* One block on each multiprocessor; one of the blocks is the dispatcher. */
-  gpu->base.info.workers_default = gpu->multiprocessors - 1;
+  gpu->base.info.workers_default = gpu->multiprocessors > 1 ? gpu->multiprocessors - 1 : 1;
   return NULL;
 }
 
@@ -111,7 +117,7 @@ static vyre_status_t open_gpu(vyre_gpu_t *gpu, uint32_t index) {
   VYRE_TRY(describe(gpu, index));
   VYRE_TRY(create_context(gpu, &gpu->execution));
   VYRE_TRY(vyre_gpu_enter(gpu, gpu->execution));
-  vyre_status_t status = vyre_gpu_init_staging(gpu);
+  vyre_status_t status = vyre_gpu_tell_memory(gpu, 0, "a stream", vyre_gpu_init_staging(gpu));
   vyre_gpu_leave(gpu);
   return status;
 }

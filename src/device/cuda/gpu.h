@@ -47,6 +47,9 @@ vyre_status_t vyre_gpu_ingest(vyre_gpu_t *gpu, vyre_cu_context_t *out_context);
 vyre_status_t vyre_gpu_allocate(vyre_device_t *device, vyre_memory_kind_t kind, uint64_t bytes,
                                 vyre_memory_t *out_memory);
 vyre_status_t vyre_gpu_bind(vyre_device_t *device, void *host, uint64_t bytes, vyre_memory_t *out_memory);
+/* Of a status that says the device's memory is full: what did not fit (bytes 0: of unknown size) and how much is free. In
+ * a context. */
+vyre_status_t vyre_gpu_tell_memory(vyre_gpu_t *gpu, uint64_t bytes, const char *what, vyre_status_t status);
 void vyre_gpu_release(vyre_device_t *device, vyre_memory_t *memory);
 vyre_status_t vyre_gpu_write(vyre_device_t *device, uint64_t to, const void *from, uint64_t bytes);
 vyre_status_t vyre_gpu_read(vyre_device_t *device, void *to, uint64_t from, uint64_t bytes);

@@ -60,6 +60,7 @@ static vyre_status_t link_image(vyre_gpu_t *gpu, const char *ptx, size_t size, v
   VYRE_TRY(vyre_gpu_side(gpu, &context));
   VYRE_TRY(vyre_gpu_enter(gpu, context));
   vyre_status_t status = vyre_cuda_link(gpu->cuda, ptx, size, &image->cubin, &image->bytes);
+  status = vyre_gpu_tell_memory(gpu, 0, "the linker", status);
   vyre_gpu_leave(gpu);
   return vyre_status_context(status, "linking the megakernel for %s", gpu->architecture);
 }
@@ -238,7 +239,7 @@ static vyre_status_t kernel_relaunch(vyre_launch_t *launch, vyre_image_t *image)
   VYRE_TRY(vyre_gpu_enter(kernel->gpu, kernel->gpu->execution));
   pthread_mutex_lock(&kernel->lock);
   unload(kernel);
-  vyre_status_t status = load_and_launch(kernel, image);
+  vyre_status_t status = vyre_gpu_tell_memory(kernel->gpu, 0, "the megakernel", load_and_launch(kernel, image));
   pthread_mutex_unlock(&kernel->lock);
   vyre_gpu_leave(kernel->gpu);
   return vyre_status_context(status, "launching the megakernel on %s again", kernel->gpu->base.name);
@@ -252,6 +253,7 @@ static vyre_status_t start(kernel_t *kernel, const vyre_image_t *image) {
   VYRE_TRY(vyre_gpu_enter(kernel->gpu, kernel->gpu->execution));
   vyre_status_t status = VYRE_GPU_CALL(kernel->gpu, StreamCreate, (&kernel->stream, STREAM_NON_BLOCKING));
   if (!status) status = load_and_launch(kernel, image);
+  status = vyre_gpu_tell_memory(kernel->gpu, 0, "the megakernel", status);
   vyre_gpu_leave(kernel->gpu);
   return vyre_status_context(status, "launching the megakernel on %s", kernel->gpu->base.name);
 }
@@ -267,7 +269,7 @@ vyre_status_t vyre_gpu_launch(vyre_device_t *device, vyre_image_t *image, const 
     atomic_store(&gpu->has_kernel, false);
     return vyre_out_of_memory(sizeof *kernel);
   }
-  kernel->base = (vyre_launch_t){.ops = &launch_ops, .pumps_on = true};
+  kernel->base = (vyre_launch_t){.ops = &launch_ops, .pumps_on = true, .may_be_lost = true};
   kernel->gpu = gpu;
   kernel->params = *params;
   atomic_store(&kernel->has_ended, true);

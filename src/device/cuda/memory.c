@@ -1,9 +1,8 @@
 /* Memory that the kernel reaches: pinned memory of the host, and the device's own, mapped so that both contexts see it at
  * one address. Every function works beside a live kernel. */
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "base/assert.h"
 #include "base/memory.h"
 #include "device/cuda/gpu.h"
 
@@ -13,6 +12,7 @@ enum {
   HOST_PORTABLE = 1,  /* CU_MEMHOSTALLOC_PORTABLE, CU_MEMHOSTREGISTER_PORTABLE */
   HOST_DEVICEMAP = 2, /* CU_MEMHOSTALLOC_DEVICEMAP, CU_MEMHOSTREGISTER_DEVICEMAP */
   STREAM_NON_BLOCKING = 1,
+  ERROR_ALREADY_REGISTERED = 712, /* CUresult */
 };
 
 /* vyre_memory_t.own[0]: what there is to release; own[1]: the context, or the allocation's handle. */
@@ -20,12 +20,23 @@ enum { OWN_HOST = 1, OWN_REGISTERED, OWN_DEVICE };
 
 static uint64_t round_up(uint64_t bytes, uint64_t multiple) { return (bytes + multiple - 1) / multiple * multiple; }
 
+/* The driver says "out of memory" of the host's memory, too. */
+static vyre_status_t tell_pinned(vyre_status_t status, uint64_t bytes) {
+  if (vyre_status_code(status) == VYRE_E_DEVICE_MEMORY)
+    status = vyre_status_because(
+        vyre_status_with_fix(vyre_status_make(VYRE_E_MEMORY, "%llu KiB of the host's memory cannot be pinned",
+                                              (unsigned long long)(bytes >> 10)),
+                             "Free memory of the host, or lower --chunk and --depth; what is pinned cannot be swapped out."),
+        status);
+  return vyre_status_context(status, "pinning %llu KiB of the host's memory", (unsigned long long)(bytes >> 10));
+}
+
 /* ---- staging: small writes and reads ---- */
 
 vyre_status_t vyre_gpu_init_staging(vyre_gpu_t *gpu) {
   void *staging;
   VYRE_TRY(VYRE_GPU_CALL(gpu, StreamCreate, (&gpu->words, STREAM_NON_BLOCKING)));
-  VYRE_TRY(VYRE_GPU_CALL(gpu, MemHostAlloc, (&staging, STAGING_BYTES, HOST_PORTABLE)));
+  VYRE_TRY(tell_pinned(VYRE_GPU_CALL(gpu, MemHostAlloc, (&staging, STAGING_BYTES, HOST_PORTABLE)), STAGING_BYTES));
   gpu->staging = staging;
   return NULL;
 }
@@ -121,13 +132,14 @@ static vyre_status_t map_device(vyre_gpu_t *gpu, uint64_t bytes, vyre_memory_t *
   return NULL;
 }
 
-static vyre_status_t tell_device_memory(vyre_gpu_t *gpu, uint64_t bytes, vyre_status_t status) {
+vyre_status_t vyre_gpu_tell_memory(vyre_gpu_t *gpu, uint64_t bytes, const char *what, vyre_status_t status) {
   size_t free_bytes = 0, total_bytes = 0;
   if (vyre_status_code(status) != VYRE_E_DEVICE_MEMORY || gpu->cuda->MemGetInfo(&free_bytes, &total_bytes) != 0)
     return status;
-  vyre_status_t told = vyre_status_make(VYRE_E_DEVICE_MEMORY, "%llu MiB asked for, %zu of %zu MiB are free on %s",
-                                        (unsigned long long)(bytes >> 20), free_bytes >> 20, total_bytes >> 20,
-                                        gpu->base.name);
+  char size[48] = "";
+  if (bytes) snprintf(size, sizeof size, ", %llu MiB", (unsigned long long)(bytes >> 20));
+  vyre_status_t told = vyre_status_make(VYRE_E_DEVICE_MEMORY, "no room for %s%s: %zu of %zu MiB are free on %s", what, size,
+                                        free_bytes >> 20, total_bytes >> 20, gpu->base.name);
   return vyre_status_because(told, status);
 }
 
@@ -136,7 +148,10 @@ static vyre_status_t allocate_device(vyre_gpu_t *gpu, uint64_t bytes, vyre_memor
   size_t granularity;
   VYRE_TRY(vyre_gpu_enter(gpu, gpu->execution));
   vyre_status_t status = VYRE_GPU_CALL(gpu, MemGetAllocationGranularity, (&granularity, &allocation, 0));
-  if (!status) status = tell_device_memory(gpu, bytes, map_device(gpu, round_up(bytes, granularity), out_memory));
+  if (!status) {
+    uint64_t size = round_up(bytes, granularity);
+    status = vyre_gpu_tell_memory(gpu, size, "what was asked for", map_device(gpu, size, out_memory));
+  }
   vyre_gpu_leave(gpu);
   if (status) return status;
   status = write_all(gpu, out_memory->address, NULL, bytes);
@@ -158,7 +173,7 @@ static vyre_status_t allocate_host(vyre_gpu_t *gpu, uint64_t bytes, vyre_memory_
     if (status) gpu->cuda->MemFreeHost(host);
   }
   vyre_gpu_leave(gpu);
-  if (status) return vyre_status_context(status, "pinning %llu KiB of host memory", (unsigned long long)(bytes >> 10));
+  if (status) return tell_pinned(status, bytes);
   memset(host, 0, bytes);
   *out_memory = (vyre_memory_t){.address = address, .host = host, .bytes = bytes, .is_host = true,
                                 .own = {OWN_HOST, (uint64_t)(uintptr_t)context}};
@@ -180,39 +195,40 @@ vyre_status_t vyre_gpu_bind(vyre_device_t *device, void *host, uint64_t bytes, v
   uint64_t size = round_up((uintptr_t)host + bytes - first, PAGE_BYTES);
   VYRE_TRY(vyre_gpu_ingest(gpu, &context));
   VYRE_TRY(vyre_gpu_enter(gpu, context));
-  vyre_status_t status = VYRE_GPU_CALL(gpu, MemHostRegister, ((void *)first, size, HOST_PORTABLE | HOST_DEVICEMAP));
+  vyre_cu_result_t result = gpu->cuda->MemHostRegister((void *)first, size, HOST_PORTABLE | HOST_DEVICEMAP);
+  vyre_status_t status = vyre_cuda_status(gpu->cuda, result, "cuMemHostRegister");
+  if (result == ERROR_ALREADY_REGISTERED)
+    status = vyre_status_with_fix(status, "Keep windows on pages of their own (4 KiB), or remove the one that has these first.");
   if (!status) {
     status = VYRE_GPU_CALL(gpu, MemHostGetDevicePointer, (&address, (void *)first, 0));
     if (status) gpu->cuda->MemHostUnregister((void *)first);
   }
   vyre_gpu_leave(gpu);
-  if (status) return vyre_status_context(status, "registering %llu KiB of host memory", (unsigned long long)(size >> 10));
+  if (status) return tell_pinned(status, size);
   *out_memory = (vyre_memory_t){.address = address + ((uintptr_t)host - first), .host = host, .bytes = bytes,
                                 .is_host = true, .own = {OWN_REGISTERED, (uint64_t)(uintptr_t)context}};
   return NULL;
 }
 
-/* Errors of a context that is lost need no telling here: what it had is gone. */
+/* Errors of a context that is lost need no telling here: what it had is gone. The device's memory is of no context, so it
+ * is given back even where none can be entered. */
 void vyre_gpu_release(vyre_device_t *device, vyre_memory_t *memory) {
   vyre_gpu_t *gpu = vyre_gpu_of(device);
   const vyre_cuda_t *cuda = gpu->cuda;
-  if (memory->own[0] == 0) return;
-  vyre_cu_context_t context =
-      memory->own[0] == OWN_DEVICE ? gpu->execution : (vyre_cu_context_t)(uintptr_t)memory->own[1];
+  uint64_t owned = memory->own[0];
+  if (owned == 0) return;
+  vyre_cu_context_t context = owned == OWN_DEVICE ? gpu->execution : (vyre_cu_context_t)(uintptr_t)memory->own[1];
   vyre_status_t status = vyre_gpu_enter(gpu, context);
-  if (!status) {
-    switch (memory->own[0]) {
-      case OWN_HOST: cuda->MemFreeHost(memory->host); break;
-      case OWN_REGISTERED: cuda->MemHostUnregister((void *)((uintptr_t)memory->host & ~(uintptr_t)(PAGE_BYTES - 1))); break;
-      case OWN_DEVICE:
-        cuda->MemUnmap(memory->address, memory->bytes);
-        cuda->MemRelease(memory->own[1]);
-        cuda->MemAddressFree(memory->address, memory->bytes);
-        break;
-      default: VYRE_UNREACHABLE();
-    }
-    vyre_gpu_leave(gpu);
+  if (owned == OWN_DEVICE) {
+    cuda->MemUnmap(memory->address, memory->bytes);
+    cuda->MemRelease(memory->own[1]);
+    cuda->MemAddressFree(memory->address, memory->bytes);
+  } else if (!status && owned == OWN_HOST) {
+    cuda->MemFreeHost(memory->host);
+  } else if (!status) {
+    cuda->MemHostUnregister((void *)((uintptr_t)memory->host & ~(uintptr_t)(PAGE_BYTES - 1)));
   }
+  if (!status) vyre_gpu_leave(gpu);
   vyre_status_destroy(&status);
   *memory = (vyre_memory_t){0};
 }
