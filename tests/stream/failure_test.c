@@ -154,14 +154,14 @@ static void io_error_among_many(void **state) {
 
 /* The kernel takes no more reads, for once or for ever. */
 static _Atomic uint32_t submits_until_error, submit_errors;
+static bool count_down(_Atomic uint32_t *count) { /* false: it was 0; both workers count */
+  uint32_t seen = atomic_load(count);
+  while (seen > 0 && !atomic_compare_exchange_weak(count, &seen, seen - 1)) continue;
+  return seen > 0;
+}
 static int submit_refused(void) {
-  if (atomic_load(&submits_until_error) > 0) {
-    atomic_fetch_sub(&submits_until_error, 1);
-    return 0;
-  }
-  if (atomic_load(&submit_errors) == 0) return 0;
-  atomic_fetch_sub(&submit_errors, 1);
-  return ENOMEM;
+  if (count_down(&submits_until_error)) return 0;
+  return count_down(&submit_errors) ? ENOMEM : 0;
 }
 
 static void submit_is_refused(void **state) {
