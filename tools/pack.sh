@@ -1,6 +1,6 @@
 #!/bin/sh
 # Packs a build and the Debian libraries it needs into a folder, for a GPU machine that has no packages of ours.
-# Usage: pack.sh BUILD_DIR OUT_DIR     then there: OUT_DIR/run.sh
+# Usage: pack.sh BUILD_DIR OUT_DIR     then there: OUT_DIR/run.sh, which runs the label gpu and the bench
 # The libraries stay in their packages (44 MB) and are unpacked on the other machine with dpkg -x; they were seen to
 # serve on Ubuntu 24.04.
 set -eu
@@ -22,23 +22,7 @@ done
 for library in $libraries; do
   ls "$out/deb/${library}"_*.deb >/dev/null 2>&1 || (cd "$out/deb" && apt-get -q download "$library" >/dev/null)
 done
-cat >"$out/run.sh" <<'RUN'
-#!/bin/sh
-# Unpacks the libraries and runs the tests of label `gpu`; a missing GPU is an error. Arguments: seed and count.
-set -eu
-cd "$(dirname "$0")"
-root=${TMPDIR:-/tmp}/vyre-libraries
-mkdir -p "$root"
-for package in deb/*.deb; do dpkg -x "$package" "$root"; done
-export LD_LIBRARY_PATH="$root/usr/lib/x86_64-linux-gnu:$root/lib/x86_64-linux-gnu"
-export VYRE_REQUIRE=gpu
-status=0
-timeout -k 5 400 bin/test-cuda-programs "$@" || status=$?
-echo "test-cuda-programs: exit status $status"
-timeout -k 5 300 bin/test-session cuda:0 || status=$?
-timeout -k 5 400 bin/test-conformance cuda:0 "$@" || status=$?
-timeout -k 5 120 bin/gpu-bench-programs || status=$?
-exit $status
-RUN
-chmod +x "$out/run.sh"
+cp tools/gpu_run.sh "$out/run.sh"
+cp tests/device/cuda_files_test.sh "$out/"
+git describe --always --dirty --abbrev=12 >"$out/commit" 2>/dev/null || echo unknown >"$out/commit"
 du -sh "$out"

@@ -37,6 +37,7 @@ typedef struct vyre_target {
   LLVMValueRef (*group)(vyre_lower_t *l);                  /* i32: this group's index in its launch */
   void (*barrier)(vyre_lower_t *l);
   LLVMValueRef (*any)(vyre_lower_t *l, LLVMValueRef bit);  /* i1: true in all when it is in one; a barrier, too */
+  LLVMValueRef (*warp_votes)(vyre_lower_t *l, LLVMValueRef bit); /* i32: the bits of each 32 threads */
   LLVMValueRef (*warp_sum)(vyre_lower_t *l, LLVMValueRef value); /* in the first of each 32 threads: the sum of theirs */
   LLVMValueRef (*group_sum)(vyre_lower_t *l, LLVMValueRef value); /* i64, in all: the sum over the group */
 } vyre_target_t;

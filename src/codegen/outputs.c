@@ -187,14 +187,27 @@ static void flush_table(vyre_lower_t *l, uint32_t param, LLVMValueRef output) {
   end_elements(l, e);
 }
 
+/* Each warp adds the sum of its threads' values. Often only one of them has any: when what was added was uniform. */
+static void flush_group_scalar(vyre_lower_t *l, LLVMValueRef output, LLVMValueRef value) {
+  LLVMValueRef zero = LLVMConstInt(LLVMTypeOf(value), 0, false), no_votes = LLVMConstInt(l->i32, 0, false);
+  LLVMValueRef votes = l->target->warp_votes(l, LLVMBuildICmp(l->ir, LLVMIntNE, value, zero, ""));
+  LLVMValueRef others = LLVMBuildAnd(l->ir, votes, LLVMBuildSub(l->ir, votes, LLVMConstInt(l->i32, 1, false), ""), "");
+  LLVMBasicBlockRef alone = vyre_lower_block(l, "alone"), many = vyre_lower_block(l, "many");
+  LLVMBasicBlockRef after = vyre_lower_block(l, "flushed_scalar");
+  LLVMBuildCondBr(l->ir, LLVMBuildICmp(l->ir, LLVMIntEQ, others, no_votes, ""), alone, many);
+  LLVMPositionBuilderAtEnd(l->ir, alone);
+  flush_value(l, output, value, NULL);
+  vyre_lower_continue_in(l, after);
+  LLVMPositionBuilderAtEnd(l->ir, many);
+  LLVMValueRef lane = LLVMBuildAnd(l->ir, l->thread, vyre_lower_i64(l, 31), "");
+  LLVMValueRef is_first = LLVMBuildICmp(l->ir, LLVMIntEQ, lane, vyre_lower_i64(l, 0), "");
+  flush_value(l, output, l->target->warp_sum(l, value), is_first);
+  vyre_lower_continue_in(l, after);
+}
+
 void vyre_lower_flush_outputs(vyre_lower_t *l) {
   const vyre_program_t *p = l->program;
-  LLVMValueRef is_mine = NULL;
-  if (l->target->is_group) {
-    if (has_group_tables(l)) l->target->barrier(l); /* all additions to the tables are done */
-    LLVMValueRef lane = LLVMBuildAnd(l->ir, l->thread, vyre_lower_i64(l, 31), "");
-    is_mine = LLVMBuildICmp(l->ir, LLVMIntEQ, lane, vyre_lower_i64(l, 0), "");
-  }
+  if (has_group_tables(l)) l->target->barrier(l); /* all additions to the tables are done */
   for (uint32_t i = 0; i < p->param_count; i++) {
     if (!is_output(&p->params[i])) continue;
     LLVMValueRef output = vyre_lower_byte_offset(l, l->output, l->layout.output_offset[i]);
@@ -203,6 +216,9 @@ void vyre_lower_flush_outputs(vyre_lower_t *l) {
       continue;
     }
     LLVMValueRef sum = vyre_lower_load(l, vyre_lower_type(l, p->params[i].type), l->scalars[i], "");
-    flush_value(l, output, is_mine ? l->target->warp_sum(l, sum) : sum, is_mine);
+    if (l->target->is_group)
+      flush_group_scalar(l, output, sum);
+    else
+      flush_value(l, output, sum, NULL);
   }
 }

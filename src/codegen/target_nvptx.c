@@ -20,6 +20,11 @@ static LLVMValueRef any(vyre_lower_t *l, LLVMValueRef bit) {
   return LLVMBuildICmp(l->ir, LLVMIntNE, result, LLVMConstInt(l->i32, 0, false), "");
 }
 
+static LLVMValueRef warp_votes(vyre_lower_t *l, LLVMValueRef bit) {
+  LLVMValueRef arguments[] = {LLVMConstInt(l->i32, UINT32_MAX, false), bit};
+  return vyre_lower_intrinsic(l, "llvm.nvvm.vote.ballot.sync", NULL, arguments, 2);
+}
+
 static LLVMValueRef shuffle_down(vyre_lower_t *l, LLVMValueRef word, unsigned distance) {
   LLVMValueRef arguments[] = {LLVMConstInt(l->i32, UINT32_MAX, false), word, LLVMConstInt(l->i32, distance, false),
                               LLVMConstInt(l->i32, 31, false)};
@@ -72,5 +77,6 @@ const vyre_target_t vyre_target_nvptx = {.is_gpu = true,
                                          .group = group,
                                          .barrier = barrier,
                                          .any = any,
+                                         .warp_votes = warp_votes,
                                          .warp_sum = warp_sum,
                                          .group_sum = group_sum};

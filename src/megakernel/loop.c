@@ -182,7 +182,9 @@ static void build_call(loop_t *l, const vyre_loop_order_t *o, const operands_t *
           arg64(l, o, VYRE_ARG_STREAM_OFFSET_LOW));
   store64(l, WORKER, at(l, o->frame, offsetof(vyre_frame_t, output)), var(l, x->output));
   store32(l, WORKER, at(l, o->frame, offsetof(vyre_frame_t, flags)), var(l, x->flags));
+  begin_if(l, is_nonzero(l, x->size));
   build_fence(l, VYRE_ORDER_ACQUIRE, o->data.is_host);
+  end(l);
   /* Behind the fence, which on a GPU waits for stores that stand before it. */
   store32(l, DEVICE, at(l, l->self, VYRE_WORKER_CELL), var(l, o->cell));
   store32(l, DEVICE, at(l, l->self, VYRE_WORKER_RUNNING), add(l, var(l, o->handler), c32(l, 1)));

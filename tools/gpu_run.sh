@@ -1,0 +1,61 @@
+#!/bin/sh
+# What tools/pack.sh packs as run.sh: on the GPU machine it unpacks the libraries, runs every test of label gpu (a missing
+# GPU is an error), then the bench, and prints a short table last. With $OUT the output of each is kept there.
+# Usage: run.sh [tests] [bench]     both by default
+set -u
+cd "$(dirname "$0")" || exit 1
+root=${TMPDIR:-/tmp}/vyre-libraries
+mkdir -p "$root"
+for package in deb/*.deb; do dpkg -x "$package" "$root" || exit 1; done
+export LD_LIBRARY_PATH="$root/usr/lib/x86_64-linux-gnu:$root/lib/x86_64-linux-gnu"
+export VYRE_REQUIRE=gpu
+out=${OUT:-$(mktemp -d)}
+parts=${*:-tests bench}
+table=$out/table.txt
+: >"$table"
+failed=0
+
+# step NAME SECONDS COMMAND...
+step() {
+  name=$1
+  limit=$2
+  shift 2
+  start=$(date +%s)
+  timeout -k 5 "$limit" "$@" >"$out/$name.txt" 2>&1
+  status=$?
+  [ $status -eq 0 ] || failed=1
+  [ $status -eq 0 ] || tail -n 25 "$out/$name.txt"
+  printf '%-18s %-8s %4s s\n' "$name" "$([ $status -eq 0 ] && echo passed || echo "exit $status")" $(($(date +%s) - start)) >>"$table"
+}
+
+{
+  cat commit
+  date -u '+%Y-%m-%d %H:%M UTC'
+  nvidia-smi --query-gpu=name,driver_version,pcie.link.gen.current,pcie.link.width.current --format=csv,noheader
+  grep -m 1 'model name' /proc/cpuinfo
+  nproc
+  uname -r
+} >"$out/machine.txt" 2>&1
+
+case " $parts " in *' tests '*)
+  step cuda-session 120 bin/test-session cuda:0
+  step cuda-programs 120 bin/test-cuda-programs 1 "${PROGRAMS:-100}"
+  step cuda-conformance 300 bin/test-conformance cuda:0 1 "${CONFORMANCE:-128}"
+  step cuda-files 300 ./cuda_files_test.sh bin/vyre programs "${BYTES:-8589934592}" "${ROUNDS:-20}"
+  ;;
+esac
+case " $parts " in *' bench '*)
+  step bench-slots 200 bin/vyre bench --device cuda:0 --only latency,rate --rounds 5
+  file=$(mktemp "${TMPDIR:-/var/tmp}/vyre-bench.XXXXXX")
+  head -c $((${BYTES:-8589934592} / 32 / 4 * 3)) /dev/urandom | base64 -w 0 | tr 'aeiou' '\n    ' >"$file.part"
+  for part in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32; do
+    cat "$file.part"
+  done >"$file"
+  step bench-stream 300 bin/vyre bench --device cuda:0 --only stream --rounds 5 --file "$file"
+  rm -f "$file" "$file.part"
+  step bench-resident 120 bin/gpu-bench-programs
+  grep -h '/' "$out/bench-slots.txt" "$out/bench-stream.txt" | grep -v 'GB/s\|M/s\|us (' >>"$table"
+  ;;
+esac
+cat "$out/machine.txt" "$table"
+exit $failed
