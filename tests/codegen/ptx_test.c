@@ -18,6 +18,8 @@
 
 #include "base/memory.h"
 #include "codegen/codegen.h"
+#include "ir/text.h"
+#include "megakernel/loop.h"
 #include "support/generate.h"
 #include "support/require.h"
 
@@ -129,6 +131,86 @@ static void random_programs(void **state) {
   }
 }
 
+/* The megakernel with handlers: what LLVM loses on this target is there as instructions of its own. */
+static void megakernels(void **state) {
+  (void)state;
+  const vyre_codegen_table_t *compiler;
+  ok(vyre_codegen_load(&compiler));
+  vyre_program_t *loop;
+  ok(vyre_megakernel_build(&(vyre_loop_params_t){.topology = VYRE_TOPOLOGY_DISPATCHED}, &loop));
+  enum { HANDLERS = 9 };
+  const vyre_program_t *handlers[HANDLERS];
+  for (uint64_t i = 0; i < HANDLERS; i++) handlers[i] = generate_program(100 + i, &(generate_options_t){.foreach_heavy = i % 2});
+  for (unsigned count = 0; count <= HANDLERS; count += HANDLERS)
+    for (unsigned g = 0; g < 2; g++) {
+      vyre_codegen_options_t options = {.form = VYRE_CODEGEN_ASSEMBLY, .gpu = gpus[g], .handlers = handlers,
+                                        .handler_count = count, .threads = 512};
+      char *ptx;
+      size_t size;
+      ok(compiler->compile(loop, &options, &ptx, &size));
+      static const char *const wanted[] = {"ld.relaxed.sys.v4.u32",   "ld.relaxed.gpu.v4.u32", "st.relaxed.sys.v4.u32",
+                                           "st.relaxed.gpu.v4.u32",   "fence.acq_rel.gpu",     "fence.acq_rel.sys",
+                                           "atom.relaxed.gpu.cas.b32", "bar.warp.sync",         "vote.sync.ballot",
+                                           ".reqntid 512",            ".maxnreg 128"};
+      for (unsigned i = 0; i < sizeof wanted / sizeof *wanted; i++)
+        if (!strstr(ptx, wanted[i])) fail_msg("no %s for %s with %u handlers", wanted[i], gpus[g], count);
+      if (find_ptxas()) assemble(find_ptxas(), gpus[g], ptx, size, "the megakernel");
+      vyre_free(ptx);
+    }
+  for (uint64_t i = 0; i < HANDLERS; i++) vyre_program_release((vyre_program_t *)(uintptr_t)handlers[i]);
+  vyre_program_release(loop);
+}
+
+/* Each privileged node in each type, order and scope it has, uniform and, where it may stand there, in a lanes block. */
+static void privileged_nodes(void **state) {
+  (void)state;
+  static const char *const types[] = {"u8", "u16", "u32", "u64"}, *const scopes[] = {"", ".device", ".workgroup"};
+  static const char *const ptx_scopes[] = {"sys", "gpu", "cta"};
+  static char text[20000];
+  for (unsigned scope = 0; scope < 3; scope++) {
+    int n = snprintf(text, sizeof text, "program p\nlet a = local()\nvar mask : u32 = 0\n");
+#define ADD(...) n += snprintf(text + n, sizeof text - (size_t)n, __VA_ARGS__)
+    static const char *const loads[] = {"relaxed", "acquire"}, *const stores[] = {"relaxed", "release"};
+    static const char *const atomics[] = {"relaxed", "acquire", "release", "acq_rel", "seq_cst"};
+    for (unsigned lanes = 0; lanes < 2; lanes++) {
+      if (lanes) ADD("lanes l {\n");
+      for (unsigned t = 0; t < 4; t++)
+        for (unsigned o = 0; o < 2; o++)
+          ADD("raw_store.%s.%s%s(a, raw_load.%s.%s%s(a))\n", types[t], stores[o], scopes[scope], types[t], loads[o],
+              scopes[scope]);
+      for (unsigned o = 0; o < 2; o++) {
+        ADD("let x%u%u, y%u%u, z%u%u, w%u%u = load16.tag%u.%s%s(a)\n", lanes, o, lanes, o, lanes, o, lanes, o, o, loads[o], scopes[scope]);
+        ADD("store16.tag%u.%s%s(a, x%u%u, y%u%u, z%u%u, w%u%u)\n", o, stores[o], scopes[scope], lanes, o, lanes, o, lanes, o, lanes, o);
+      }
+      if (lanes) ADD("vote(mask, raw_load.u32.relaxed(a) == l)\n}\n");
+    }
+    for (unsigned t = 2; t < 4; t++)
+      for (unsigned o = 0; o < 5; o++) {
+        ADD("let s%u%u = atomic_add.%s.%s%s(a, 1)\n", t, o, types[t], atomics[o], scopes[scope]);
+        ADD("let c%u%u = atomic_compare_exchange.%s.%s%s(a, 1, 2)\n", t, o, types[t], atomics[o], scopes[scope]);
+      }
+    for (unsigned o = 1; o < 5; o++) ADD("fence.%s%s()\n", atomics[o], scopes[scope]);
+    ADD("heavy_fence\npause\nprefetch(a)\nprefetch_write(a)\nsleep(a, mask)\ncall_handler(mask, frame())\n"
+        "raw_store.u64.relaxed(a, control() + u64(worker()) + u64(pump()))\n");
+#undef ADD
+    vyre_program_t *program;
+    ok(vyre_text_parse(text, (size_t)n, "privileged.vyre", true, &program));
+    for (unsigned g = 0; g < 2; g++) {
+      size_t size;
+      char *ptx = ptx_of(program, gpus[g], &size), wanted[64];
+      snprintf(wanted, sizeof wanted, "fence.sc.%s", ptx_scopes[scope]);
+      assert_non_null(strstr(ptx, wanted));
+      snprintf(wanted, sizeof wanted, "atom.acq_rel.%s.add.u64", ptx_scopes[scope]);
+      assert_non_null(strstr(ptx, wanted));
+      snprintf(wanted, sizeof wanted, "ld.acquire.%s.u8", ptx_scopes[scope]);
+      assert_non_null(strstr(ptx, wanted));
+      if (find_ptxas()) assemble(find_ptxas(), gpus[g], ptx, size, "privileged nodes");
+      vyre_free(ptx);
+    }
+    vyre_program_release(program);
+  }
+}
+
 static void what_has_no_ptx_is_an_error(void **state) {
   (void)state;
   const vyre_codegen_table_t *compiler;
@@ -149,7 +231,8 @@ static void what_has_no_ptx_is_an_error(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(shipped_programs), cmocka_unit_test(bit_counts),
-                                     cmocka_unit_test(random_programs),
+                                     cmocka_unit_test(random_programs), cmocka_unit_test(megakernels),
+                                     cmocka_unit_test(privileged_nodes),
                                      cmocka_unit_test(what_has_no_ptx_is_an_error)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
