@@ -21,9 +21,9 @@
 #include "support/expect.h"
 
 #ifdef VYRE_SANITIZED
-static uint64_t first_seed = 1, seed_count = 2; /* a change of coroutines takes much longer there */
+static uint64_t first_seed = 1, seed_count = 1; /* a change of coroutines takes much longer there */
 #else
-static uint64_t first_seed = 1, seed_count = 8;
+static uint64_t first_seed = 1, seed_count = 3;
 #endif
 
 enum {
