@@ -1,8 +1,12 @@
 /* vyre/device.h: what runs Programs.
  *
  * A device is chosen by name, or by the policy "auto", and always says which one it is and why. Nothing falls back to
- * another device. Names today: "cpu" (machine code on worker threads), "ref" (the interpreter: the oracle, slow, never
- * chosen by "auto").
+ * another device. The names:
+ *
+ *   "cpu"     machine code on worker threads
+ *   "ref"     the interpreter on worker threads: the oracle, slow, never chosen by "auto"
+ *   "cuda:N"  the N-th NVIDIA GPU, from 0 on; "cuda" is the first. One session at a time has started there
+ *   "auto"    the first GPU when there is one that works, else "cpu"; `reason` says why
  *
  * Threads: a device may be shared by sessions on any threads; it is closed after the last of them is destroyed. */
 #ifndef VYRE_DEVICE_H
@@ -21,11 +25,11 @@ typedef struct vyre_device_info {
   const char *description; /* "machine code on worker threads, 2 processors" */
   const char *target;      /* the architecture that code is compiled for: "x86_64" */
   const char *reason;      /* why this device: "named", or the words of the policy */
-  uint32_t workers_max;    /* most workers of one session */
+  uint32_t workers_max;    /* most workers of one session: threads, or blocks of a GPU */
   uint32_t workers_default;
 } vyre_device_info_t;
 
-/* Errors: VYRE_E_NO_DEVICE. */
+/* NULL is "auto". Errors: VYRE_E_NO_DEVICE; of a GPU, too: _NO_DRIVER, _DRIVER, _DEVICE_MEMORY, _MEMORY. */
 VYRE_API vyre_status_t vyre_device_open(const char *name, vyre_device_t **out_device);
 VYRE_API void vyre_device_close(vyre_device_t **device);
 /* The strings live as long as the device. */

@@ -28,7 +28,7 @@ typedef struct vyre_session vyre_session_t;
 
 /* Zero means the default in parentheses. */
 typedef struct vyre_session_params {
-  uint32_t workers;    /* the device's default, at most its workers_max */
+  uint32_t workers;    /* (the device's default) at most its workers_max */
   uint32_t ring_slots; /* (1024) a power of two, 8 to 65536 */
   uint32_t cells;      /* (ring_slots) slots in flight or unread, at most ring_slots */
   uint32_t windows;    /* (64, more with many workers) entries of the window table, at most 4096 */
@@ -80,11 +80,14 @@ VYRE_API vyre_status_t vyre_session_create(vyre_device_t *device, const vyre_ses
  * it needs of the Program. Before start only. Errors: VYRE_E_OPCODE_RANGE, _TABLE_FULL, _STATE. */
 VYRE_API vyre_status_t vyre_session_register(vyre_session_t *session, const vyre_program_t *program, uint32_t *opcode);
 /* Compiles the loop and the registered Programs, and launches. Errors: VYRE_E_COMPILER_MISSING, _COMPILER, _OBJECT,
- * _THREADS, _MEMORY, _STATE. After a failure the session can only be destroyed. */
+ * _THREADS, _MEMORY, _STATE; on a GPU, too: _DEVICE_LIMIT (another session runs there, or so many workers do not fit at
+ * once), _DEVICE_MEMORY, _DRIVER. After a failure the session can only be destroyed. */
 VYRE_API vyre_status_t vyre_session_start(vyre_session_t *session);
 
-/* Window: memory that slots may name, as (handle, byte offset). `create` gives zeroed memory of the session, `bind`
- * uses the caller's, which must outlive the session or the window's removal. *out_memory is where the host reads and writes it. */
+/* Window: memory that slots may name, as (handle, byte offset); made after start. `create` gives zeroed memory of the
+ * session, `bind` uses the caller's, which must outlive the session or the window's removal. *out_memory is where the
+ * host reads and writes it. For a GPU both are memory of the host, pinned, which it reaches over the bus; `bind` pins
+ * whole pages (4 KiB), and two windows cannot share one. */
 VYRE_API vyre_status_t vyre_session_window_create(vyre_session_t *session, uint64_t bytes, uint32_t *out_handle,
                                                   void **out_memory);
 VYRE_API vyre_status_t vyre_session_window_bind(vyre_session_t *session, void *memory, uint64_t bytes,
@@ -108,7 +111,8 @@ VYRE_API vyre_status_t vyre_session_drain(vyre_session_t *session, uint64_t time
  * the stop word. VYRE_E_DEVICE_STUCK with the state of each worker when one does not leave in time: its code and
  * memory are then kept for ever and the process is best ended. */
 VYRE_API vyre_status_t vyre_session_stop(vyre_session_t *session, uint64_t timeout_ns);
-/* Every stream of the session has been closed. Stops with a deadline of 5 s if need be, then releases. Reports nothing: call stop first to know. */
+/* Every stream of the session has been closed. Stops with a deadline of 5 s if need be, then releases. Reports nothing:
+ * call stop first to know. */
 VYRE_API void vyre_session_destroy(vyre_session_t **session);
 
 VYRE_API vyre_session_stats_t vyre_session_stats(const vyre_session_t *session);

@@ -49,7 +49,8 @@ typedef struct vyre_code_info {
 } vyre_code_info_t;
 
 /* A record of the caller's own, so that a program that uses vyre reports its errors in the same form. The strings are
- * copied; where and fix may be NULL: no place, the catalogue's Fix. VYRE_E_INTERNAL when the catalogue has no such code. */
+ * copied; where and fix may be NULL: no place, the catalogue's Fix. VYRE_E_INTERNAL when the catalogue has no such
+ * code. */
 VYRE_API vyre_status_t vyre_status_create(vyre_code_t code, const char *detail, const char *where, const char *fix);
 
 /* Releases the record and its causes, and sets *status to NULL. Accepts NULL and a pointer to NULL. */

@@ -2,10 +2,13 @@
  *
  * The stream reads its files in chunks into registered buffers, publishes one slot per chunk, and adds up the outputs
  * over all chunks of all files. Files follow one another; a chunk never spans two. An empty file is one empty chunk.
+ * On ref and cpu the session's workers read, each into buffers of its own. On a GPU one thread of the host does, and a
+ * copy engine brings each chunk into the device's memory before it is published.
  *
  * Owns:    its buffers, its open files, its outputs. Close it before its session is destroyed.
  * Threads: one thread opens, waits, reads the result and closes; progress and request_shutdown from any thread.
- * Memory:  chunk_bytes * depth of buffers per worker, whatever the size of the files. */
+ * Memory:  chunk_bytes * depth of buffers per worker, whatever the size of the files; on a GPU that of one worker, and
+ *          as much in the device's memory. */
 #ifndef VYRE_STREAM_H
 #define VYRE_STREAM_H
 
@@ -22,8 +25,8 @@ typedef struct vyre_stream_params {
   const char *const *paths; /* regular files */
   uint32_t path_count;
   const char *ingest;   /* ("auto") or "fixed": io_uring READ_FIXED into registered buffers */
-  uint32_t chunk_bytes; /* (1 MiB) a multiple of 4096, 4 KiB to 64 MiB */
-  uint32_t depth;       /* (4) buffers per worker, at most 64 */
+  uint32_t chunk_bytes; /* (1 MiB; on a GPU 4 MiB) a multiple of 4096, 4 KiB to 64 MiB */
+  uint32_t depth;       /* (4; on a GPU 32) buffers per worker, on a GPU of the stream, at most 64 */
 } vyre_stream_params_t;
 
 typedef struct vyre_stream_progress {
@@ -44,7 +47,8 @@ typedef struct vyre_stream_report {
 } vyre_stream_report_t;
 
 /* Opens the files and begins to read. The first error of any file ends the call, nothing having run. Errors:
- * VYRE_E_NOT_FOUND, _PERMISSION, _NOT_A_FILE, _FILES, _NO_URING, _MEMLOCK, _MEMORY, _ARGUMENT. */
+ * VYRE_E_NOT_FOUND, _PERMISSION, _NOT_A_FILE, _FILES, _NO_URING, _MEMLOCK, _MEMORY, _TABLE_FULL, _ARGUMENT; on a GPU,
+ * too: _DEVICE_MEMORY, _DRIVER. */
 VYRE_API vyre_status_t vyre_stream_open(vyre_session_t *session, uint32_t opcode, const vyre_stream_params_t *params,
                                         vyre_stream_t **out_stream);
 /* Waits up to timeout_ns for the end; *out_finished says whether it came. Gives the stream's error when it failed: a

@@ -44,7 +44,7 @@ static vyre_status_t measure_row(vyre_bench_t *bench, const vyre_bench_slots_t *
 
 static vyre_status_t measure_session(vyre_bench_t *bench, const vyre_bench_slots_t *slots) {
   const probe_t probes[] = {
-      {VYRE_BENCH_ROW_LATENCY_NOP, false, vyre_bench_slots_nop(slots)},
+      {VYRE_BENCH_ROW_LATENCY_NOP, false, {.opcode = VYRE_OP_NOP}},
       {VYRE_BENCH_ROW_LATENCY_LOAD, true, vyre_bench_slots_load(slots, 0)},
       {VYRE_BENCH_ROW_LATENCY_WORKER, false, vyre_bench_slots_add(slots)},
   };

@@ -102,9 +102,9 @@ static vyre_status_t measure_session(vyre_bench_t *bench, const vyre_bench_slots
     load_t load;
     uint32_t producers;
   } rows[] = {
-      {{.slots = slots, .row = VYRE_BENCH_ROW_RATE_NOP, .slot = vyre_bench_slots_nop(slots)}, 1},
+      {{.slots = slots, .row = VYRE_BENCH_ROW_RATE_NOP, .slot = {.opcode = VYRE_OP_NOP}}, 1},
       {{.slots = slots, .row = VYRE_BENCH_ROW_RATE_LOAD, .slot = vyre_bench_slots_load(slots, 0), .is_load = true}, 1},
-      {{.slots = slots, .row = VYRE_BENCH_ROW_RATE_NOP_4, .slot = vyre_bench_slots_nop(slots)}, PRODUCERS_MAX},
+      {{.slots = slots, .row = VYRE_BENCH_ROW_RATE_NOP_4, .slot = {.opcode = VYRE_OP_NOP}}, PRODUCERS_MAX},
       {{.slots = slots, .row = VYRE_BENCH_ROW_RATE_WORKER, .slot = vyre_bench_slots_add(slots)}, 1},
   };
   vyre_status_t status = NULL;

@@ -60,11 +60,6 @@ vyre_status_t vyre_bench_slots_close(vyre_bench_slots_t *slots) {
   return status;
 }
 
-vyre_slot_t vyre_bench_slots_nop(const vyre_bench_slots_t *slots) {
-  (void)slots;
-  return (vyre_slot_t){.opcode = VYRE_OP_NOP};
-}
-
 vyre_slot_t vyre_bench_slots_load(const vyre_bench_slots_t *slots, uint32_t word) {
   return (vyre_slot_t){.opcode = VYRE_OP_LOAD_U32, .arg = {slots->words_window, word * 4}};
 }

@@ -26,7 +26,6 @@ vyre_status_t vyre_bench_slots_close(vyre_bench_slots_t *slots);
 /* How many slots the Program has run; of completed ones. */
 vyre_status_t vyre_bench_slots_sum(const vyre_bench_slots_t *slots, uint64_t *out_sum);
 
-vyre_slot_t vyre_bench_slots_nop(const vyre_bench_slots_t *slots);
 vyre_slot_t vyre_bench_slots_load(const vyre_bench_slots_t *slots, uint32_t word);
 vyre_slot_t vyre_bench_slots_add(const vyre_bench_slots_t *slots);
 

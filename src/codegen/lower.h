@@ -1,6 +1,7 @@
 /* Lowering IR to LLVM IR: the state of one program's lowering, shared by the lower_*.c files and the target's hook.
  *
- * A Program becomes `void NAME(frame, ...)`, which reads the frame and calls a body whose pointers are noalias. Variables are allocas (mem2reg makes registers of them). Fault and fuel follow docs/language.md:
+ * A Program becomes `void NAME(frame, ...)`, which reads the frame and calls a body whose pointers are noalias.
+ * Variables are allocas (mem2reg makes registers of them). Fault and fuel follow docs/language.md:
  *   outside a foreach a failed check stores the fault and jumps to the exit;
  *   inside, the fast loop only sets `seen`; when it is set at the end of a strip, the strip is walked again by a slow
  *   loop, in order, that jumps to the exit at the first fault. Nothing of the fast loop is lost by that: a call that

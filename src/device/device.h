@@ -4,7 +4,7 @@
  * Owns:    an image owns its code, a launch its threads or its kernel. An image outlives its launches.
  * Threads: build and launch from one thread at a time per image; everything else from any thread.
  * Addresses are the device's; `host` is where this process sees the same bytes, NULL where it does not.
- * A device implementation fills in the tables; all of them are listed in registry.c. */
+ * A device implementation fills in the tables; registry.c opens them by name. */
 #ifndef VYRE_DEVICE_DEVICE_H
 #define VYRE_DEVICE_DEVICE_H
 
@@ -28,6 +28,7 @@ typedef struct vyre_build_params {
 
 /* Host work beside the kernel: the io pump of a stream. On ref and cpu it is done on the workers' own threads, between
  * slots; on a GPU by one thread of the device, which is worker 0 of the pump. */
+enum { VYRE_PUMPS_MAX = 16 /* attached to one launch */ };
 typedef struct vyre_pump vyre_pump_t;
 struct vyre_pump {
   /* Does what can be done without blocking; gives the units of work done, 0 when there was none. */
@@ -45,15 +46,15 @@ typedef struct vyre_memory {
   uint64_t address;
   uint8_t *host;
   uint64_t bytes;
-  bool is_host;     /* on a GPU: reached over the bus */
-  uint64_t own[2];  /* the device's notes */
+  bool is_host;    /* of the host, which a GPU reaches over the bus; false on ref and cpu, where all memory is alike */
+  uint64_t own[2]; /* the device's notes */
 } vyre_memory_t;
 
 typedef struct vyre_launch_params {
-  uint32_t workers;
-  uint64_t worker_blocks;        /* address; the first is worker 0's frame */
-  uint32_t block_bytes;          /* from one worker's block to the next */
-  uint32_t call_frame;           /* offset of the frame that handlers are called with */
+  uint32_t workers;       /* calls of the loop, the dispatcher's among them where it has one of its own */
+  uint64_t worker_blocks; /* address; at the start of each the frame of the loop */
+  uint32_t block_bytes;   /* from one worker's block to the next */
+  uint32_t call_frame;    /* offset in it of the frame that handlers are called with */
 } vyre_launch_params_t;
 
 typedef struct vyre_launch_ops {
@@ -62,7 +63,7 @@ typedef struct vyre_launch_ops {
    * when it ended by one. */
   vyre_status_t (*join)(vyre_launch_t *launch, uint64_t timeout_ns);
   void (*destroy)(vyre_launch_t *launch); /* after a successful join */
-  /* VYRE_E_TABLE_FULL when too many pumps are attached. */
+  /* VYRE_E_TABLE_FULL when VYRE_PUMPS_MAX are attached. */
   vyre_status_t (*attach)(vyre_launch_t *launch, vyre_pump_t *pump);
   /* Returns when no worker is inside the pump any more. */
   void (*detach)(vyre_launch_t *launch, vyre_pump_t *pump);
@@ -108,8 +109,8 @@ struct vyre_device {
   const vyre_device_ops_t *ops;
   vyre_device_info_t info;
   vyre_topology_t topology;
-  bool sleeps;         /* idle workers sleep on a word and are woken by publishers */
-  uint32_t pumps;      /* workers of a pump: 0 for as many as the session has */
+  bool sleeps;    /* idle workers sleep on a word and are woken by publishers */
+  uint32_t pumps; /* workers of a pump: 0 for as many as the session has */
   char name[32];
   char target[16];
   char description[128];

@@ -14,7 +14,6 @@
 #include "base/memory.h"
 
 enum {
-  PUMPS_MAX = 16,
   /* A worker looks around this often even when nobody wakes it: SHUTDOWN by a slot wakes no sleeper. */
   SLEEP_BOUND_MS = 50,
   /* While a worker waits for its own io it does not hear the futex; this bounds how long a new slot waits for it. */
@@ -38,7 +37,7 @@ typedef struct workers {
   bool is_joined;
   bool has_membarrier;
   pthread_mutex_t pump_lock; /* attach and detach */
-  _Atomic(vyre_pump_t *) pumps[PUMPS_MAX];
+  _Atomic(vyre_pump_t *) pumps[VYRE_PUMPS_MAX];
   worker_t workers[];
 } workers_t;
 
@@ -53,7 +52,7 @@ static uint32_t for_each_pump(workers_t *launch, uint32_t index,
   worker_t *worker = &launch->workers[index];
   uint32_t done = 0;
   atomic_fetch_add(&worker->pump_guard, 1); /* seq_cst: before the loads of the pumps, see detach */
-  for (unsigned i = 0; i < PUMPS_MAX; i++) {
+  for (unsigned i = 0; i < VYRE_PUMPS_MAX; i++) {
     vyre_pump_t *pump = atomic_load(&launch->pumps[i]);
     if (pump) done += visit(pump, index);
   }
@@ -68,7 +67,7 @@ static uint32_t wait_one(vyre_pump_t *pump, uint32_t worker) {
 }
 
 static bool has_pumps(workers_t *launch) {
-  for (unsigned i = 0; i < PUMPS_MAX; i++)
+  for (unsigned i = 0; i < VYRE_PUMPS_MAX; i++)
     if (atomic_load_explicit(&launch->pumps[i], memory_order_relaxed)) return true;
   return false;
 }
@@ -156,18 +155,19 @@ static vyre_status_t workers_attach(vyre_launch_t *base, vyre_pump_t *pump) {
   workers_t *launch = of_base(base);
   pthread_mutex_lock(&launch->pump_lock);
   unsigned place = 0;
-  while (place < PUMPS_MAX && atomic_load(&launch->pumps[place])) place++;
-  if (place < PUMPS_MAX) atomic_store(&launch->pumps[place], pump);
+  while (place < VYRE_PUMPS_MAX && atomic_load(&launch->pumps[place])) place++;
+  if (place < VYRE_PUMPS_MAX) atomic_store(&launch->pumps[place], pump);
   pthread_mutex_unlock(&launch->pump_lock);
-  if (place < PUMPS_MAX) return NULL;
-  return vyre_status_with_fix(vyre_status_make(VYRE_E_TABLE_FULL, "%d streams are open on this session", PUMPS_MAX),
-                              "Close one of the streams first, or open this one on another session.");
+  if (place < VYRE_PUMPS_MAX) return NULL;
+  return vyre_status_with_fix(
+      vyre_status_make(VYRE_E_TABLE_FULL, "%d streams are open on this session", VYRE_PUMPS_MAX),
+      "Close one of the streams first, or open this one on another session.");
 }
 
 static void workers_detach(vyre_launch_t *base, vyre_pump_t *pump) {
   workers_t *launch = of_base(base);
   pthread_mutex_lock(&launch->pump_lock);
-  for (unsigned i = 0; i < PUMPS_MAX; i++)
+  for (unsigned i = 0; i < VYRE_PUMPS_MAX; i++)
     if (atomic_load(&launch->pumps[i]) == pump) atomic_store(&launch->pumps[i], NULL);
   pthread_mutex_unlock(&launch->pump_lock);
   /* A worker makes its guard odd before it loads a pump, and the removal above comes before these loads: one that does

@@ -1,7 +1,7 @@
 /* The calling convention of a compiled Program: one pointer to a frame.
  *
  * The megakernel fills a frame from a slot's operands (window handles already resolved and checked) and calls the
- * handler; the same layout serves machine code, the interpreter and, later, a GPU. Little endian, 128 bytes, 64-byte
+ * handler; the same layout serves machine code, the interpreter and a GPU. Little endian, 128 bytes, 64-byte
  * aligned. All addresses are in the address space of the device that runs the Program.
  *
  * Owns: nothing. Threads: a frame belongs to one worker for the time of a call. */
@@ -43,8 +43,8 @@ typedef struct vyre_frame {
   uint64_t data_bytes;    /* its length, bytes; a Program sees data_bytes / element size elements */
   uint64_t stream_offset; /* of data[0] in its file, bytes */
   uint64_t output;        /* address of the outputs, laid out by vyre_program_layout; written with atomic adds */
-  uint64_t scratch;       /* address of at least layout.scratch_bytes (VYRE_LOCAL_BYTES for LOCAL), 64-byte aligned, this
-                             worker's own */
+  uint64_t scratch;       /* address of at least layout.scratch_bytes (VYRE_LOCAL_BYTES for LOCAL), 64-byte aligned,
+                             this worker's own */
   uint64_t fuel;          /* loop iterations this call may use */
   uint64_t stop;          /* address of the u32 stop word; 2 or more: leave at the next look, fault CANCELLED */
   uint32_t flags;         /* VYRE_FRAME_* */

@@ -7,7 +7,7 @@
 
 typedef struct vyre_loop_params {
   vyre_topology_t topology;
-  bool sleeps; /* idle workers sleep on EVENT; else they only pause */
+  bool sleeps; /* who has nothing to do sleeps on EVENT, to be woken; else, dispatched only, for a bounded time */
 } vyre_loop_params_t;
 
 vyre_status_t vyre_megakernel_build(const vyre_loop_params_t *params, vyre_program_t **out_program);

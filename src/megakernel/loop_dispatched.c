@@ -32,7 +32,7 @@ enum {
   CALL_FRAME = 256,
 };
 _Static_assert((int)DISPATCHER_LOCAL_BYTES <= (int)VYRE_LOCAL_BYTES, "fits into a worker's local memory");
-_Static_assert((int)ROUND_SLOTS == (int)LANES && ROUND_LOADS == 4, "a lane per slot; special is an or of four");
+_Static_assert((int)ROUND_SLOTS == (int)LANES, "a lane per slot");
 _Static_assert(VYRE_CONTROL_STOP == 0 && VYRE_CONTROL_PARK == 4, "read together");
 
 static const char *const quarter_names[4] = {"word0", "word1", "word2", "tag"};

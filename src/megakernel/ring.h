@@ -45,7 +45,8 @@ typedef struct vyre_ring {
   _Alignas(64) _Atomic uint64_t taken_seen; /* a copy of TAKEN, at most as new */
 } vyre_ring_t;
 
-/* The shared pointers, shift, mask, cell_count and stalled are set by the caller; control words get their first values here. */
+/* The shared pointers, shift, mask, cell_count and stalled are set by the caller; shared words get their first values
+ * here. */
 vyre_status_t vyre_ring_init(vyre_ring_t *ring, uint64_t first_ticket);
 void vyre_ring_deinit(vyre_ring_t *ring);
 

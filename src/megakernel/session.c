@@ -14,7 +14,7 @@
 enum {
   RING_SLOTS_DEFAULT = 1024,
   WINDOWS_DEFAULT_MIN = 64,
-  WINDOWS_PER_WORKER = 16, /* as many streams at once as the device attaches pumps, a window of each per worker */
+  WINDOWS_PER_WORKER = VYRE_PUMPS_MAX, /* each stream has one per worker */
   WINDOWS_MAX = 4096,
   SPIN_NS_DEFAULT = 50000,
   DESTROY_STOP_S = 5,

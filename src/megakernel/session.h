@@ -21,8 +21,8 @@ bool vyre_session_pumps_on(const vyre_session_t *session);
 vyre_status_t vyre_session_window_allocate(vyre_session_t *session, vyre_memory_kind_t kind, uint64_t bytes,
                                            uint32_t *out_handle, vyre_memory_t *out_memory);
 /* Replaces the code of the running kernel by a fresh image of what is registered: the workers park at the next slot
- * border, everything published stays, and a new launch goes on with it. Publishers go on meanwhile. After VYRE_E_DEVICE_STUCK
- * or an error of the device the session can only be stopped. VYRE_E_UNSUPPORTED on ref and cpu. */
+ * border, everything published stays, and a new launch goes on with it. Publishers go on meanwhile. After
+ * VYRE_E_DEVICE_STUCK or an error of the device the session can only be stopped. VYRE_E_UNSUPPORTED on ref and cpu. */
 vyre_status_t vyre_session_swap(vyre_session_t *session, uint64_t timeout_ns);
 /* True once every worker has left the loop for good, whatever made it; of a session that was started. */
 bool vyre_session_has_ended(const vyre_session_t *session);

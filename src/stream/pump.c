@@ -88,7 +88,7 @@ static void publish(vyre_stream_pump_t *pump, vyre_stream_worker_t *worker, vyre
 static void begin_copy(vyre_stream_pump_t *pump, vyre_stream_worker_t *worker, vyre_stream_buffer_t *buffer) {
   uint32_t index = index_of(worker, buffer);
   uint64_t at = index * vyre_uring_arena_buffer_bytes(worker->arena);
-  vyre_status_t status = pump->copy_ops->submit(worker->copies, worker->ring + at,
+  vyre_status_t status = pump->copy_ops->submit(worker->copies, worker->mirror + at,
                                                 vyre_uring_arena_buffer(worker->arena, index), buffer->chunk.bytes);
   if (status) {
     fail(pump, locate(pump, &buffer->chunk, 0, status));
@@ -330,15 +330,15 @@ static bool wait(vyre_pump_t *base, uint32_t index, uint64_t timeout_ns) {
 
 /* ---- life ---- */
 
-/* The kernel works on the arena itself, or on a ring in the device's memory that is as large. */
+/* The kernel works on the arena itself, or on a mirror of it in the device's memory. */
 static vyre_status_t init_window(vyre_stream_pump_t *pump, vyre_stream_worker_t *worker) {
   uint8_t *memory = vyre_uring_arena_buffer(worker->arena, 0);
   uint64_t bytes = vyre_uring_arena_bytes(worker->arena);
   if (!pump->copy_ops) return vyre_session_window_bind(pump->session, memory, bytes, &worker->window);
   vyre_device_t *device = vyre_session_device(pump->session);
-  vyre_memory_t ring;
-  VYRE_TRY(vyre_session_window_allocate(pump->session, VYRE_MEMORY_DEVICE, bytes, &worker->window, &ring));
-  worker->ring = ring.address;
+  vyre_memory_t mirror;
+  VYRE_TRY(vyre_session_window_allocate(pump->session, VYRE_MEMORY_DEVICE, bytes, &worker->window, &mirror));
+  worker->mirror = mirror.address;
   VYRE_TRY(device->ops->bind(device, memory, bytes, &worker->pinned));
   return pump->copy_ops->create(device, pump->depth, &worker->copies);
 }

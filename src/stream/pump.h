@@ -1,13 +1,13 @@
 /* The `fixed` path: io_uring reads into registered buffers.
  *
- * On a host device each worker has a ring and some buffers. Between slots the megakernel calls the pump: it takes
- * completions of its slots and reads, and issues the next read. A read of the page cache completes inline, so the worker
- * publishes the chunk and runs it next, while it is in its caches; a cold read leaves the submit at once, and the worker
- * issues more until its buffers are used up.
+ * On a host device each worker has an io_uring and some buffers. Between slots the megakernel calls the pump: it takes
+ * completions of its slots and reads, and issues the next read. A read of the page cache completes inline, so the
+ * worker publishes the chunk and runs it next, while it is in its caches; a cold read leaves the submit at once, and
+ * the worker issues more until its buffers are used up.
  *
- * On a GPU the pump has one worker, a thread of the device. Its reads are spread over the kernel's io threads, all of its
- * buffers are kept in flight, and what was read goes through the copy engine into a ring in the device's memory, of which
- * each buffer has its part, before it is published.
+ * On a GPU the pump has one worker, a thread of the device. Its reads are spread over the io threads of the operating
+ * system's kernel, all of its buffers are kept in flight, and the copy engine brings what was read to the same place in
+ * the arena's mirror, in the device's memory, before it is published.
  *
  * Threads: run and wait on the worker's own thread, or on any one thread when the workers have ended.
  * Blocking: run only for inline copies; wait up to its timeout. Nothing here allocates while all goes well. */
@@ -44,14 +44,14 @@ typedef struct vyre_stream_buffer {
 typedef struct vyre_stream_worker {
   vyre_uring_t *uring;
   vyre_uring_arena_t *arena;
-  uint32_t window; /* of the arena, or of the ring in the device's memory */
-  vyre_copies_t *copies; /* into that ring; NULL where the kernel works on the arena itself */
-  uint64_t ring;         /* its address */
+  uint32_t window;       /* of the arena, or of its mirror in the device's memory */
+  vyre_copies_t *copies; /* into that mirror; NULL where the kernel works on the arena itself */
+  uint64_t mirror;       /* its address */
   vyre_memory_t pinned;  /* the arena, as the copy engine reaches it */
   uint32_t copying[VYRE_STREAM_DEPTH_MAX]; /* buffers in the order of their copies, round and round */
   uint64_t copies_begun, copies_ended;
   uint64_t idle_since_ns; /* of the first call without work after one with; 0: none yet */
-  bool is_broken;  /* the kernel refused its reads: the ring is only destroyed any more */
+  bool is_broken;         /* the kernel refused its reads: the io_uring is only destroyed any more */
   vyre_stream_buffer_t buffers[VYRE_STREAM_DEPTH_MAX];
 } vyre_stream_worker_t;
 
@@ -77,7 +77,7 @@ typedef struct vyre_stream_pump {
   vyre_status_t failure; /* the first */
 } vyre_stream_pump_t;
 
-/* One ring, one arena and one window per worker. files, session, opcode, depth, worker_count are set by the caller. */
+/* One io_uring, one arena and one window per worker. The caller has set files, session, opcode, depth, worker_count. */
 vyre_status_t vyre_stream_pump_init(vyre_stream_pump_t *pump);
 /* When no worker is inside any more. */
 void vyre_stream_pump_deinit(vyre_stream_pump_t *pump);

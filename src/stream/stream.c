@@ -13,7 +13,7 @@
 enum {
   CHUNK_BYTES_DEFAULT = 1 << 20,
   DEPTH_DEFAULT = 4,
-  /* Through a copy engine: what it takes to keep it busy (docs/performance.md). */
+  /* Through a copy engine: as many chunks in flight as it takes to keep it busy (docs/decisions/0009). */
   COPIED_CHUNK_BYTES_DEFAULT = 4 << 20,
   COPIED_DEPTH_DEFAULT = 32,
   CHUNK_BYTES_MIN = 4096,

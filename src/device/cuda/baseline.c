@@ -41,7 +41,7 @@ static vyre_status_t make_graph(vyre_cuda_baseline_t *b) {
 
 static vyre_status_t make_flags(vyre_cuda_baseline_t *b) {
   void *memory;
-  VYRE_CUDA_TRY(b->cuda, MemHostAlloc, (&memory, sizeof *b->flags, VYRE_CU_HOST_PORTABLE | VYRE_CU_HOST_MAPPED));
+  VYRE_CUDA_TRY(b->cuda, MemHostAlloc, (&memory, sizeof *b->flags, VYRE_CU_HOST_PORTABLE | VYRE_CU_HOST_DEVICEMAP));
   memset(memory, 0, sizeof *b->flags);
   b->flags = memory;
   VYRE_CUDA_TRY(b->cuda, MemHostGetDevicePointer, (&b->flags_address, memory, 0));

@@ -98,7 +98,7 @@ static vyre_status_t make_lanes(vyre_cuda_baseline_t *b, uint32_t count) {
     vyre_cuda_lane_t *lane = &b->lanes[b->lane_count];
     VYRE_CUDA_TRY(b->cuda, StreamCreate, (&lane->stream, VYRE_CU_STREAM_NON_BLOCKING));
     for (uint32_t i = 0; i < 2; i++) {
-      VYRE_CUDA_TRY(b->cuda, EventCreate, (&lane->copied[i], VYRE_CU_EVENT_NO_TIMING));
+      VYRE_CUDA_TRY(b->cuda, EventCreate, (&lane->copied[i], VYRE_CU_EVENT_DISABLE_TIMING));
       VYRE_CUDA_TRY(b->cuda, MemHostAlloc, (&lane->buffers[i], VYRE_CUDA_LANE_BYTES, VYRE_CU_HOST_PORTABLE));
     }
   }

@@ -41,11 +41,4 @@ struct vyre_cuda_baseline {
   uint32_t lane_count;
 };
 
-enum {
-  VYRE_CU_HOST_PORTABLE = 1, /* CU_MEMHOSTALLOC_* */
-  VYRE_CU_HOST_MAPPED = 2,
-  VYRE_CU_STREAM_NON_BLOCKING = 1,
-  VYRE_CU_EVENT_NO_TIMING = 2,
-};
-
 #endif

@@ -3,8 +3,6 @@
 #include "base/memory.h"
 #include "device/cuda/gpu.h"
 
-enum { STREAM_NON_BLOCKING = 1, EVENT_DISABLE_TIMING = 2, ERROR_NOT_READY = 600 };
-
 struct vyre_copies {
   vyre_gpu_t *gpu;
   vyre_cu_context_t context;
@@ -32,9 +30,10 @@ static void copies_destroy(vyre_copies_t *copies) {
 
 /* In the context. */
 static vyre_status_t init(vyre_copies_t *copies, uint32_t in_flight_max) {
-  VYRE_TRY(VYRE_GPU_CALL(copies->gpu, StreamCreate, (&copies->stream, STREAM_NON_BLOCKING)));
+  VYRE_TRY(VYRE_GPU_CALL(copies->gpu, StreamCreate, (&copies->stream, VYRE_CU_STREAM_NON_BLOCKING)));
   for (; copies->event_count < in_flight_max; copies->event_count++)
-    VYRE_TRY(VYRE_GPU_CALL(copies->gpu, EventCreate, (&copies->events[copies->event_count], EVENT_DISABLE_TIMING)));
+    VYRE_TRY(
+        VYRE_GPU_CALL(copies->gpu, EventCreate, (&copies->events[copies->event_count], VYRE_CU_EVENT_DISABLE_TIMING)));
   return NULL;
 }
 
@@ -72,7 +71,7 @@ static vyre_status_t copies_submit(vyre_copies_t *copies, uint64_t to, const voi
 static vyre_status_t copies_ended(vyre_copies_t *copies, uint64_t *out_count) {
   while (copies->ended < copies->begun) {
     vyre_cu_result_t result = copies->gpu->cuda->EventQuery(copies->events[copies->ended % copies->event_count]);
-    if (result == ERROR_NOT_READY) break;
+    if (result == VYRE_CU_NOT_READY) break;
     if (result) return vyre_cuda_status(copies->gpu->cuda, result, "cuEventQuery");
     copies->ended++;
   }

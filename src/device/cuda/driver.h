@@ -24,6 +24,16 @@ typedef struct vyre_cu_graph *vyre_cu_graph_t;
 typedef struct vyre_cu_graph_exec *vyre_cu_graph_exec_t;
 typedef uint64_t vyre_cu_address_t; /* CUdeviceptr */
 
+/* Of the driver's enumerations, what is used in more than one place; by their names there. */
+enum {
+  VYRE_CU_NOT_READY = 600, /* CUresult */
+  /* CU_MEMHOSTALLOC_*, CU_MEMHOSTREGISTER_* */
+  VYRE_CU_HOST_PORTABLE = 1,
+  VYRE_CU_HOST_DEVICEMAP = 2,
+  VYRE_CU_STREAM_NON_BLOCKING = 1,
+  VYRE_CU_EVENT_DISABLE_TIMING = 2,
+};
+
 typedef struct vyre_cu_location { /* CUmemLocation */
   int type;                       /* 1: a device */
   int id;

@@ -12,9 +12,6 @@
 #include "device/cuda/gpu.h"
 
 enum {
-  PUMPS_MAX = 16,
-  ERROR_NOT_READY = 600,
-  STREAM_NON_BLOCKING = 1,
   ATTRIBUTE_REGISTERS = 4, /* CU_FUNC_ATTRIBUTE_NUM_REGS */
   QUERY_NS = 100000,       /* asking the driver whether the kernel lives takes its lock: at most once in this time */
   JOIN_PAUSE_NS = 20000,
@@ -42,7 +39,7 @@ typedef struct kernel {
   _Atomic uint64_t next_query_ns;
   atomic_bool has_ended;
   vyre_status_t failure;        /* what it ended by */
-  pump_thread_t pumps[PUMPS_MAX];
+  pump_thread_t pumps[VYRE_PUMPS_MAX];
 } kernel_t;
 
 static kernel_t *kernel_of(vyre_launch_t *launch) { return (kernel_t *)(void *)launch; }
@@ -128,7 +125,7 @@ static void unload(kernel_t *kernel) {
 static void look(kernel_t *kernel) {
   if (atomic_load(&kernel->has_ended)) return;
   vyre_cu_result_t result = kernel->gpu->cuda->StreamQuery(kernel->stream);
-  if (result == ERROR_NOT_READY) return;
+  if (result == VYRE_CU_NOT_READY) return;
   if (result && !kernel->failure)
     kernel->failure = vyre_status_context(vyre_cuda_status(kernel->gpu->cuda, result, "cuStreamQuery"),
                                           "running the megakernel on %s", kernel->gpu->base.name);
@@ -165,7 +162,8 @@ static vyre_status_t kernel_join(vyre_launch_t *launch, uint64_t timeout_ns) {
 
 static void kernel_destroy(vyre_launch_t *launch) {
   kernel_t *kernel = kernel_of(launch);
-  for (unsigned i = 0; i < PUMPS_MAX; i++) VYRE_ASSERT(!kernel->pumps[i].pump); /* streams are closed before their session */
+  for (unsigned i = 0; i < VYRE_PUMPS_MAX; i++)
+    VYRE_ASSERT(!kernel->pumps[i].pump); /* streams are closed before their session */
   vyre_status_t status = vyre_gpu_enter(kernel->gpu, kernel->gpu->execution);
   if (!status) {
     unload(kernel);
@@ -192,11 +190,12 @@ static vyre_status_t kernel_attach(vyre_launch_t *launch, vyre_pump_t *the_pump)
   kernel_t *kernel = kernel_of(launch);
   pthread_mutex_lock(&kernel->lock);
   unsigned place = 0;
-  while (place < PUMPS_MAX && kernel->pumps[place].pump) place++;
+  while (place < VYRE_PUMPS_MAX && kernel->pumps[place].pump) place++;
   vyre_status_t status = NULL;
-  if (place == PUMPS_MAX) {
-    status = vyre_status_with_fix(vyre_status_make(VYRE_E_TABLE_FULL, "%d streams are open on this session", PUMPS_MAX),
-                                  "Close one of the streams first, or open this one on another session.");
+  if (place == VYRE_PUMPS_MAX) {
+    status =
+        vyre_status_with_fix(vyre_status_make(VYRE_E_TABLE_FULL, "%d streams are open on this session", VYRE_PUMPS_MAX),
+                             "Close one of the streams first, or open this one on another session.");
   } else {
     pump_thread_t *self = &kernel->pumps[place];
     self->pump = the_pump;
@@ -218,7 +217,7 @@ static vyre_status_t kernel_attach(vyre_launch_t *launch, vyre_pump_t *the_pump)
 
 static void kernel_detach(vyre_launch_t *launch, vyre_pump_t *the_pump) {
   kernel_t *kernel = kernel_of(launch);
-  for (unsigned i = 0; i < PUMPS_MAX; i++) {
+  for (unsigned i = 0; i < VYRE_PUMPS_MAX; i++) {
     pump_thread_t *self = &kernel->pumps[i];
     pthread_mutex_lock(&kernel->lock);
     bool is_it = self->pump == the_pump;
@@ -251,7 +250,7 @@ static const vyre_launch_ops_t launch_ops = {.running = kernel_running, .join = 
 
 static vyre_status_t start(kernel_t *kernel, const vyre_image_t *image) {
   VYRE_TRY(vyre_gpu_enter(kernel->gpu, kernel->gpu->execution));
-  vyre_status_t status = VYRE_GPU_CALL(kernel->gpu, StreamCreate, (&kernel->stream, STREAM_NON_BLOCKING));
+  vyre_status_t status = VYRE_GPU_CALL(kernel->gpu, StreamCreate, (&kernel->stream, VYRE_CU_STREAM_NON_BLOCKING));
   if (!status) status = load_and_launch(kernel, image);
   status = vyre_gpu_tell_memory(kernel->gpu, 0, "the megakernel", status);
   vyre_gpu_leave(kernel->gpu);

@@ -9,9 +9,6 @@
 enum {
   STAGING_BYTES = 1 << 20,
   PAGE_BYTES = 4096,
-  HOST_PORTABLE = 1,  /* CU_MEMHOSTALLOC_PORTABLE, CU_MEMHOSTREGISTER_PORTABLE */
-  HOST_DEVICEMAP = 2, /* CU_MEMHOSTALLOC_DEVICEMAP, CU_MEMHOSTREGISTER_DEVICEMAP */
-  STREAM_NON_BLOCKING = 1,
   ERROR_ALREADY_REGISTERED = 712, /* CUresult */
 };
 
@@ -35,8 +32,9 @@ static vyre_status_t tell_pinned(vyre_status_t status, uint64_t bytes) {
 
 vyre_status_t vyre_gpu_init_staging(vyre_gpu_t *gpu) {
   void *staging;
-  VYRE_TRY(VYRE_GPU_CALL(gpu, StreamCreate, (&gpu->words, STREAM_NON_BLOCKING)));
-  VYRE_TRY(tell_pinned(VYRE_GPU_CALL(gpu, MemHostAlloc, (&staging, STAGING_BYTES, HOST_PORTABLE)), STAGING_BYTES));
+  VYRE_TRY(VYRE_GPU_CALL(gpu, StreamCreate, (&gpu->words, VYRE_CU_STREAM_NON_BLOCKING)));
+  VYRE_TRY(
+      tell_pinned(VYRE_GPU_CALL(gpu, MemHostAlloc, (&staging, STAGING_BYTES, VYRE_CU_HOST_PORTABLE)), STAGING_BYTES));
   gpu->staging = staging;
   return NULL;
 }
@@ -167,7 +165,8 @@ static vyre_status_t allocate_host(vyre_gpu_t *gpu, uint64_t bytes, vyre_memory_
   void *host = NULL;
   VYRE_TRY(vyre_gpu_side(gpu, &context));
   VYRE_TRY(vyre_gpu_enter(gpu, context));
-  vyre_status_t status = VYRE_GPU_CALL(gpu, MemHostAlloc, (&host, bytes, HOST_PORTABLE | HOST_DEVICEMAP));
+  vyre_status_t status =
+      VYRE_GPU_CALL(gpu, MemHostAlloc, (&host, bytes, VYRE_CU_HOST_PORTABLE | VYRE_CU_HOST_DEVICEMAP));
   if (!status) {
     status = VYRE_GPU_CALL(gpu, MemHostGetDevicePointer, (&address, host, 0));
     if (status) gpu->cuda->MemFreeHost(host);
@@ -195,7 +194,8 @@ vyre_status_t vyre_gpu_bind(vyre_device_t *device, void *host, uint64_t bytes, v
   uint64_t size = round_up((uintptr_t)host + bytes - first, PAGE_BYTES);
   VYRE_TRY(vyre_gpu_ingest(gpu, &context));
   VYRE_TRY(vyre_gpu_enter(gpu, context));
-  vyre_cu_result_t result = gpu->cuda->MemHostRegister((void *)first, size, HOST_PORTABLE | HOST_DEVICEMAP);
+  vyre_cu_result_t result =
+      gpu->cuda->MemHostRegister((void *)first, size, VYRE_CU_HOST_PORTABLE | VYRE_CU_HOST_DEVICEMAP);
   vyre_status_t status = vyre_cuda_status(gpu->cuda, result, "cuMemHostRegister");
   if (result == ERROR_ALREADY_REGISTERED)
     status = vyre_status_with_fix(status, "Keep windows on pages of their own (4 KiB), or remove the one that has these first.");
