@@ -4,16 +4,16 @@
  *
  * The dispatcher waits for nothing: slots that no worker is free for stand in the run queue, which it alone touches. A
  * letter validates itself, so that it needs no fence. The way of a slot to its handler and back has two looks at the
- * device's memory: the letter with all of the slot, and what its handles name. */
+ * device's memory: the letter with all of the slot, and what its handles name. The workers' side is
+ * loop_dispatched_worker.c. */
 #include <vyre/session.h>
 
-#include "megakernel/loop_parts.h"
+#include "megakernel/loop_dispatched.h"
 
 enum {
-  LANES = 32,
+  LANES = VYRE_LANES,
   ROUND_LOADS = 4, /* quarters per lane and round */
   ROUND_SLOTS = ROUND_LOADS * LANES / 4,
-  ROUND_LOOKS = 64, /* for slots or letters, in a round without any */
 
   /* The dispatcher's local memory: the slots of the round, the records of their opcodes, a mark for each worker (the
    * number of its last letter, + 1 while it is listed as free), and a stack of the free workers: the one that was free last
@@ -23,19 +23,9 @@ enum {
   MARKS = RECORDS + ROUND_SLOTS * 4,
   FREE = MARKS + VYRE_WORKERS_MAX * 4,
   DISPATCHER_LOCAL_BYTES = FREE + VYRE_WORKERS_MAX * 4,
-
-  /* A worker's: the letter and behind it the first words of the control block, what the letter's handles name, and the
-   * frame of the handler. */
-  LETTER = 0,
-  STOPS = LETTER + VYRE_ENTRY_BYTES_EACH,
-  FOUND = STOPS + 16,
-  CALL_FRAME = 256,
 };
 _Static_assert((int)DISPATCHER_LOCAL_BYTES <= (int)VYRE_LOCAL_BYTES, "fits into a worker's local memory");
 _Static_assert((int)ROUND_SLOTS == (int)LANES, "a lane per slot");
-_Static_assert(VYRE_CONTROL_STOP == 0 && VYRE_CONTROL_PARK == 4, "read together");
-
-static const char *const quarter_names[4] = {"word0", "word1", "word2", "tag"};
 
 typedef struct dispatcher {
   loop_t *l;
@@ -52,9 +42,7 @@ typedef struct dispatcher {
   vyre_var_id_t letters;                   /* of the batch: users that go to workers at once */
 } dispatcher_t;
 
-static vyre_expr_id_t and32(loop_t *l, vyre_expr_id_t a, vyre_expr_id_t b) { return op(l, VYRE_EXPR_AND, a, b); }
 static vyre_expr_id_t not32(loop_t *l, vyre_expr_id_t a) { return vyre_build_unary(l->b, VYRE_EXPR_NOT, a); }
-static vyre_expr_id_t shr32(loop_t *l, vyre_expr_id_t a, uint32_t count) { return op(l, VYRE_EXPR_SHR, a, c32(l, count)); }
 static vyre_expr_id_t popcount(loop_t *l, vyre_expr_id_t a) { return vyre_build_unary(l->b, VYRE_EXPR_POPCOUNT, a); }
 static vyre_expr_id_t has_bit(loop_t *l, vyre_var_id_t mask, vyre_var_id_t lane) {
   return is_not(l, and32(l, op(l, VYRE_EXPR_SHR, var(l, mask), var(l, lane)), c32(l, 1)), 0);
@@ -68,48 +56,17 @@ static vyre_expr_id_t rank_in(loop_t *l, vyre_var_id_t mask, vyre_var_id_t lane)
   vyre_expr_id_t above = op(l, VYRE_EXPR_SHL, c32(l, UINT32_MAX), var(l, lane));
   return popcount(l, and32(l, var(l, mask), not32(l, above)));
 }
-static vyre_expr_id_t local_element(loop_t *l, vyre_var_id_t local, uint32_t offset, vyre_expr_id_t index, unsigned shift) {
-  return add(l, element(l, local, index, shift), c64(l, offset));
-}
 /* The block of a worker that is counted without the dispatcher. */
 static vyre_expr_id_t worker_block(loop_t *l, vyre_expr_id_t worker, uint32_t offset) {
   return add(l, element(l, l->blocks, worker, 9), c64(l, VYRE_WORKER_BYTES_EACH + offset));
 }
 _Static_assert(VYRE_WORKER_BYTES_EACH == 1 << 9, "a block is found by a shift");
 
-static void load16(loop_t *l, vyre_scope_t scope, vyre_expr_id_t address, vyre_var_id_t words[4]) {
-  l->b->scope = scope;
-  vyre_build_load16(l->b, 3, VYRE_ORDER_RELAXED, quarter_names, address, words);
-  l->b->scope = SYSTEM;
-}
-
-static void store16(loop_t *l, vyre_scope_t scope, vyre_expr_id_t address, vyre_expr_id_t a, vyre_expr_id_t b,
-                    vyre_expr_id_t c, vyre_expr_id_t tag) {
-  l->b->scope = scope;
-  vyre_build_store16(l->b, 3, VYRE_ORDER_RELAXED, address, (vyre_expr_id_t[4]){a, b, c, tag});
-  l->b->scope = SYSTEM;
-}
-
-static void store_words(loop_t *l, vyre_expr_id_t address, const vyre_var_id_t words[4]) {
-  store16(l, WORKER, address, var(l, words[0]), var(l, words[1]), var(l, words[2]), var(l, words[3]));
-}
-
-static void beat(loop_t *l, vyre_var_id_t beats) {
-  set(l, beats, add(l, var(l, beats), c64(l, 1)));
-  store64(l, DEVICE, at(l, l->self, VYRE_WORKER_HEARTBEAT), var(l, beats));
-}
-
-/* How often to look before the next round of the outer loop: once, when that sleeps in between. */
-static vyre_var_id_t build_looks(loop_t *l, vyre_var_id_t idle_rounds) {
-  vyre_expr_id_t is_awake = op(l, VYRE_EXPR_LT, var(l, idle_rounds), var(l, l->spin_limit));
-  return let(l, "looks", vyre_build_select(l->b, is_awake, c32(l, ROUND_LOOKS), c32(l, 1)));
-}
-
 static vyre_expr_id_t queue_is_empty(dispatcher_t *d) {
   return op(d->l, VYRE_EXPR_EQ, var(d->l, d->head), var(d->l, d->tail));
 }
 
-/* ---- the dispatcher: a round's reads ---- */
+/* ---- a round's reads ---- */
 
 /* Reads the coming slots, `loads` quarters per lane, the stop words and the answers of 32 workers, all in flight at
  * once. */
@@ -226,7 +183,7 @@ static vyre_expr_id_t count_slots(dispatcher_t *d) {
   return sum;
 }
 
-/* ---- the dispatcher: a batch of slots ---- */
+/* ---- a batch of slots ---- */
 
 static vyre_expr_id_t staged(dispatcher_t *d, vyre_var_id_t slot, uint32_t offset) {
   return load32(d->l, WORKER, at(d->l, slot, offset));
@@ -455,7 +412,7 @@ static void build_single(dispatcher_t *d, vyre_var_id_t is_left) {
   for (int i = 0; i < 3; i++) end(l);
 }
 
-/* ---- the dispatcher: the queue ---- */
+/* ---- the queue ---- */
 
 /* Gives the first cells of the queue to workers that have become free. */
 static void build_hand_out(dispatcher_t *d) {
@@ -483,7 +440,7 @@ static void build_hand_out(dispatcher_t *d) {
   end(l);
 }
 
-/* ---- the dispatcher: its life ---- */
+/* ---- its life ---- */
 
 /* The letters that a launch before this one left: their workers are free when they have answered. */
 static void build_recall(dispatcher_t *d) {
@@ -592,126 +549,10 @@ static void build_dispatcher(loop_t *l) {
   end(l);
 }
 
-/* ---- a worker ---- */
-
-/* Reads the letter and the stop words in one go, until the letter is there or STOP or PARK are set; gives the quarters
- * that carry the number. */
-static vyre_var_id_t build_look(loop_t *l, vyre_var_id_t local, vyre_var_id_t number, vyre_var_id_t looks) {
-  vyre_var_id_t quarters = mutable(l, "quarters", c32(l, 0)), stopped = mutable(l, "stopped", c32(l, 0));
-  vyre_var_id_t look = mutable(l, "look", c32(l, 0));
-  vyre_expr_id_t goes_on = both(l, is_not(l, var(l, quarters), 0xF), is(l, var(l, stopped), 0));
-  vyre_build_while(l->b, both(l, goes_on, op(l, VYRE_EXPR_LT, var(l, look), var(l, looks))));
-  set(l, look, add(l, var(l, look), c32(l, 1)));
-  set(l, quarters, c32(l, 0));
-  vyre_var_id_t lane = vyre_build_lanes(l->b, "lane");
-  begin_if(l, op(l, VYRE_EXPR_LT, var(l, lane), c32(l, 5)));
-  vyre_expr_id_t letter = add(l, element(l, l->self, var(l, lane), 4), c64(l, VYRE_WORKER_LETTER));
-  vyre_expr_id_t address = vyre_build_select(l->b, op(l, VYRE_EXPR_LT, var(l, lane), c32(l, 4)), letter,
-                                             at(l, l->control, VYRE_CONTROL_STOP));
-  vyre_var_id_t words[4];
-  load16(l, DEVICE, address, words);
-  store_words(l, local_element(l, local, LETTER, var(l, lane), 4), words);
-  vyre_build_vote(l->b, quarters, both(l, op(l, VYRE_EXPR_LT, var(l, lane), c32(l, 4)),
-                                       op(l, VYRE_EXPR_EQ, var(l, words[3]), var(l, number))));
-  vyre_expr_id_t stops = op(l, VYRE_EXPR_OR, var(l, words[0]), var(l, words[1]));
-  vyre_build_vote(l->b, stopped, both(l, is(l, var(l, lane), 4), is_not(l, stops, 0)));
-  end(l);
-  end(l);
-  end(l);
-  return quarters;
-}
-
-/* Where the lane finds its 16 bytes: the opcode's record, then two halves of either window. */
-static vyre_expr_id_t found_address(loop_t *l, const vyre_loop_order_t *o, vyre_var_id_t lane, vyre_var_id_t record) {
-  vyre_var_id_t is_data = let(l, "is_data", op(l, VYRE_EXPR_LT, var(l, lane), c32(l, 3)));
-  vyre_var_id_t handle = let(l, "handle", vyre_build_select(l->b, var(l, is_data), vyre_loop_arg(l, o, VYRE_ARG_DATA_WINDOW),
-                                                            vyre_loop_arg(l, o, VYRE_ARG_OUTPUT_WINDOW)));
-  /* Handle 0 names no window: its entry is all zeros. */
-  vyre_expr_id_t known = vyre_build_select(l->b, op(l, VYRE_EXPR_LT, var(l, handle), var(l, l->window_count)),
-                                           var(l, handle), c32(l, 0));
-  vyre_expr_id_t half = and32(l, add(l, var(l, lane), c32(l, 1)), c32(l, 1));
-  vyre_expr_id_t window = add(l, element(l, l->windows, known, 5), op(l, VYRE_EXPR_SHL, wide(l, half), c64(l, 4)));
-  return vyre_build_select(l->b, is(l, var(l, lane), 0), element(l, l->opcodes, var(l, record), 4), window);
-}
-
-static vyre_loop_window_t found_window(loop_t *l, vyre_var_id_t local, uint32_t offset) {
-  return (vyre_loop_window_t){
-      .base = let(l, "window_base", load64(l, WORKER, at(l, local, offset + VYRE_WINDOW_BASE))),
-      .bytes = let(l, "window_bytes", load64(l, WORKER, at(l, local, offset + VYRE_WINDOW_BYTES))),
-      .is_host = let(l, "window_is_host", load32(l, WORKER, at(l, local, offset + VYRE_WINDOW_IS_HOST)))};
-}
-
-/* Looks up what the letter names, in one go, and carries it out. */
-static void build_order(loop_t *l, vyre_var_id_t local) {
-  vyre_loop_order_t o = {.scope = WORKER};
-  o.entry = let(l, "entry", at(l, local, LETTER));
-  o.frame = let(l, "call_frame", at(l, local, CALL_FRAME));
-  vyre_var_id_t word = let(l, "record_and_cell", load32(l, WORKER, at(l, o.entry, VYRE_ENTRY_RECORD)));
-  o.cell = let(l, "cell", shr32(l, var(l, word), VYRE_ENTRY_CELL_SHIFT));
-  vyre_var_id_t record = let(l, "record", and32(l, var(l, word), c32(l, (1u << VYRE_ENTRY_CELL_SHIFT) - 1)));
-  vyre_var_id_t lane = vyre_build_lanes(l->b, "lane");
-  begin_if(l, op(l, VYRE_EXPR_LT, var(l, lane), c32(l, 5)));
-  vyre_var_id_t words[4];
-  load16(l, DEVICE, found_address(l, &o, lane, record), words);
-  store_words(l, local_element(l, local, FOUND, var(l, lane), 4), words);
-  end(l);
-  end(l);
-  o.handler = let(l, "handler", load32(l, WORKER, at(l, local, FOUND + VYRE_OPCODE_HANDLER)));
-  o.output_bytes = let(l, "block_bytes", load32(l, WORKER, at(l, local, FOUND + VYRE_OPCODE_OUTPUT_BYTES)));
-  o.element_bytes = let(l, "element_bytes", load32(l, WORKER, at(l, local, FOUND + VYRE_OPCODE_ELEMENT_BYTES)));
-  o.data = found_window(l, local, FOUND + VYRE_OPCODE_BYTES_EACH);
-  o.output = found_window(l, local, FOUND + VYRE_OPCODE_BYTES_EACH + VYRE_WINDOW_BYTES_EACH);
-  vyre_loop_execute(l, &o);
-}
-
-/* The handlers' frame, with what the host has put into it, lies in local memory. */
-static void build_frame(loop_t *l, vyre_var_id_t local) {
-  vyre_var_id_t lane = vyre_build_lanes(l->b, "lane");
-  begin_if(l, op(l, VYRE_EXPR_LT, var(l, lane), c32(l, sizeof(vyre_frame_t) / 16)));
-  vyre_var_id_t words[4];
-  load16(l, DEVICE, add(l, element(l, l->self, var(l, lane), 4), c64(l, VYRE_WORKER_CALL_FRAME)), words);
-  store_words(l, local_element(l, local, CALL_FRAME, var(l, lane), 4), words);
-  end(l);
-  end(l);
-}
-
-static void build_worker(loop_t *l) {
-  vyre_builder_t *b = l->b;
-  vyre_var_id_t local = let(l, "local_memory", vyre_build_leaf(b, VYRE_EXPR_LOCAL));
-  build_frame(l, local);
-  vyre_expr_id_t done = load32(l, DEVICE, at(l, l->self, VYRE_WORKER_DONE));
-  vyre_var_id_t number = mutable(l, "number", add(l, done, c32(l, VYRE_LETTER_STEP))); /* of the next letter */
-  vyre_var_id_t idle_rounds = mutable(l, "idle_rounds", c32(l, 0));
-  vyre_var_id_t beats = mutable(l, "beats", c64(l, 0));
-  vyre_build_forever(b);
-  beat(l, beats);
-  vyre_var_id_t quarters = build_look(l, local, number, build_looks(l, idle_rounds));
-  begin_if(l, is(l, var(l, quarters), 0xF));
-  build_order(l, local);
-  store32(l, DEVICE, at(l, l->self, VYRE_WORKER_DONE), var(l, number));
-  set(l, number, add(l, var(l, number), c32(l, VYRE_LETTER_STEP)));
-  set(l, idle_rounds, c32(l, 0));
-  vyre_build_else(b);
-  vyre_expr_id_t stop = load32(l, WORKER, at(l, local, STOPS)), park = load32(l, WORKER, at(l, local, STOPS + 4));
-  begin_if(l, op(l, VYRE_EXPR_LOGICAL_OR, op(l, VYRE_EXPR_GE, stop, c32(l, VYRE_STOP_NOW)), is_not(l, park, 0)));
-  vyre_build_plain(b, VYRE_STMT_RETURN);
-  end(l);
-  set(l, idle_rounds, add(l, var(l, idle_rounds), c32(l, 1)));
-  begin_if(l, op(l, VYRE_EXPR_LT, var(l, idle_rounds), var(l, l->spin_limit)));
-  vyre_build_plain(b, VYRE_STMT_PAUSE);
-  vyre_build_else(b);
-  /* The last quarter is written last. */
-  vyre_expr_id_t before = op(l, VYRE_EXPR_SUB, var(l, number), c32(l, VYRE_LETTER_STEP));
-  vyre_build_sleep(b, at(l, l->self, VYRE_WORKER_LETTER + VYRE_ENTRY_BYTES_EACH - 4), before);
-  end(l);
-  end(l);
-  end(l);
-}
-
 void vyre_loop_build_dispatched(loop_t *l) {
   begin_if(l, is(l, vyre_build_leaf(l->b, VYRE_EXPR_WORKER), 0));
   build_dispatcher(l);
   vyre_build_else(l->b);
-  build_worker(l);
+  vyre_loop_build_dispatched_worker(l);
   end(l);
 }
