@@ -1,3 +1,4 @@
+/* Figures of a run: recorded round by round, then medians, ranges and ratios as one block. */
 #include <string.h>
 
 #include "base/assert.h"

@@ -1,3 +1,4 @@
+/* Finds and loads libvyre-codegen. */
 #include <dlfcn.h>
 #include <pthread.h>
 #include <string.h>

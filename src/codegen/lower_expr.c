@@ -1,3 +1,4 @@
+/* Expressions, and what can be proven about them. */
 #include "base/assert.h"
 #include "codegen/lower.h"
 #include "ir/typing.h"

@@ -1,3 +1,4 @@
+/* Statements, but for lanes blocks (lower_lanes.c) and counted loops (lower_range.c). */
 #include "base/assert.h"
 #include "codegen/lower.h"
 #include "ir/typing.h"

@@ -1,5 +1,6 @@
 #include "device/registry.h"
 
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,13 +20,18 @@ static const struct {
 };
 enum { HOST_DEVICES = sizeof host_devices / sizeof *host_devices };
 
+static char gpu_names[GPUS_MAX][16];
+
+static void fill_gpu_names(void) {
+  for (unsigned gpu = 0; gpu < GPUS_MAX; gpu++) snprintf(gpu_names[gpu], sizeof gpu_names[gpu], "cuda:%u", gpu);
+}
+
 const char *vyre_device_name_at(uint32_t index) {
-  static char gpu_names[GPUS_MAX][16];
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
   if (index < HOST_DEVICES) return host_devices[index].name;
   uint32_t gpu = index - HOST_DEVICES;
   if (gpu >= GPUS_MAX || gpu >= vyre_cuda_count()) return NULL;
-  /* Every caller writes the same bytes. */
-  snprintf(gpu_names[gpu], sizeof gpu_names[gpu], "cuda:%u", gpu);
+  pthread_once(&once, fill_gpu_names);
   return gpu_names[gpu];
 }
 

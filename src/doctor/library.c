@@ -1,3 +1,4 @@
+/* Facts about devices, the compiler and io_uring. */
 #include <inttypes.h>
 #include <vyre/device.h>
 

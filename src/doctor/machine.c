@@ -1,3 +1,4 @@
+/* Facts about the processor, the memory and the kernel. */
 #include <cpuid.h>
 #include <inttypes.h>
 #include <sched.h>

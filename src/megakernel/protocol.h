@@ -62,9 +62,6 @@ enum {
 };
 
 typedef enum vyre_state {
-  VYRE_STATE_EMPTY = 0,
-  VYRE_STATE_PUBLISHED = 1,
-  VYRE_STATE_CLAIMED = 2,
   VYRE_STATE_DONE = 3,
   VYRE_STATE_FAULT = 7,
 } vyre_state_t;

@@ -1,3 +1,4 @@
+/* The copies of the baseline: from pinned memory, and pread by threads. */
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>

@@ -1,3 +1,4 @@
+/* The kernels of the baseline. */
 #include "device/cuda/baseline.h"
 
 /* vyre_pong(question, answer, limit_ns): addresses of words in mapped host memory. Volatile accesses are relaxed at
