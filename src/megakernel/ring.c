@@ -13,50 +13,14 @@
 
 enum { WORDS = 16, PUBLISH_AHEAD_SLOTS = 16 /* whose lines a producer asks for early */, STALLED_LOOKS = 4096 };
 
-/* ---- cells ---- */
-
-static void push_cell(vyre_ring_t *ring, uint32_t cell) {
-  uint64_t at = atomic_fetch_add_explicit(&ring->free_tail, 1, memory_order_relaxed);
-  vyre_free_cell_t *place = &ring->free_cells[at & ring->free_mask];
-  /* There are as many places as cells, so the place is free but for a pop that is between its claim and its store. */
-  while (atomic_load_explicit(&place->sequence, memory_order_acquire) != at) vyre_cpu_relax();
-  place->cell = cell;
-  atomic_store_explicit(&place->sequence, at + 1, memory_order_release);
-}
-
-static bool pop_cell(vyre_ring_t *ring, uint32_t *out_cell) {
-  uint64_t at = atomic_load_explicit(&ring->free_head, memory_order_relaxed);
-  for (;;) {
-    vyre_free_cell_t *place = &ring->free_cells[at & ring->free_mask];
-    uint64_t sequence = atomic_load_explicit(&place->sequence, memory_order_acquire);
-    if (sequence == at + 1) {
-      if (!atomic_compare_exchange_weak_explicit(&ring->free_head, &at, at + 1, memory_order_relaxed,
-                                                 memory_order_relaxed))
-        continue;
-      *out_cell = place->cell;
-      atomic_store_explicit(&place->sequence, at + ring->free_mask + 1, memory_order_release);
-      return true;
-    }
-    if ((int64_t)(sequence - (at + 1)) < 0) return false;
-    at = atomic_load_explicit(&ring->free_head, memory_order_relaxed);
-  }
-}
-
 vyre_status_t vyre_ring_init(vyre_ring_t *ring, uint64_t first_ticket) {
-  uint32_t places = 1;
-  while (places < ring->cell_count) places *= 2;
-  ring->free_mask = places - 1;
-  ring->free_cells = vyre_alloc_aligned(64, places * sizeof *ring->free_cells);
+  VYRE_TRY(vyre_cells_init(&ring->cells, ring->cell_count));
   ring->cell_tickets = vyre_calloc(ring->cell_count, sizeof *ring->cell_tickets);
-  if (!ring->free_cells || !ring->cell_tickets) {
-    vyre_free(ring->free_cells);
-    vyre_free(ring->cell_tickets);
-    ring->free_cells = NULL;
-    return vyre_out_of_memory(places * sizeof *ring->free_cells);
+  if (!ring->cell_tickets) {
+    vyre_cells_deinit(&ring->cells);
+    return vyre_out_of_memory(ring->cell_count * sizeof *ring->cell_tickets);
   }
   pthread_mutex_init(&ring->cancel_lock, NULL);
-  for (uint32_t i = 0; i < places; i++) atomic_init(&ring->free_cells[i].sequence, i);
-  for (uint32_t i = 0; i < ring->cell_count; i++) push_cell(ring, i);
   ring->first_ticket = first_ticket;
   atomic_init(&ring->next_ticket, first_ticket);
   atomic_init(&ring->taken_seen, first_ticket);
@@ -75,11 +39,11 @@ vyre_status_t vyre_ring_init(vyre_ring_t *ring, uint64_t first_ticket) {
 }
 
 void vyre_ring_deinit(vyre_ring_t *ring) {
-  if (!ring->free_cells) return;
+  if (!ring->cell_tickets) return;
   pthread_mutex_destroy(&ring->cancel_lock);
-  vyre_free(ring->free_cells);
+  vyre_cells_deinit(&ring->cells);
   vyre_free(ring->cell_tickets);
-  ring->free_cells = NULL;
+  ring->cell_tickets = NULL;
 }
 
 /* ---- publishing ---- */
@@ -120,7 +84,7 @@ static inline void await_slot(vyre_ring_t *ring, uint64_t ticket) {
 
 bool vyre_ring_publish(vyre_ring_t *ring, const vyre_slot_t *slot, vyre_ticket_t *out_ticket) {
   uint32_t cell;
-  if (!pop_cell(ring, &cell)) return false;
+  if (!vyre_cells_acquire(&ring->cells, &cell)) return false;
   uint64_t ticket = atomic_fetch_add_explicit(&ring->next_ticket, 1, memory_order_relaxed);
   atomic_store_explicit(&ring->cell_tickets[cell], ticket + 1, memory_order_relaxed);
   await_slot(ring, ticket);
@@ -172,7 +136,7 @@ bool vyre_ring_take(vyre_ring_t *ring, vyre_ticket_t ticket, vyre_completion_t *
   else
     *out_completion = (vyre_completion_t){.state = VYRE_SLOT_DONE, .result = {low, high}};
   atomic_store_explicit(&ring->cell_tickets[ticket.cell], 0, memory_order_relaxed);
-  push_cell(ring, ticket.cell);
+  vyre_cells_return(&ring->cells, ticket.cell);
   return true;
 }
 

@@ -1,7 +1,7 @@
 /* The host's side of a session's ring: cells, tickets, publishing, completions. Nothing here allocates or locks after
  * init, but for cancel, which runs when the kernel has ended.
  *
- * Owns:    the free list of cells and the tickets; the shared memory is the session's.
+ * Owns:    the free cells and the tickets; the shared memory is the session's.
  * Threads: publish and take from any thread; a ticket is taken by one thread. */
 #ifndef VYRE_MEGAKERNEL_RING_H
 #define VYRE_MEGAKERNEL_RING_H
@@ -12,14 +12,7 @@
 #include <vyre/session.h>
 
 #include "base/status.h"
-
-/* One place of the free list: a bounded queue of many producers and consumers after Dmitry Vyukov
- * (1024cores.net, "Bounded MPMC queue"). First in, first out: a cell rests as long as possible, so that the tag of its
- * last completion cannot equal that of its next before all cells went round. */
-typedef struct vyre_free_cell {
-  _Atomic uint64_t sequence;
-  uint32_t cell;
-} vyre_free_cell_t;
+#include "megakernel/cells.h"
 
 typedef struct vyre_ring {
   /* shared with the kernel */
@@ -30,8 +23,7 @@ typedef struct vyre_ring {
   bool fences_publish; /* a publisher fences between its slot and its look for sleepers */
 
   /* the host's own */
-  vyre_free_cell_t *free_cells;
-  uint32_t free_mask;
+  vyre_cells_t cells;
   _Atomic uint64_t *cell_tickets; /* by cell: ticket number + 1 in flight or unread, 0 when free */
   uint32_t cell_count;
   uint64_t first_ticket;
@@ -39,8 +31,6 @@ typedef struct vyre_ring {
    * counted it as taken. */
   void (*stalled)(struct vyre_ring *ring);
   pthread_mutex_t cancel_lock;
-  _Alignas(64) _Atomic uint64_t free_head; /* next to pop */
-  _Alignas(64) _Atomic uint64_t free_tail; /* next to push */
   _Alignas(64) _Atomic uint64_t next_ticket;
   _Alignas(64) _Atomic uint64_t taken_seen; /* a copy of TAKEN, at most as new */
 } vyre_ring_t;
