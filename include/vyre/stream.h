@@ -5,7 +5,7 @@
  *
  * Owns:    its buffers, its open files, its outputs. Close it before its session is destroyed.
  * Threads: one thread opens, waits, reads the result and closes; progress and request_shutdown from any thread.
- * Memory:  chunk_bytes * depth of buffers per worker, whatever the size of the files. */
+ * Memory:  chunk_bytes * depth of buffers per worker (on a GPU once, and as much of its own), whatever the size of the files. */
 #ifndef VYRE_STREAM_H
 #define VYRE_STREAM_H
 
@@ -22,8 +22,8 @@ typedef struct vyre_stream_params {
   const char *const *paths; /* regular files */
   uint32_t path_count;
   const char *ingest;   /* ("auto") or "fixed": io_uring READ_FIXED into registered buffers */
-  uint32_t chunk_bytes; /* (1 MiB) a multiple of 4096, 4 KiB to 64 MiB */
-  uint32_t depth;       /* (4) buffers per worker, at most 64 */
+  uint32_t chunk_bytes; /* (1 MiB; on a GPU 4 MiB) a multiple of 4096, 4 KiB to 64 MiB */
+  uint32_t depth;       /* (4; on a GPU 32) buffers per worker, on a GPU in all, at most 64 */
 } vyre_stream_params_t;
 
 typedef struct vyre_stream_progress {
