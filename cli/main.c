@@ -60,6 +60,7 @@ static int print_version(void) {
 int main(int argc, char **argv) {
   fill_closed_descriptors();
   signal(SIGPIPE, SIG_IGN); /* a reader that went away is VYRE_E_PIPE */
+  signal(SIGXFSZ, SIG_IGN); /* a file over `ulimit -f` is VYRE_E_IO */
   if (argc < 2) {
     vyre_status_t status = cli_error(VYRE_E_COMMAND_LINE, NULL, "Run `vyre help` for the verbs.", "a verb is missing");
     return cli_report(&status);

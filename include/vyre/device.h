@@ -5,7 +5,7 @@
  *
  *   "cpu"     machine code on worker threads
  *   "ref"     the interpreter on worker threads: the oracle, slow, never chosen by "auto"
- *   "cuda:N"  the N-th NVIDIA GPU, from 0 on; "cuda" is the first. One session at a time has started there
+ *   "cuda:N"  the N-th NVIDIA GPU, from 0 on; "cuda" is the first. One session at a time runs there
  *   "auto"    the first GPU when there is one that works, else "cpu"; `reason` says why
  *
  * Threads: a device may be shared by sessions on any threads; it is closed after the last of them is destroyed. */

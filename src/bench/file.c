@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -53,13 +54,15 @@ static vyre_status_t write_blocks(int fd, uint8_t *block, uint64_t bytes, uint64
 
 static vyre_status_t open_temporary(const vyre_bench_params_t *params, uint8_t *block, vyre_bench_file_t *file) {
   const char *folder = getenv("TMPDIR");
-  char path[512];
+  char path[PATH_MAX];
   if (!folder || !*folder) folder = "/var/tmp";
-  snprintf(path, sizeof path, "%.480s/vyre-bench-XXXXXX", folder);
-  file->fd = mkostemp(path, O_CLOEXEC);
+  /* Cut off, it would be the name of another folder. */
+  bool fits = snprintf(path, sizeof path, "%s/vyre-bench-XXXXXX", folder) < (int)sizeof path;
+  if (!fits) errno = ENAMETOOLONG;
+  file->fd = fits ? mkostemp(path, O_CLOEXEC) : -1;
   if (file->fd < 0)
     return vyre_status_with_fix(
-        vyre_status_at(vyre_status_from_errno(errno, VYRE_E_IO, "make a temporary file"), "%s", path),
+        vyre_status_at(vyre_status_from_errno(errno, VYRE_E_IO, "make a temporary file"), "%s", fits ? path : folder),
         "Set TMPDIR to a folder that can be written, or name a file by --file.");
   unlink(path);
   snprintf(file->path, sizeof file->path, "/proc/self/fd/%d", file->fd);

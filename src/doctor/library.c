@@ -3,17 +3,31 @@
 #include <vyre/device.h>
 
 #include "codegen/codegen.h"
+#include "device/device.h"
 #include "doctor/facts.h"
 #include "uring/facts.h"
 
-/* Buffers of one worker by default, and the least that a stream makes of them when less may be locked (vyre/stream.h).
- * A stream takes no more than half of the limit. */
+/* Buffers of one worker by default, of a stream into a GPU, and the least that a stream makes of either when less may be
+ * locked (vyre/stream.h). A stream takes no more than half of the limit. */
 #define BUFFER_BYTES_PER_WORKER (UINT64_C(4) << 20)
+#define BUFFER_BYTES_COPIED (UINT64_C(128) << 20)
 #define BUFFER_BYTES_PER_WORKER_LEAST (UINT64_C(256) << 10)
 
-/* The device that "auto" takes, then each by name. Returns how many workers "auto" would start, 0 when none. */
-static uint32_t add_devices(vyre_fact_list_t *list) {
-  uint32_t workers = 0;
+/* Of a stream on the device that "auto" takes; 0 when it takes none. */
+typedef struct buffers {
+  uint64_t wanted, least;
+  const char *lower; /* options that make less do */
+} buffers_t;
+
+static buffers_t buffers_of(const vyre_device_t *device) {
+  if (device->ops->copies) return (buffers_t){BUFFER_BYTES_COPIED, BUFFER_BYTES_PER_WORKER_LEAST, "--depth or --chunk"};
+  uint32_t workers = device->info.workers_default;
+  return (buffers_t){workers * BUFFER_BYTES_PER_WORKER, workers * BUFFER_BYTES_PER_WORKER_LEAST,
+                     "--workers, --depth or --chunk"};
+}
+
+/* The device that "auto" takes, then each by name. */
+static void add_devices(vyre_fact_list_t *list, buffers_t *out_buffers) {
   vyre_device_t *device = NULL;
   vyre_fact_begin(list, "device");
   vyre_status_t status = vyre_device_open("auto", &device);
@@ -21,7 +35,7 @@ static uint32_t add_devices(vyre_fact_list_t *list) {
     vyre_fact_failure(list, &status);
   } else {
     vyre_device_info_t info = vyre_device_info(device);
-    workers = info.workers_default;
+    *out_buffers = buffers_of(device);
     vyre_fact_value(list, "auto takes %s (%s)", info.name, info.reason);
     vyre_device_close(&device);
   }
@@ -39,7 +53,6 @@ static uint32_t add_devices(vyre_fact_list_t *list) {
     vyre_fact_value(list, "; %" PRIu32 " workers, at most %" PRIu32, info.workers_default, info.workers_max);
     vyre_device_close(&device);
   }
-  return workers;
 }
 
 static void add_compiler(vyre_fact_list_t *list) {
@@ -52,7 +65,7 @@ static void add_compiler(vyre_fact_list_t *list) {
     vyre_fact_value(list, "%s", compiler->version());
 }
 
-static void add_uring(vyre_fact_list_t *list, uint32_t workers) {
+static void add_uring(vyre_fact_list_t *list, const buffers_t *buffers) {
   vyre_uring_facts_t facts;
   vyre_status_t status = vyre_uring_probe(&facts);
   vyre_fact_begin(list, "io_uring");
@@ -63,7 +76,7 @@ static void add_uring(vyre_fact_list_t *list, uint32_t workers) {
   if (facts.uring_disabled > 0) vyre_fact_value(list, "; kernel.io_uring_disabled = %" PRId32, facts.uring_disabled);
   if (facts.seccomp_mode > 0) vyre_fact_value(list, "; under seccomp");
 
-  uint64_t wanted = 2 * workers * BUFFER_BYTES_PER_WORKER, least = workers * BUFFER_BYTES_PER_WORKER_LEAST;
+  uint64_t wanted = 2 * buffers->wanted;
   vyre_fact_begin(list, "memlock");
   if (facts.memlock_bytes == VYRE_URING_UNLIMITED)
     vyre_fact_value(list, "no limit");
@@ -72,20 +85,17 @@ static void add_uring(vyre_fact_list_t *list, uint32_t workers) {
   if (facts.memlock_exempt) {
     vyre_fact_value(list, ", which does not apply (CAP_IPC_LOCK)");
   } else if (facts.memlock_bytes < wanted) {
-    vyre_fact_value(list, facts.memlock_bytes < least ? ", too little for any buffers: " : ", small buffers only: ");
+    vyre_fact_value(list, facts.memlock_bytes < buffers->least ? ", too little for any buffers: " : ", small buffers only: ");
     vyre_fact_bytes(list, wanted);
     vyre_fact_value(list, " allow those of the default size");
     if (facts.memlock_bytes_hard >= wanted)
-      vyre_fact_advice(list,
-                       "Raise the limit with `ulimit -l %" PRIu64
-                       "` (or LimitMEMLOCK= of the service), or lower "
-                       "--workers, --depth or --chunk.",
-                       wanted >> 10);
+      vyre_fact_advice(list, "Raise the limit with `ulimit -l %" PRIu64 "` (or LimitMEMLOCK= of the service), or lower %s.",
+                       wanted >> 10, buffers->lower);
     else
       vyre_fact_advice(list,
                        "Raise the hard limit as root (memlock in /etc/security/limits.conf, LimitMEMLOCK= of the "
-                       "service) to %" PRIu64 " KiB, or lower --workers, --depth or --chunk.",
-                       wanted >> 10);
+                       "service) to %" PRIu64 " KiB, or lower %s.",
+                       wanted >> 10, buffers->lower);
   }
   vyre_fact_begin(list, "open_files");
   vyre_fact_value(list, "%" PRIu64, facts.files_max);
@@ -94,7 +104,8 @@ static void add_uring(vyre_fact_list_t *list, uint32_t workers) {
 }
 
 void vyre_facts_library(vyre_fact_list_t *list) {
-  uint32_t workers = add_devices(list);
+  buffers_t buffers = {0};
+  add_devices(list, &buffers);
   add_compiler(list);
-  add_uring(list, workers);
+  add_uring(list, &buffers);
 }

@@ -19,6 +19,13 @@ static vyre_status_t need_start(const vyre_session_t *session) {
   return session->own.bytes ? NULL : vyre_status_make(VYRE_E_STATE, "windows are made after vyre_session_start");
 }
 
+/* `at` is where it begins, 0 for memory that is yet to be had. */
+static vyre_status_t check_bytes(uintptr_t at, uint64_t bytes) {
+  if (bytes == 0) return vyre_status_make(VYRE_E_ARGUMENT, "a window of no memory");
+  if (bytes <= PTRDIFF_MAX && bytes <= UINTPTR_MAX - at) return NULL;
+  return vyre_status_make(VYRE_E_ARGUMENT, "a window of %llu bytes is larger than any memory", (unsigned long long)bytes);
+}
+
 /* Gives the memory to a free handle, which owns it from then on; on failure it stays the caller's. */
 static vyre_status_t take_handle(vyre_session_t *session, const vyre_memory_t *memory, uint32_t *out_handle) {
   pthread_mutex_lock(&session->lock);
@@ -43,14 +50,15 @@ static vyre_status_t own_window(vyre_session_t *session, vyre_memory_t *memory, 
 vyre_status_t vyre_session_window_allocate(vyre_session_t *session, vyre_memory_kind_t kind, uint64_t bytes,
                                            uint32_t *out_handle, vyre_memory_t *out_memory) {
   VYRE_TRY(need_start(session));
-  if (bytes == 0) return vyre_status_make(VYRE_E_ARGUMENT, "a window of no memory");
+  VYRE_TRY(check_bytes(0, bytes));
   VYRE_TRY(session->device->ops->allocate(session->device, kind, bytes, out_memory));
   return own_window(session, out_memory, out_handle);
 }
 
 vyre_status_t vyre_session_window_bind(vyre_session_t *session, void *memory, uint64_t bytes, uint32_t *out_handle) {
   VYRE_TRY(need_start(session));
-  if (!memory || bytes == 0) return vyre_status_make(VYRE_E_ARGUMENT, "a window of no memory");
+  if (!memory) return vyre_status_make(VYRE_E_ARGUMENT, "a window of no memory");
+  VYRE_TRY(check_bytes((uintptr_t)memory, bytes));
   vyre_memory_t bound;
   VYRE_TRY(session->device->ops->bind(session->device, memory, bytes, &bound));
   return own_window(session, &bound, out_handle);

@@ -1,5 +1,6 @@
 #include "stream/pump.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -9,6 +10,7 @@
 #include "ir/frame.h"
 #include "megakernel/protocol.h"
 #include "megakernel/session.h"
+#include "uring/facts.h"
 
 static vyre_stream_pump_t *of_base(vyre_pump_t *base) { return (vyre_stream_pump_t *)(void *)base; }
 
@@ -164,6 +166,9 @@ static void finish_read(vyre_stream_pump_t *pump, vyre_stream_worker_t *worker, 
   if (result < 0 && vyre_session_has_ended(pump->session))
     /* The kernel fails what it still had to do on a thread that is gone: EFAULT, or ECANCELED. */
     status = vyre_status_make(VYRE_E_STOPPED, "the session ended during a read");
+  else if (result == -ECANCELED)
+    /* Nobody has cancelled it: the kernel found no thread to make it on. */
+    status = vyre_status_make(VYRE_E_THREADS, "read: the kernel cannot start a thread for io_uring");
   else if (result < 0)
     status = vyre_status_from_errno(-result, VYRE_E_IO, "read");
   else if (result == 0)
@@ -352,15 +357,23 @@ static vyre_status_t init_worker(vyre_stream_pump_t *pump, vyre_stream_worker_t 
   return init_window(pump, worker);
 }
 
-/* The first ring that is refused knows of its own need only: says what all workers need together. */
-static vyre_status_t tell_memlock(const vyre_stream_pump_t *pump, vyre_status_t status) {
+/* The first ring that is refused knows of its own need only: says what all workers need together, beside what this
+ * process has locked before (`index` workers of this stream among it) and, where that would do, what others have. */
+static vyre_status_t tell_memlock(const vyre_stream_pump_t *pump, uint32_t index, vyre_status_t status) {
   enum { RING_KIB = 64 }; /* more than a ring of these entries locks */
-  uint64_t kib = ((uint64_t)pump->files->chunk_bytes * pump->depth >> 10) + RING_KIB;
-  kib *= pump->worker_count;
-  return vyre_status_with_fix(status,
-                              "Raise the limit to %llu KiB (`ulimit -l %llu`, or LimitMEMLOCK=%lluK of the service), or lower "
-                              "--chunk, --depth or --workers.",
-                              (unsigned long long)kib, (unsigned long long)kib, (unsigned long long)kib);
+  uint64_t buffers_kib = (uint64_t)pump->files->chunk_bytes * pump->depth >> 10;
+  uint64_t kib = (buffers_kib + RING_KIB) * pump->worker_count;
+  vyre_uring_facts_t facts;
+  vyre_uring_facts_read(&facts);
+  uint64_t pinned_kib = facts.pinned_bytes >> 10, own_kib = buffers_kib * index, limit_kib = facts.memlock_bytes >> 10;
+  if (pinned_kib > own_kib) kib += pinned_kib - own_kib;
+  bool others = kib <= limit_kib; /* the limit is one for all processes of a user */
+  if (others) kib += limit_kib;
+  return vyre_status_with_fix(
+      status, "Raise the limit to %llu KiB%s%s (`ulimit -l %llu`, or LimitMEMLOCK=%lluK of the service), or lower %s.",
+      (unsigned long long)kib, others ? ", since other processes of this user have locked part of it" : "",
+      kib > facts.memlock_bytes_hard >> 10 ? ", as root since the hard limit is lower" : "", (unsigned long long)kib,
+      (unsigned long long)kib, pump->copy_ops ? "--chunk or --depth" : "--chunk, --depth or --workers");
 }
 
 vyre_status_t vyre_stream_pump_init(vyre_stream_pump_t *pump) {
@@ -376,7 +389,7 @@ vyre_status_t vyre_stream_pump_init(vyre_stream_pump_t *pump) {
   for (uint32_t i = 0; i < pump->worker_count; i++) {
     vyre_status_t status = init_worker(pump, &pump->workers[i]);
     if (!status) continue;
-    if (vyre_status_code(status) == VYRE_E_MEMLOCK) status = tell_memlock(pump, status);
+    if (vyre_status_code(status) == VYRE_E_MEMLOCK) status = tell_memlock(pump, i, status);
     return vyre_status_context(status, "setting up the buffers of worker %u of %u", i, pump->worker_count);
   }
   return NULL;

@@ -76,14 +76,15 @@ static void plan_buffers(const vyre_stream_params_t *params, uint32_t workers, b
 }
 
 /* More than half of the machine's memory in buffers is a mistake, and the kernel's way of refusing it is to kill. */
-static vyre_status_t check_buffers(uint64_t bytes) {
+static vyre_status_t check_buffers(uint64_t bytes, bool is_copied) {
   long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
   uint64_t limit = pages > 0 && page_bytes > 0 ? (uint64_t)pages * (uint64_t)page_bytes / 2 : UINT64_MAX;
   if (bytes <= limit) return NULL;
   return vyre_status_with_fix(
       vyre_status_make(VYRE_E_MEMORY, "buffers of %llu MiB, over half of this machine's memory (%llu MiB)",
                        (unsigned long long)(bytes >> 20), (unsigned long long)(limit >> 20)),
-      "Lower --chunk, --depth or --workers (chunk_bytes, depth, workers): their product is the memory of a stream.");
+      is_copied ? "Lower --chunk or --depth (chunk_bytes, depth): their product is the memory of a stream."
+                : "Lower --chunk, --depth or --workers (chunk_bytes, depth, workers): their product is the memory of a stream.");
 }
 
 static vyre_status_t open_outputs(vyre_stream_t *stream, vyre_session_t *session) {
@@ -104,7 +105,7 @@ static vyre_status_t open_stream(vyre_stream_t *stream, vyre_session_t *session,
   uint32_t workers = vyre_session_pumps(session), chunk_bytes, depth;
   const vyre_copy_ops_t *copy_ops = vyre_session_device(session)->ops->copies;
   plan_buffers(params, workers, copy_ops != NULL, &chunk_bytes, &depth);
-  VYRE_TRY(check_buffers((uint64_t)chunk_bytes * depth * workers));
+  VYRE_TRY(check_buffers((uint64_t)chunk_bytes * depth * workers, copy_ops != NULL));
   stream->has_files = true;
   VYRE_TRY(vyre_stream_files_open(&stream->files, params->paths, params->path_count, chunk_bytes,
                                   vyre_type_bytes(param->type)));

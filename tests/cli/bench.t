@@ -72,6 +72,19 @@ $ TMPDIR=/nowhere vyre bench --device cpu --only stream --bytes 1M
 ! Fix: Set TMPDIR to a folder that can be written, or name a file by --file.
 = 3
 
+# A name that is too long is not cut off to that of another folder.
+$ mkdir -p long/$(printf '%0100d/%0100d/%0100d/%0100d' 0 0 0 0); TMPDIR=$PWD/long/$(printf '%0100d/%0100d/%0100d/%0100d' 0 0 0 0)
+> export TMPDIR; vyre bench --device cpu --rounds 1 --only stream --bytes 1M --quiet >/dev/null
+> TMPDIR=$(printf '/./%.0s' $(seq 2000)) vyre bench --device cpu --rounds 1 --only stream --bytes 1M
+! *: error VYRE-6001: *File name too long
+! Fix: Set TMPDIR to a folder that can be written, or name a file by --file.
+= 3
+
+$ ulimit -f 100; vyre bench --device cpu --only stream --bytes 1M
+! */vyre-bench-*: error VYRE-6005: *File too large
+! Fix: Lower --bytes, *
+= 3
+
 $ vyre bench --device cpu --only stream --file nothing
 ! nothing: error VYRE-6001: *
 ! Fix: *

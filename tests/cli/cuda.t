@@ -106,3 +106,12 @@ $ ./gpu programs=wait,kernel=never-ends timeout --preserve-status -k 15 -s INT 1
 ! error VYRE-4002: a worker did not stop before its deadline: worker 0: * rounds, in the loop; worker 1: *
 ! Fix: Restart the process; report the Program with the state in the message.
 = 3
+
+# Little lockable memory: workers lock nothing there, so lowering their number is no advice.
+$ (ulimit -l 64; $DROP ./gpu '' vyre run --device cuda:0 lines.vyre numbers) 2>err; grep -e VYRE- -e '^Fix' err
+| error VYRE-7002: too little lockable memory *RLIMIT_MEMLOCK is 64 KiB, *
+| Fix: Raise the limit to 320 KiB, as root since the hard limit is lower (`ulimit -l 320`, *), or lower --chunk or --depth.
+
+$ (ulimit -l 8192; $DROP ./gpu '' vyre doctor) | grep -A 1 '^memlock'
+| memlock * 8 MiB, small buffers only: 256 MiB allow those of the default size
+|  *Fix: Raise the * 262144*, or lower --depth or --chunk.

@@ -9,13 +9,32 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <vyre/program.h>
 
 #include "base/memory.h"
 #include "codegen/codegen.h"
 #include "megakernel/loop.h"
+#include "support/child.h"
 #include "support/expect.h"
+
+static void load_without_descriptors(void *out, uint64_t unused) {
+  (void)unused;
+  const vyre_codegen_table_t *compiler;
+  while (dup(0) >= 0) continue;
+  vyre_status_t status = vyre_codegen_load(&compiler);
+  *(vyre_code_t *)out = vyre_status_code(status);
+  vyre_status_destroy(&status);
+}
+
+/* It is there, and installing it is no advice. First: a library that was loaded is not looked for again. */
+static void no_descriptor_for_the_library(void **state) {
+  (void)state;
+  vyre_code_t code;
+  assert_true(child_run(load_without_descriptors, 0, &code, sizeof code));
+  assert_int_equal(code, VYRE_E_FILES);
+}
 
 static vyre_program_t *parse(const char *text) {
   vyre_program_t *program;
@@ -271,6 +290,7 @@ static void objects_need_nothing(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(no_descriptor_for_the_library),
       cmocka_unit_test(shipped_programs_have_no_checks), cmocka_unit_test(checks_are_where_they_must_be),
       cmocka_unit_test(count_lines_is_vectorized),       cmocka_unit_test(histogram_has_four_tables),
       cmocka_unit_test(objects_need_nothing),

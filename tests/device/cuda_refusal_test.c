@@ -130,16 +130,38 @@ static void registering_is_refused(void **state) {
   static _Alignas(4096) uint8_t memory[8192];
   cuda_fixture_t f;
   uint32_t first, second;
-  fake_cuda_steer("fail=cuMemHostRegister:2@1,fail=cuMemHostRegister:801@2");
+  fake_cuda_steer("fail=cuMemHostRegister:2@1,fail=cuMemHostRegister:801@2,fail=cuMemHostRegister:1@3");
   ok(cuda_fixture_open(&f));
   cuda_expect(vyre_session_window_bind(f.session, memory, 100, &first), VYRE_E_MEMORY, "4 KiB of the host's|Fix: Free memory");
   cuda_expect(vyre_session_window_bind(f.session, memory, 100, &first), VYRE_E_DRIVER, "cuMemHostRegister gives 801|Fix: ");
+  cuda_expect(vyre_session_window_bind(f.session, memory, 100, &first), VYRE_E_DRIVER,
+              "cuMemHostRegister gives 1,|Fix: Pass memory that this process has mapped");
   ok(vyre_session_window_bind(f.session, memory, 100, &first));
   cuda_expect(vyre_session_window_bind(f.session, memory + 200, 8000 - 200, &second), VYRE_E_DRIVER,
               "cuMemHostRegister gives 712|Fix: Keep windows on pages of their own");
   ok(vyre_session_window_bind(f.session, memory + 4096, 100, &second));
   ok(vyre_session_window_remove(f.session, first));
   ok(vyre_session_window_bind(f.session, memory, 4096, &first));
+  ok(vyre_session_stop(f.session, SECOND));
+  cuda_fixture_close(&f);
+  cuda_expect_nothing_left();
+}
+
+/* Before the driver is asked. */
+static void no_memory_is_so_large(void **state) {
+  (void)state;
+  static uint32_t memory[4];
+  cuda_fixture_t f;
+  uint32_t handle;
+  fake_cuda_steer("");
+  ok(cuda_fixture_open(&f));
+  uint32_t calls = fake_cuda_look().calls;
+  const uint64_t sizes[] = {UINT64_MAX, UINT64_MAX - (uintptr_t)memory + 1, UINT64_C(1) << 63};
+  for (int i = 0; i < 3; i++) {
+    expect(vyre_session_window_bind(f.session, memory, sizes[i], &handle), VYRE_E_ARGUMENT);
+    expect(vyre_session_window_create(f.session, sizes[i], &handle, NULL), VYRE_E_ARGUMENT);
+  }
+  assert_int_equal(fake_cuda_look().calls, calls);
   ok(vyre_session_stop(f.session, SECOND));
   cuda_fixture_close(&f);
   cuda_expect_nothing_left();
@@ -207,6 +229,7 @@ int main(void) {
       cmocka_unit_test(the_memory_of_the_device_is_full),
       cmocka_unit_test(pinning_is_refused),
       cmocka_unit_test(registering_is_refused),
+      cmocka_unit_test(no_memory_is_so_large),
       cmocka_unit_test(a_launch_is_refused),
       cmocka_unit_test(more_workers_than_ever_fit),
       cmocka_unit_test(a_failed_start_is_cleaned_up_beside_the_next_session),

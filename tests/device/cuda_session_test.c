@@ -76,6 +76,9 @@ static void a_second_session_is_refused(void **state) {
   ok(vyre_session_create(f.device, &(vyre_session_params_t){.workers = 2}, &second));
   cuda_expect(vyre_session_start(second), VYRE_E_DEVICE_LIMIT, "a session runs on cuda:0 already|Fix: Stop and destroy");
   vyre_session_destroy(&second);
+  cuda_fixture_t again; /* the same GPU, opened once more */
+  cuda_expect(cuda_fixture_open(&again), VYRE_E_DEVICE_LIMIT, "a session runs on cuda:0 already|Fix: Stop and destroy");
+  cuda_fixture_close(&again);
   assert_int_equal(cuda_fixture_run(&f, cuda_slot_store(&f, 0, 5)).state, VYRE_SLOT_DONE);
   ok(vyre_session_stop(f.session, SECOND));
   vyre_session_destroy(&f.session);

@@ -5,13 +5,18 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <vyre/stream.h>
 
 #include "device/cuda_fixture.h"
+#include "support/child.h"
+#include "support/require.h"
 
 enum { CALLS_MIN = 60, CALLS_MAX = 400 };
 #define SECOND VYRE_NS_PER_S
@@ -73,6 +78,37 @@ static void every_call_that_fails_ends_the_stream(void **state) {
   vyre_program_destroy(&program);
 }
 
+/* ---- too few threads ---- */
+
+typedef struct report {
+  vyre_code_t code;
+  char text[2000];
+} report_t;
+
+/* As a user of its own who may have three threads: this one, the fake's kernel and the pump, so that io_uring has none. */
+static void read_without_threads(void *out, uint64_t unused) {
+  (void)unused;
+  report_t *report = out;
+  vyre_program_t *program = NULL;
+  life_t life = {0};
+  uid_t user = 0x310000 + (uid_t)getpid();
+  if (setrlimit(RLIMIT_NPROC, &(struct rlimit){3, 3}) != 0 || setgroups(0, NULL) != 0 || setuid(user) != 0) return;
+  fake_cuda_steer("");
+  vyre_status_t status = vyre_program_parse(text, sizeof text - 1, "first.vyre", &program);
+  if (!status) status = use(&life, program);
+  report->code = vyre_status_code(status);
+  vyre_status_format(status, report->text, sizeof report->text);
+}
+
+static void reads_without_threads(void **state) {
+  (void)state;
+  if (geteuid() != 0) VYRE_TEST_SKIP("root", "only root can become another user with a limit of its own");
+  static report_t report;
+  assert_int_equal(chmod(path, 0644), 0);
+  assert_true(child_run(read_without_threads, 0, &report, sizeof report));
+  if (report.code != VYRE_E_THREADS || !strstr(report.text, "Fix: Raise `ulimit -u`")) fail_msg("%s", report.text);
+}
+
 static int make_file(void **state) {
   (void)state;
   int file = mkstemp(path);
@@ -87,6 +123,8 @@ static int remove_file(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(every_call_that_fails_ends_the_stream, make_file, remove_file)};
-  return cmocka_run_group_tests(tests, NULL, NULL);
+      cmocka_unit_test(every_call_that_fails_ends_the_stream),
+      cmocka_unit_test(reads_without_threads), /* after it: the loop is compiled, which this user might not do */
+  };
+  return cmocka_run_group_tests(tests, make_file, remove_file);
 }

@@ -5,16 +5,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "support/child.h"
 #include "support/require.h"
 #include "support/seccomp.h"
+#include "uring/arena.h"
+#include "uring/uring.h"
 
 enum { CHUNK = 4096 };
 
@@ -329,6 +333,63 @@ static void little_memlock(void **state) {
   remove_child_file(folder);
 }
 
+/* Another process of the same user has locked `other_kib` of the limit. */
+static pid_t lock_elsewhere(uint64_t other_kib) {
+  int ends[2];
+  char is_done = 0;
+  if (pipe(ends) != 0) return -1;
+  pid_t other = fork();
+  if (other == 0) {
+    vyre_uring_t *uring = NULL;
+    vyre_uring_arena_t *arena = NULL;
+    vyre_status_t status = vyre_uring_create(NULL, &uring);
+    if (!status) status = vyre_uring_arena_create(other_kib << 10, 1, false, &arena);
+    if (!status) status = vyre_uring_register_arena(uring, arena);
+    is_done = !status;
+    if (write(ends[1], &is_done, 1) == 1) pause();
+    _exit(0);
+  }
+  close(ends[1]);
+  if (other > 0 && (read(ends[0], &is_done, 1) != 1 || !is_done)) {
+    kill(other, SIGKILL);
+    waitpid(other, NULL, 0);
+    other = -1;
+  }
+  close(ends[0]);
+  return other;
+}
+
+/* argument: the limit in KiB; 2 workers want 256 KiB each. */
+static void run_beside_another(void *out, uint64_t limit_kib) {
+  report_t *report = out;
+  if (setrlimit(RLIMIT_MEMLOCK, &(struct rlimit){limit_kib << 10, limit_kib << 10}) != 0 || !become_stranger()) return;
+  pid_t other = lock_elsewhere(1536);
+  report->enforced = other > 0;
+  if (report->enforced) open_and_report(report, 256 << 10, 1);
+  if (other > 0) {
+    kill(other, SIGKILL);
+    waitpid(other, NULL, 0);
+  }
+}
+
+/* What the Fix says is enough, also when it is others who have locked the memory. */
+static void memory_locked_by_others(void **state) {
+  (void)state;
+  if (geteuid() != 0) VYRE_TEST_SKIP("root", "only root can become another user with a limit of its own");
+  static report_t report;
+  char folder[64];
+  make_child_file(folder, 0644);
+  assert_true(child_run(run_beside_another, 2048, &report, sizeof report));
+  assert_true(report.enforced);
+  if (report.code == VYRE_OK) VYRE_TEST_SKIP("uring", "this kernel does not enforce RLIMIT_MEMLOCK");
+  assert_int_equal(report.code, VYRE_E_MEMLOCK);
+  const char *fix = strstr(report.text, "Fix: Raise the limit to 2688 KiB, since other processes of this user");
+  if (!fix || !strstr(fix, "`ulimit -l 2688`")) fail_msg("%s", report.text);
+  assert_true(child_run(run_beside_another, 2688, &report, sizeof report));
+  if (report.code) fail_msg("%s", report.text);
+  remove_child_file(folder);
+}
+
 static void run_without_files(void *out, uint64_t spare) {
   report_t *report = out;
   report->enforced = setrlimit(RLIMIT_NOFILE, &(struct rlimit){64, 64}) == 0;
@@ -359,6 +420,7 @@ int main(void) {
       cmocka_unit_test(no_uring), /* the children first: no thread of a session runs yet */
       cmocka_unit_test(no_permission),
       cmocka_unit_test(little_memlock),
+      cmocka_unit_test(memory_locked_by_others),
       cmocka_unit_test(no_descriptors),
       ON_BOTH(paths),
       ON_BOTH(sizes_of_elements),

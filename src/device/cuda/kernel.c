@@ -30,7 +30,8 @@ typedef struct pump_thread {
 } pump_thread_t;
 
 typedef struct kernel {
-  vyre_launch_t base; /* first */
+  vyre_launch_t base;  /* first */
+  struct kernel *next; /* of this process's */
   vyre_gpu_t *gpu;
   vyre_cu_module_t module;
   vyre_cu_stream_t stream;
@@ -41,6 +42,10 @@ typedef struct kernel {
   vyre_status_t failure;        /* what it ended by */
   pump_thread_t pumps[VYRE_PUMPS_MAX];
 } kernel_t;
+
+/* Kernels of this process, on whichever vyre_device_t of a GPU. */
+static pthread_mutex_t kernels_lock = PTHREAD_MUTEX_INITIALIZER;
+static kernel_t *kernels; /* under kernels_lock */
 
 static kernel_t *kernel_of(vyre_launch_t *launch) { return (kernel_t *)(void *)launch; }
 
@@ -160,6 +165,32 @@ static vyre_status_t kernel_join(vyre_launch_t *launch, uint64_t timeout_ns) {
   }
 }
 
+/* One kernel on a GPU: two would share its time in slices of milliseconds, neither ending for the other. */
+static vyre_status_t take_gpu(kernel_t *kernel) {
+  vyre_gpu_t *gpu = kernel->gpu;
+  pthread_mutex_lock(&kernels_lock);
+  const kernel_t *other = kernels;
+  while (other && other->gpu->device != gpu->device) other = other->next;
+  if (!other) {
+    kernel->next = kernels;
+    kernels = kernel;
+    atomic_store(&gpu->has_kernel, true);
+  }
+  pthread_mutex_unlock(&kernels_lock);
+  if (!other) return NULL;
+  return vyre_status_with_fix(vyre_status_make(VYRE_E_DEVICE_LIMIT, "a session runs on %s already", gpu->base.name),
+                              "Stop and destroy that session first, or register more Programs with it.");
+}
+
+static void give_gpu_back(kernel_t *kernel) {
+  pthread_mutex_lock(&kernels_lock);
+  kernel_t **link = &kernels;
+  while (*link != kernel) link = &(*link)->next;
+  *link = kernel->next;
+  atomic_store(&kernel->gpu->has_kernel, false);
+  pthread_mutex_unlock(&kernels_lock);
+}
+
 static void kernel_destroy(vyre_launch_t *launch) {
   kernel_t *kernel = kernel_of(launch);
   for (unsigned i = 0; i < VYRE_PUMPS_MAX; i++)
@@ -171,7 +202,7 @@ static void kernel_destroy(vyre_launch_t *launch) {
     vyre_gpu_leave(kernel->gpu);
   }
   vyre_status_destroy(&status); /* a lost context has unloaded it */
-  atomic_store(&kernel->gpu->has_kernel, false);
+  give_gpu_back(kernel);
   vyre_status_destroy(&kernel->failure);
   pthread_mutex_destroy(&kernel->lock);
   vyre_free(kernel);
@@ -260,20 +291,19 @@ static vyre_status_t start(kernel_t *kernel, const vyre_image_t *image) {
 vyre_status_t vyre_gpu_launch(vyre_device_t *device, vyre_image_t *image, const vyre_launch_params_t *params,
                               vyre_launch_t **out_launch) {
   vyre_gpu_t *gpu = vyre_gpu_of(device);
-  if (atomic_exchange(&gpu->has_kernel, true))
-    return vyre_status_with_fix(vyre_status_make(VYRE_E_DEVICE_LIMIT, "a session runs on %s already", gpu->base.name),
-                                "Stop and destroy that session first, or register more Programs with it.");
   kernel_t *kernel = vyre_calloc(1, sizeof *kernel);
-  if (!kernel) {
-    atomic_store(&gpu->has_kernel, false);
-    return vyre_out_of_memory(sizeof *kernel);
-  }
+  if (!kernel) return vyre_out_of_memory(sizeof *kernel);
   kernel->base = (vyre_launch_t){.ops = &launch_ops, .pumps_on = true, .may_be_lost = true};
   kernel->gpu = gpu;
   kernel->params = *params;
+  vyre_status_t status = take_gpu(kernel);
+  if (status) {
+    vyre_free(kernel);
+    return status;
+  }
   atomic_store(&kernel->has_ended, true);
   pthread_mutex_init(&kernel->lock, NULL);
-  vyre_status_t status = start(kernel, image);
+  status = start(kernel, image);
   if (status) {
     kernel_destroy(&kernel->base);
     return status;

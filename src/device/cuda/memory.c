@@ -9,7 +9,9 @@
 enum {
   STAGING_BYTES = 1 << 20,
   PAGE_BYTES = 4096,
-  ERROR_ALREADY_REGISTERED = 712, /* CUresult */
+  /* CUresult */
+  ERROR_INVALID_VALUE = 1,
+  ERROR_ALREADY_REGISTERED = 712,
 };
 
 /* vyre_memory_t.own[0]: what there is to release; own[1]: the context, or the allocation's handle. */
@@ -199,6 +201,8 @@ vyre_status_t vyre_gpu_bind(vyre_device_t *device, void *host, uint64_t bytes, v
   vyre_status_t status = vyre_cuda_status(gpu->cuda, result, "cuMemHostRegister");
   if (result == ERROR_ALREADY_REGISTERED)
     status = vyre_status_with_fix(status, "Keep windows on pages of their own (4 KiB), or remove the one that has these first.");
+  if (result == ERROR_INVALID_VALUE)
+    status = vyre_status_with_fix(status, "Pass memory that this process has mapped and may write, from its first byte to its last.");
   if (!status) {
     status = VYRE_GPU_CALL(gpu, MemHostGetDevicePointer, (&address, (void *)first, 0));
     if (status) gpu->cuda->MemHostUnregister((void *)first);
