@@ -96,13 +96,13 @@ $ for s in kernel=crashes kernel=crashes@1,programs=wait; do ./gpu $s vyre run -
 ! Fix: Look into the kernel's log *
 = 3
 
-$ ./gpu programs=wait timeout --preserve-status -s INT 1 vyre run --device cuda:0 lines.vyre numbers
+$ ./gpu programs=interrupt timeout 60 vyre run --device cuda:0 lines.vyre numbers
 ! error VYRE-5002: the session is stopped: interrupted by SIGINT after 0 of 3893 bytes
 ! Fix: *
 = 3
 
 # One that does not stop is left behind.
-$ ./gpu programs=wait,kernel=never-ends timeout --preserve-status -k 15 -s INT 1 vyre run --device cuda:0 lines.vyre numbers
+$ ./gpu programs=interrupt,kernel=never-ends timeout 60 vyre run --device cuda:0 lines.vyre numbers
 ! error VYRE-4002: a worker did not stop before its deadline: worker 0: * rounds, in the loop; worker 1: *
 ! Fix: Restart the process; report the Program with the state in the message.
 = 3

@@ -12,7 +12,8 @@
  *   ptx=refused        the linker gives 218 and a log, as it does for a text that is no PTX
  *   kernel=runs|never-ends|crashes@N|deaf   ends when told; neither stops nor parks; is lost with 700 when it has carried
  *                      out N slots (crashes: at once), before the ring knows of the last one; does not park
- *   programs=fault|wait   slots of registered opcodes, which cannot run here, are unknown ones; are taken and never done
+ *   programs=fault|wait|interrupt   slots of registered opcodes, which cannot run here, are unknown ones; are taken and never
+ *                      done; likewise, and the first one sends SIGINT to the process
  *   spoil=1            the next copy to the device loses its last byte
  *
  * What would wait for a kernel that never ends on a real GPU (frees, unregistrations, module loads, launches beside it in

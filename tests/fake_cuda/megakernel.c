@@ -1,7 +1,9 @@
 /* What the loop in topology dispatched does with NOP, STORE_U32, LOAD_U32 and SHUTDOWN, in C, after
  * docs/protocol/megakernel.md. There are no handlers. */
+#include <signal.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "fake_cuda/state.h"
 #include "ir/frame.h"
@@ -71,6 +73,7 @@ static void carry_out(loop_t *l, uint64_t slot) {
       break;
     default:
       if (!atomic_load(&fake_settings.programs_wait)) complete(l, slot, VYRE_STATE_FAULT, VYRE_FAULT_UNKNOWN_OPCODE);
+      if (atomic_exchange(&fake_settings.programs_interrupt, false)) kill(getpid(), SIGINT);
   }
   l->slots_done++;
 }

@@ -39,6 +39,7 @@ typedef struct fake_settings {
   _Atomic int kernel;            /* fake_kernel_mode_t */
   _Atomic uint64_t crash_slots;
   atomic_bool programs_wait;
+  atomic_bool programs_interrupt;
 } fake_settings_t;
 extern fake_settings_t fake_settings;
 

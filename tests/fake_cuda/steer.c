@@ -37,6 +37,11 @@ static void add_rule(const char *value) {
   rule->stays = plus == '+';
 }
 
+static void set_programs(const char *value) {
+  atomic_store(&fake_settings.programs_interrupt, strcmp(value, "interrupt") == 0);
+  atomic_store(&fake_settings.programs_wait, strcmp(value, "fault") != 0);
+}
+
 static void set_kernel(const char *value) {
   unsigned long long slots = 0;
   atomic_store(&fake_settings.crash_slots, 0);
@@ -74,7 +79,7 @@ static void set(const char *key, const char *value) {
   else if (strcmp(key, "ptx") == 0 && strcmp(value, "refused") == 0)
     fake_settings.refuses_ptx = true;
   else if (strcmp(key, "programs") == 0)
-    atomic_store(&fake_settings.programs_wait, strcmp(value, "wait") == 0);
+    set_programs(value);
   else if (strcmp(key, "spoil") == 0)
     atomic_store(&fake_settings.spoils_copy, true);
   else if (strcmp(key, "cc") != 0 || sscanf(value, "%d.%d", &fake_settings.major, &fake_settings.minor) != 2)
@@ -91,7 +96,7 @@ static void steer(const char *text) {
   fake_settings.memory_bytes = UINT64_C(1) << 30;
   fake_settings.refuses_ptx = false;
   atomic_store(&fake_settings.spoils_copy, false);
-  atomic_store(&fake_settings.programs_wait, false);
+  set_programs("fault");
   set_kernel("runs");
   rule_count = calls = left_behind = 0;
   fake_launches = fake_graph_launches = 0;
