@@ -6,6 +6,14 @@
 #include "base/memory.h"
 #include "bench/file.h"
 
+vyre_status_t vyre_bench_beside(vyre_bench_t *bench, vyre_bench_beside_fn measure, void *context) {
+  vyre_cuda_baseline_t *cuda;
+  VYRE_TRY(vyre_cuda_baseline_open(bench->gpu, &cuda));
+  vyre_status_t status = measure(bench, cuda, context);
+  vyre_status_t closed = vyre_cuda_baseline_close(&cuda);
+  return status ? vyre_status_because(status, closed) : closed;
+}
+
 enum { ROUNDS_DEFAULT = 5 };
 #define LATENCY_SLOTS_DEFAULT UINT64_C(100000)
 #define LATENCY_SLOTS_MAX UINT64_C(100000000)

@@ -9,6 +9,7 @@
 
 #include "base/status.h"
 #include "bench/pacer.h"
+#include "device/cuda/baseline.h"
 
 typedef enum vyre_bench_row_id {
 #define VYRE_BENCH_ROW(id, part, role, name, title, unit) VYRE_BENCH_ROW_##id,
@@ -56,6 +57,10 @@ typedef struct vyre_bench_file vyre_bench_file_t;
 vyre_status_t vyre_bench_latency(vyre_bench_t *bench);
 vyre_status_t vyre_bench_rate(vyre_bench_t *bench);
 vyre_status_t vyre_bench_stream(vyre_bench_t *bench, const vyre_bench_file_t *file);
+
+/* On a GPU: opens its baselines, measures with them, closes them. No session lives there meanwhile. */
+typedef vyre_status_t (*vyre_bench_beside_fn)(vyre_bench_t *bench, vyre_cuda_baseline_t *cuda, void *context);
+vyre_status_t vyre_bench_beside(vyre_bench_t *bench, vyre_bench_beside_fn measure, void *context);
 
 vyre_status_t vyre_bench_wrong(vyre_bench_row_id_t row, uint64_t which, uint64_t is, uint64_t right);
 

@@ -2,7 +2,6 @@
 #include "bench/baseline_host.h"
 #include "bench/bench.h"
 #include "bench/slots.h"
-#include "device/cuda/baseline.h"
 
 /* Not measured, ahead of each row. */
 enum { WARM_UP = 200 };
@@ -115,23 +114,14 @@ static vyre_status_t cuda_launches(vyre_bench_t *bench, vyre_cuda_baseline_t *cu
   return NULL;
 }
 
-static vyre_status_t cuda_baselines(vyre_bench_t *bench, vyre_cuda_baseline_t *cuda) {
+static vyre_status_t cuda_baselines(vyre_bench_t *bench, vyre_cuda_baseline_t *cuda, void *context) {
+  (void)context;
   VYRE_TRY(cuda_ping_pong(bench, cuda));
   VYRE_TRY(cuda_launches(bench, cuda, VYRE_BENCH_ROW_LATENCY_LAUNCH));
   return cuda_launches(bench, cuda, VYRE_BENCH_ROW_LATENCY_GRAPH);
 }
 
 vyre_status_t vyre_bench_latency(vyre_bench_t *bench) {
-  vyre_bench_slots_t slots;
-  vyre_status_t status = vyre_bench_slots_open(bench, &slots);
-  if (!status) status = measure_session(bench, &slots);
-  vyre_status_t closed = vyre_bench_slots_close(&slots);
-  if (status) return vyre_status_because(status, closed);
-  VYRE_TRY(closed);
-  if (bench->gpu < 0) return host_ping_pong(bench);
-  vyre_cuda_baseline_t *cuda;
-  VYRE_TRY(vyre_cuda_baseline_open(bench->gpu, &cuda));
-  status = cuda_baselines(bench, cuda);
-  closed = vyre_cuda_baseline_close(&cuda);
-  return status ? vyre_status_because(status, closed) : closed;
+  VYRE_TRY(vyre_bench_in_session(bench, measure_session));
+  return bench->gpu < 0 ? host_ping_pong(bench) : vyre_bench_beside(bench, cuda_baselines, NULL);
 }

@@ -7,7 +7,6 @@
 #include "bench/baseline_host.h"
 #include "bench/bench.h"
 #include "bench/slots.h"
-#include "device/cuda/baseline.h"
 
 enum { PRODUCERS_MAX = 4 };
 /* Launches take microseconds each, and their queue is 1024 long: more than these would only repeat themselves. */
@@ -125,7 +124,8 @@ static vyre_status_t host_ring(vyre_bench_t *bench) {
   return NULL;
 }
 
-static vyre_status_t cuda_launches(vyre_bench_t *bench, vyre_cuda_baseline_t *cuda) {
+static vyre_status_t cuda_launches(vyre_bench_t *bench, vyre_cuda_baseline_t *cuda, void *context) {
+  (void)context;
   uint64_t count = bench->params.rate_slots < LAUNCHES_MAX ? bench->params.rate_slots : LAUNCHES_MAX;
   VYRE_TRY(vyre_cuda_baseline_launch(cuda));
   VYRE_TRY(vyre_cuda_baseline_synchronize(cuda));
@@ -138,16 +138,6 @@ static vyre_status_t cuda_launches(vyre_bench_t *bench, vyre_cuda_baseline_t *cu
 }
 
 vyre_status_t vyre_bench_rate(vyre_bench_t *bench) {
-  vyre_bench_slots_t slots;
-  vyre_status_t status = vyre_bench_slots_open(bench, &slots);
-  if (!status) status = measure_session(bench, &slots);
-  vyre_status_t closed = vyre_bench_slots_close(&slots);
-  if (status) return vyre_status_because(status, closed);
-  VYRE_TRY(closed);
-  if (bench->gpu < 0) return host_ring(bench);
-  vyre_cuda_baseline_t *cuda;
-  VYRE_TRY(vyre_cuda_baseline_open(bench->gpu, &cuda));
-  status = cuda_launches(bench, cuda);
-  closed = vyre_cuda_baseline_close(&cuda);
-  return status ? vyre_status_because(status, closed) : closed;
+  VYRE_TRY(vyre_bench_in_session(bench, measure_session));
+  return bench->gpu < 0 ? host_ring(bench) : vyre_bench_beside(bench, cuda_launches, NULL);
 }

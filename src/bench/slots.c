@@ -37,7 +37,7 @@ static vyre_status_t register_add(vyre_bench_slots_t *slots) {
   return status;
 }
 
-vyre_status_t vyre_bench_slots_open(vyre_bench_t *bench, vyre_bench_slots_t *out_slots) {
+static vyre_status_t open_slots(vyre_bench_t *bench, vyre_bench_slots_t *out_slots) {
   *out_slots = (vyre_bench_slots_t){.cells = CELLS};
   /* On the host a single worker: the producer needs a processor, too, and more workers only share the ring. */
   uint32_t workers = bench->params.workers ? bench->params.workers : bench->gpu < 0 ? 1 : bench->info.workers_default;
@@ -51,13 +51,23 @@ vyre_status_t vyre_bench_slots_open(vyre_bench_t *bench, vyre_bench_slots_t *out
   return NULL;
 }
 
-vyre_status_t vyre_bench_slots_close(vyre_bench_slots_t *slots) {
+/* Accepts what open left. */
+static vyre_status_t close_slots(vyre_bench_slots_t *slots) {
   if (!slots->session) return NULL;
   vyre_status_t status = NULL;
   /* Launched sessions are stopped by hand to hear of it; one that never started is only destroyed. */
   if (vyre_session_stats(slots->session).launches > 0) status = vyre_session_stop(slots->session, STOP_NS_MAX);
   vyre_session_destroy(&slots->session);
   return status;
+}
+
+vyre_status_t vyre_bench_in_session(vyre_bench_t *bench,
+                                    vyre_status_t (*measure)(vyre_bench_t *bench, const vyre_bench_slots_t *slots)) {
+  vyre_bench_slots_t slots;
+  vyre_status_t status = open_slots(bench, &slots);
+  if (!status) status = measure(bench, &slots);
+  vyre_status_t closed = close_slots(&slots);
+  return status ? vyre_status_because(status, closed) : closed;
 }
 
 vyre_slot_t vyre_bench_slots_load(const vyre_bench_slots_t *slots, uint32_t word) {

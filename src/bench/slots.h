@@ -19,9 +19,9 @@ typedef struct vyre_bench_slots {
   uint32_t add_opcode; /* the Program */
 } vyre_bench_slots_t;
 
-vyre_status_t vyre_bench_slots_open(vyre_bench_t *bench, vyre_bench_slots_t *out_slots);
-/* Gives the error of the stop. Accepts what open left. */
-vyre_status_t vyre_bench_slots_close(vyre_bench_slots_t *slots);
+/* Opens the session, measures in it, closes it; an error of the stop is one, too. */
+vyre_status_t vyre_bench_in_session(vyre_bench_t *bench,
+                                    vyre_status_t (*measure)(vyre_bench_t *bench, const vyre_bench_slots_t *slots));
 
 /* How many slots the Program has run; of completed ones. */
 vyre_status_t vyre_bench_slots_sum(const vyre_bench_slots_t *slots, uint64_t *out_sum);

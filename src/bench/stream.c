@@ -7,7 +7,6 @@
 #include "bench/baseline_host.h"
 #include "bench/bench.h"
 #include "bench/file.h"
-#include "device/cuda/baseline.h"
 
 enum { VERIFY_BYTES = 4 << 20 };
 #define WAIT_NS (10 * VYRE_NS_PER_S)
@@ -126,8 +125,16 @@ static vyre_status_t verify(const vyre_bench_file_t *file, vyre_cuda_baseline_t 
   return NULL;
 }
 
-static vyre_status_t cuda_copies(vyre_bench_t *bench, const vyre_bench_file_t *file, vyre_cuda_baseline_t *cuda,
-                                 uint8_t *buffers, double *best) {
+/* What the copies work on: the file, room to compare them, and the best rate of those with pread. */
+typedef struct copies {
+  const vyre_bench_file_t *file;
+  uint8_t *buffers;
+  double best;
+} copies_t;
+
+static vyre_status_t cuda_copies(vyre_bench_t *bench, vyre_cuda_baseline_t *cuda, void *context) {
+  copies_t *copies = context;
+  const vyre_bench_file_t *file = copies->file;
   static const struct {
     uint32_t threads; /* 0: from pinned memory */
     vyre_bench_row_id_t row;
@@ -141,24 +148,19 @@ static vyre_status_t cuda_copies(vyre_bench_t *bench, const vyre_bench_file_t *f
     uint64_t period = file->bytes;
     VYRE_TRY(ways[i].threads ? vyre_cuda_baseline_copy_file(cuda, file->fd, ways[i].threads, &seconds)
                              : vyre_cuda_baseline_copy_pinned(cuda, file->fd, &period, &seconds));
-    VYRE_TRY(verify(file, cuda, period, ways[i].row, buffers));
+    VYRE_TRY(verify(file, cuda, period, ways[i].row, copies->buffers));
     vyre_bench_record(bench, ways[i].row, rate(file, seconds), file->bytes, 1);
-    if (ways[i].threads && rate(file, seconds) > *best) *best = rate(file, seconds);
+    if (ways[i].threads && rate(file, seconds) > copies->best) copies->best = rate(file, seconds);
   }
   return NULL;
 }
 
 static vyre_status_t cuda_baselines(vyre_bench_t *bench, const vyre_bench_file_t *file, double *best) {
-  uint8_t *buffers = vyre_alloc(2 * VERIFY_BYTES);
-  if (!buffers) return vyre_out_of_memory(2 * VERIFY_BYTES);
-  vyre_cuda_baseline_t *cuda;
-  vyre_status_t status = vyre_cuda_baseline_open(bench->gpu, &cuda);
-  if (!status) {
-    status = cuda_copies(bench, file, cuda, buffers, best);
-    vyre_status_t closed = vyre_cuda_baseline_close(&cuda);
-    status = status ? vyre_status_because(status, closed) : closed;
-  }
-  vyre_free(buffers);
+  copies_t copies = {.file = file, .buffers = vyre_alloc(2 * VERIFY_BYTES)};
+  if (!copies.buffers) return vyre_out_of_memory(2 * VERIFY_BYTES);
+  vyre_status_t status = vyre_bench_beside(bench, cuda_copies, &copies);
+  vyre_free(copies.buffers);
+  *best = copies.best;
   return status;
 }
 

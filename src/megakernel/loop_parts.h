@@ -95,7 +95,7 @@ static inline vyre_expr_id_t boolean(loop_t *l, bool value) { return vyre_build_
 
 /* loop.c */
 void vyre_loop_constants(loop_t *l);
-/* order: RELEASE when the slot wrote other memory, for readers in `scope`; the completion is the host's. */
+/* order: RELEASE when the slot wrote other memory that no fence stands behind. The completion is the host's. */
 void vyre_loop_complete(loop_t *l, vyre_order_t order, vyre_var_id_t completion, vyre_var_id_t tag, vyre_state_t state,
                         vyre_expr_id_t low, vyre_expr_id_t high);
 void vyre_loop_complete_fault(loop_t *l, vyre_var_id_t completion, vyre_var_id_t tag, vyre_fault_t fault);

@@ -14,19 +14,12 @@
 #include "bench/file.h"
 #include "device/cuda/baseline.h"
 #include "fake_cuda/fake_cuda.h"
+#include "support/expect.h"
 
 enum { SLOTS = 60, FILE_BYTES = (9 << 20) + 5 };
 
 static vyre_bench_t *bench;
 static vyre_bench_file_t file;
-
-static void ok(vyre_status_t status) {
-  if (!status) return;
-  char text[2000];
-  vyre_status_format(status, text, sizeof text);
-  vyre_status_destroy(&status);
-  fail_msg("%s", text);
-}
 
 static int set_up(void **state) {
   (void)state;

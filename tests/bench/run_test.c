@@ -17,6 +17,7 @@
 #include <vyre/stream.h>
 
 #include "bench/file.h"
+#include "support/expect.h"
 
 /* Each counts down to the completion that is spoiled: of those with a result, of all. One producer at a time. */
 static uint32_t spoil_result_at, spoil_sum_at;
@@ -54,14 +55,6 @@ vyre_status_t __wrap_vyre_stream_output(const vyre_stream_t *stream, uint32_t in
   vyre_status_t status = __real_vyre_stream_output(stream, index, values, bytes);
   if (!status && spoil_output) ++*(uint64_t *)values;
   return status;
-}
-
-static void ok(vyre_status_t status) {
-  if (!status) return;
-  char text[2000];
-  vyre_status_format(status, text, sizeof text);
-  vyre_status_destroy(&status);
-  fail_msg("%s", text);
 }
 
 static vyre_bench_params_t tiny(uint32_t parts) {
@@ -136,7 +129,7 @@ static void every_figure_is_there(void **state) {
   vyre_bench_report_destroy(&report);
 }
 
-static void expect(vyre_bench_params_t params, vyre_code_t code, const char *words) {
+static void expect_refusal(vyre_bench_params_t params, vyre_code_t code, const char *words) {
   vyre_bench_report_t *report = NULL;
   vyre_status_t status = vyre_bench_run(&params, &report);
   char text[2000];
@@ -150,18 +143,18 @@ static void expect(vyre_bench_params_t params, vyre_code_t code, const char *wor
 static void wrong_answers_end_it(void **state) {
   (void)state;
   spoil_result_at = 150;
-  expect(tiny(VYRE_BENCH_LATENCY), VYRE_E_WRONG_ANSWER, "LOAD_U32");
+  expect_refusal(tiny(VYRE_BENCH_LATENCY), VYRE_E_WRONG_ANSWER, "LOAD_U32");
   spoil_result_at = 1000;
-  expect(tiny(VYRE_BENCH_RATE), VYRE_E_WRONG_ANSWER, "LOAD_U32");
+  expect_refusal(tiny(VYRE_BENCH_RATE), VYRE_E_WRONG_ANSWER, "LOAD_U32");
   spoil_result_at = 0;
   spoil_output = true;
-  expect(tiny(VYRE_BENCH_STREAM), VYRE_E_WRONG_ANSWER, "stream");
+  expect_refusal(tiny(VYRE_BENCH_STREAM), VYRE_E_WRONG_ANSWER, "stream");
   spoil_output = false;
   spoil_sum_at = 750; /* 200 slots to warm up and 100, thrice: within the row that adds */
-  expect(tiny(VYRE_BENCH_LATENCY), VYRE_E_WRONG_ANSWER, "a Program that adds 1");
+  expect_refusal(tiny(VYRE_BENCH_LATENCY), VYRE_E_WRONG_ANSWER, "a Program that adds 1");
   assert_int_equal(spoil_sum_at, 0);
   spoil_state = true;
-  expect(tiny(VYRE_BENCH_RATE), VYRE_E_FAULT, "rate, round 1");
+  expect_refusal(tiny(VYRE_BENCH_RATE), VYRE_E_FAULT, "rate, round 1");
   spoil_state = false;
 }
 
@@ -179,21 +172,21 @@ static void a_sum_is_of_its_row(void **state) {
 static void wrong_arguments(void **state) {
   (void)state;
   vyre_bench_params_t params = tiny(8);
-  expect(params, VYRE_E_ARGUMENT, "parts");
+  expect_refusal(params, VYRE_E_ARGUMENT, "parts");
   params = tiny(0);
   params.rounds = VYRE_BENCH_ROUNDS_MAX + 1;
-  expect(params, VYRE_E_ARGUMENT, "rounds");
+  expect_refusal(params, VYRE_E_ARGUMENT, "rounds");
   params = tiny(0);
   params.rate_slots = 3;
-  expect(params, VYRE_E_ARGUMENT, "rate_slots");
+  expect_refusal(params, VYRE_E_ARGUMENT, "rate_slots");
   params = tiny(0);
   params.device = "gpu:9";
-  expect(params, VYRE_E_NO_DEVICE, "gpu:9");
+  expect_refusal(params, VYRE_E_NO_DEVICE, "gpu:9");
   params = tiny(0);
   params.file = "/nowhere/at/all";
-  expect(params, VYRE_E_NOT_FOUND, "/nowhere/at/all");
+  expect_refusal(params, VYRE_E_NOT_FOUND, "/nowhere/at/all");
   params.file = "/";
-  expect(params, VYRE_E_NOT_A_FILE, "/");
+  expect_refusal(params, VYRE_E_NOT_A_FILE, "/");
 }
 
 static void lines_are_counted(void **state) {

@@ -20,18 +20,11 @@
 #include "codegen/codegen.h"
 #include "ir/text.h"
 #include "megakernel/loop.h"
+#include "support/expect.h"
 #include "support/generate.h"
 #include "support/require.h"
 
 enum { RANDOM_PROGRAMS = 24 };
-
-static void ok(vyre_status_t status) {
-  if (!status) return;
-  char text[2000];
-  vyre_status_format(status, text, sizeof text);
-  vyre_status_destroy(&status);
-  fail_msg("%s", text);
-}
 
 static const char *find_ptxas(void) {
   static const char *const places[] = {"/usr/bin/ptxas", "/usr/local/bin/ptxas", "/usr/local/cuda/bin/ptxas"};

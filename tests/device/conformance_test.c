@@ -246,17 +246,8 @@ static void sessions_equal_the_interpreter(void **state) {
 }
 
 static int run_on(char *name) {
-  vyre_device_t *device;
-  vyre_status_t status = test_device_open(name, &device);
-  if (vyre_status_code(status) == VYRE_E_NO_DRIVER) {
-    char text[600];
-    vyre_status_format(status, text, sizeof text);
-    vyre_status_destroy(&status);
-    print_message("%s: %s\n", vyre_test_required("gpu") ? "VYRE_REQUIRE=gpu" : "skipped", text);
-    return vyre_test_required("gpu") ? 1 : 77;
-  }
-  if (!status) vyre_device_close(&device);
-  vyre_status_destroy(&status); /* the test says it */
+  int missing = test_device_missing(name);
+  if (missing) return missing;
   const struct CMUnitTest tests[] = {{name, sessions_equal_the_interpreter, NULL, NULL, name}};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

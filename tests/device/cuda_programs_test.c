@@ -15,6 +15,7 @@
 #include "codegen/codegen.h"
 #include "device/cuda/driver.h"
 #include "ir/text.h"
+#include "support/expect.h"
 #include "support/generate.h"
 #include "support/random.h"
 #include "support/require.h"
@@ -26,14 +27,6 @@ static uint64_t first_seed = 1;
 static uint64_t program_count = 200;
 static const vyre_cuda_t *cuda;
 static bool is_skipped;
-
-static void ok(vyre_status_t status) {
-  if (!status) return;
-  char text[4000];
-  vyre_status_format(status, text, sizeof text);
-  vyre_status_destroy(&status);
-  fail_msg("%s", text);
-}
 
 static void cu(vyre_cu_result_t result, const char *what) { ok(vyre_cuda_status(cuda, result, what)); }
 

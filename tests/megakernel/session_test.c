@@ -499,8 +499,7 @@ static void poll_ends_behind_a_shutdown(void **state) {
 /* More workers than there is room for stacks: in a child, whose address space is bounded. */
 static void threads_that_cannot_start(void **state) {
 #ifdef VYRE_SANITIZED
-  print_message("skipped: a sanitizer needs more address space than the limit leaves\n");
-  skip();
+  VYRE_TEST_SKIP("address-space", "a sanitizer needs more address space than the limit leaves");
 #endif
   pid_t child = fork();
   if (child == 0) {
@@ -586,42 +585,22 @@ static void swaps_lose_nothing(void **state) {
   close_session(&f);
 }
 
-/* On a GPU, which the caller names: what a session is on every device. */
-static int run_on(char *name) {
-  vyre_device_t *device;
-  vyre_status_t status = vyre_device_open(name, &device);
-  if (vyre_status_code(status) == VYRE_E_NO_DRIVER) {
-    char text[600];
-    vyre_status_format(status, text, sizeof text);
-    vyre_status_destroy(&status);
-    print_message("%s: %s\n", vyre_test_required("gpu") ? "VYRE_REQUIRE=gpu" : "skipped", text);
-    return vyre_test_required("gpu") ? 1 : 77;
-  }
-  ok(status);
-  print_message("%s\n", vyre_device_info(device).description);
-  vyre_device_close(&device);
-#define ON(test) \
-  { #test, test, NULL, NULL, name }
-  const struct CMUnitTest tests[] = {ON(opcodes),
-                                     ON(many_producers),
-                                     ON(counters_wrap),
-                                     ON(one_worker_and_many),
-                                     ON(words_keep_the_order_of_tickets),
-                                     ON(full_ring_is_an_error),
-                                     ON(stop_cancels),
-                                     ON(misuse_is_an_error),
-                                     ON(shutdown_ends_the_kernel),
-                                     ON(poll_ends_behind_a_shutdown),
-                                     ON(swaps_lose_nothing)};
-#undef ON
-  return cmocka_run_group_tests(tests, NULL, NULL);
-}
-
 /* What needs no wake-ups, pumps or swaps. */
 #define IN_EVERY_TOPOLOGY                                                                                           \
   ON(opcodes), ON(many_producers), ON(counters_wrap), ON(one_worker_and_many), ON(words_keep_the_order_of_tickets), \
       ON(full_ring_is_an_error), ON(stop_cancels), ON(shutdown_ends_the_kernel), ON(misuse_is_an_error),            \
       ON(poll_ends_behind_a_shutdown)
+
+/* On a GPU, which the caller names: what a session is on every device. */
+static int run_on(char *name) {
+  int missing = test_device_missing(name);
+  if (missing) return missing;
+#define ON(test) \
+  { #test, test, NULL, NULL, name }
+  const struct CMUnitTest tests[] = {IN_EVERY_TOPOLOGY, ON(swaps_lose_nothing)};
+#undef ON
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
 
 int main(int argc, char **argv) {
   if (argc > 1) return run_on(argv[1]);

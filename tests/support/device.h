@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "device/device.h"
+#include "support/require.h"
 
 /* spin_ns of a session where nobody wakes a worker that has gone to sleep: dispatched, on a host device. */
 #define TEST_AWAKE_NS UINT64_C(10000000000)
@@ -23,6 +24,24 @@ static inline vyre_status_t test_device_open(const char *name, vyre_device_t **o
   (*out_device)->topology = VYRE_TOPOLOGY_DISPATCHED;
   (*out_device)->sleeps = false;
   return NULL;
+}
+
+/* Before the tests of a device: 0 when it can be had, 77 when there is no GPU and the test may be skipped, 1 when
+ * VYRE_REQUIRE=gpu forbids that. What else keeps it from being opened is for the tests to say. */
+static inline int test_device_missing(const char *name) {
+  vyre_device_t *device = NULL;
+  vyre_status_t status = test_device_open(name, &device);
+  int missing = 0;
+  if (vyre_status_code(status) == VYRE_E_NO_DRIVER) {
+    char text[600];
+    vyre_status_format(status, text, sizeof text);
+    missing = vyre_test_required("gpu") ? 1 : 77;
+    print_message("%s: %s\n", missing == 1 ? "VYRE_REQUIRE=gpu" : "skipped", text);
+  }
+  if (device) print_message("%s\n", vyre_device_info(device).description);
+  vyre_device_close(&device);
+  vyre_status_destroy(&status);
+  return missing;
 }
 
 #endif
