@@ -170,3 +170,8 @@ vyre_program_t *generate_program(uint64_t seed, const generate_options_t *option
   }
   return program;
 }
+
+uint32_t generate_lacks_given(uint32_t usual) {
+  const char *text = getenv("VYRE_LACKS");
+  return text && *text ? (uint32_t)strtoul(text, NULL, 0) : usual;
+}

@@ -35,4 +35,7 @@ typedef struct generate_options {
  * no_faults may hold endless loops: its fuel bounds the time of a call. */
 vyre_program_t *generate_program(uint64_t seed, const generate_options_t *options);
 
+/* What VYRE_LACKS says in the environment, a number; `usual` where it is not set. */
+uint32_t generate_lacks_given(uint32_t usual);
+
 #endif

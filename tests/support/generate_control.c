@@ -48,6 +48,14 @@ static void leave(generator_t *g) {
   }
 }
 
+/* The body of a case. */
+static void case_body(generator_t *g) {
+  uint32_t var_count = g->var_count;
+  random_once_in(&g->random, 5) ? leave(g) : generate_block(g, 2);
+  g->var_count = var_count;
+  vyre_build_end(&g->builder);
+}
+
 /* What a condition may be so that lanes may still leave under it. */
 static vyre_level_t leave_level(const generator_t *g) {
   vyre_level_t level = g->loops > 0 ? g->loop_level : g->root_level;
@@ -59,10 +67,12 @@ void generate_if_leave(generator_t *g) {
   vyre_expr_id_t condition = generate_expr_at(g, level, VYRE_TYPE_BOOL, 3);
   vyre_build_if(generate_at(g), condition);
   vyre_level_t outer = enter(g, level);
+  uint32_t var_count = g->var_count;
   if (random_once_in(&g->random, 3)) generate_contribution(g, 2);
   leave(g);
   if (random_once_in(&g->random, 8)) generate_contribution(g, 2); /* never runs */
   g->control = outer;
+  g->var_count = var_count;
   vyre_build_end(&g->builder);
 }
 
@@ -111,13 +121,11 @@ static void switch_(generator_t *g) {
   for (uint32_t i = 0; i <= cases; i++) {
     if (i == default_at) {
       vyre_build_default(generate_at(g));
-      random_once_in(&g->random, 4) ? leave(g) : generate_block(g, 2);
-      vyre_build_end(&g->builder);
+      case_body(g);
     }
     if (i == cases) break;
     case_(g, type, &used);
-    random_once_in(&g->random, 6) ? leave(g) : generate_block(g, 2);
-    vyre_build_end(&g->builder);
+    case_body(g);
   }
   g->control = outer;
   vyre_build_end(&g->builder);
@@ -202,6 +210,7 @@ void generate_nest(generator_t *g, uint32_t levels) {
   }
   char buffer[16];
   vyre_level_t outer = g->control;
+  uint32_t var_count = g->var_count;
   if (random_once_in(&g->random, 4)) {
     vyre_type_t type = generate_unsigned_type(g);
     uint64_t trips = g->work < 64 ? 2 : 1;
@@ -223,12 +232,14 @@ void generate_nest(generator_t *g, uint32_t levels) {
     enter(g, level);
     if (random_once_in(&g->random, 2)) {
       if (random_once_in(&g->random, 4)) generate_contribution(g, 2);
+      g->var_count = var_count;
       vyre_build_else(generate_at(g));
     }
     generate_nest(g, levels - 1);
   }
   if (random_once_in(&g->random, 4)) generate_contribution(g, 2);
   g->control = outer;
+  g->var_count = var_count;
   vyre_build_end(&g->builder);
 }
 

@@ -188,12 +188,20 @@ static vyre_expr_id_t cast(generator_t *g, vyre_type_t type, uint32_t depth) {
   return generate_cast(g, type, value);
 }
 
+/* A scalar type of so many bits. */
+static vyre_type_t type_of_width(generator_t *g, unsigned bits) {
+  vyre_type_t type;
+  do {
+    type = (vyre_type_t)(VYRE_TYPE_U8 + random_below(&g->random, VYRE_TYPE_BF16 + 1 - VYRE_TYPE_U8));
+  } while (vyre_type_bits(type) != bits || (!vyre_type_is_integer(type) && generate_lacks(g, VYRE_NEEDS_FLOATS)));
+  return type;
+}
+
 /* The bits of another type of the same width. */
 static vyre_expr_id_t bitcast(generator_t *g, vyre_type_t type, uint32_t depth) {
-  vyre_type_t from = generate_type(g);
-  bool fits = from != VYRE_TYPE_BOOL && vyre_type_is_scalar(from) && vyre_type_bits(from) == vyre_type_bits(type);
-  if (!fits || generate_lacks(g, GENERATE_LACKS_OPS)) return cast(g, type, depth);
-  vyre_expr_id_t value = generate_expr(g, from, depth);
+  bool fits = vyre_type_is_scalar(type) && type != VYRE_TYPE_BOOL && !generate_lacks(g, GENERATE_LACKS_OPS);
+  if (!fits) return cast(g, type, depth);
+  vyre_expr_id_t value = generate_expr(g, type_of_width(g, vyre_type_bits(type)), depth);
   return vyre_build_bitcast(generate_at(g), type, value);
 }
 
@@ -208,7 +216,7 @@ static vyre_expr_id_t select_of(generator_t *g, vyre_type_t type, uint32_t depth
 static vyre_expr_id_t common_expr(generator_t *g, vyre_type_t type, uint32_t depth) {
   switch (random_below(&g->random, 14)) {
     case 0: return select_of(g, type, depth);
-    case 1: return type == VYRE_TYPE_BOOL ? cast(g, type, depth) : bitcast(g, type, depth);
+    case 1: return bitcast(g, type, depth);
     case 2: return cast(g, type, depth);
     case 3:
     case 4: return generate_load(g, type, depth);

@@ -76,7 +76,7 @@ static void choose_base(generator_t *g, generate_buffer_t *buffer) {
   buffer->base = 0;
   buffer->base_var = 0;
   if (!random_once_in(&g->random, 3)) return;
-  buffer->base = 1 + random_below(&g->random, 9);
+  buffer->base = buffer->factor + random_below(&g->random, 9); /* less would be taken for k */
   for (uint32_t i = g->var_count; i-- > 0;) {
     const generate_var_t *var = &g->vars[i];
     bool fits = var->is_fixed && var->type == VYRE_TYPE_U64 && var->level == VYRE_LEVEL_WORKGROUP;

@@ -250,6 +250,7 @@ bool generate_guarded(generator_t *g) {
   vyre_expr_id_t condition = vyre_build_binary(generate_at(g), VYRE_EXPR_LT, index, length);
   touch(g, buffer);
   vyre_level_t control = g->control;
+  uint32_t var_count = g->var_count;
   vyre_build_if(generate_at(g), condition);
   if (is_own) g->control = VYRE_LEVEL_LANE;
   buffer->is_guarded = true;
@@ -257,6 +258,7 @@ bool generate_guarded(generator_t *g) {
   if (!store(g, buffer)) generate_contribution(g, generate_expr_depth(g));
   buffer->is_guarded = false;
   g->control = control;
+  g->var_count = var_count;
   vyre_build_end(&g->builder);
   return true;
 }
