@@ -121,7 +121,7 @@ static void choose_lanes(generator_t *g) {
   g->lanes = sizes[random_below(&g->random, sizeof sizes / sizeof *sizes)];
   if (random_once_in(&g->random, 60)) g->lanes = VYRE_LIMIT_WORKGROUP_SIZE;
   g->builder.program->workgroup_size = g->lanes;
-  g->work = LANES_WORK;
+  g->work = g->least_work = LANES_WORK;
   /* Lanes that may return apart never meet. */
   uint32_t kind = random_below(&g->random, g->options.lanes_heavy ? 40 : 12);
   g->root_level = kind == 0   ? VYRE_LEVEL_LANE
@@ -148,7 +148,7 @@ static void body(generator_t *g) {
 
 vyre_program_t *generate_program(uint64_t seed, const generate_options_t *options) {
   static const uint32_t fault_rates[] = {0, 12, 40, 150};
-  generator_t g = {.random = {seed}, .options = *options, .stream = VYRE_PARAM_NONE, .work = 1};
+  generator_t g = {.random = {seed}, .options = *options, .stream = VYRE_PARAM_NONE, .work = 1, .least_work = 1};
   vyre_builder_init(&g.builder, "generated", "", false);
   uint32_t rate = fault_rates[random_below(&g.random, 4)];
   g.fault_rate = options->no_faults ? 0 : rate;

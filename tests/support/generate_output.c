@@ -22,7 +22,7 @@ static bool reduce(generator_t *g, const generate_output_t *output, uint32_t dep
  * specified. */
 static bool append(generator_t *g, generate_output_t *output, uint32_t depth) {
   bool is_counted = g->options.no_faults || g->lanes > 1;
-  if (is_counted && (g->loops > 0 || g->in_foreach || output->room == 0)) return false;
+  if (is_counted && (g->work > g->least_work || g->in_foreach || output->room == 0)) return false;
   if (is_counted) output->room--;
   vyre_expr_id_t key = generate_expr(g, VYRE_TYPE_U64, depth);
   vyre_expr_id_t value = generate_expr(g, output->type, depth);
@@ -88,7 +88,7 @@ void generate_finish(generator_t *g) {
   g->lanes = 1;
   g->control = g->ceiling = g->loop_level = VYRE_LEVEL_WORKGROUP;
   g->var_count = g->loops = 0;
-  g->work = 1;
+  g->work = g->least_work = 1;
   g->statements = 1 + random_below(&g->random, 10);
   generate_block(g, 6);
   generate_contribution(g, 3);

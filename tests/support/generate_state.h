@@ -118,6 +118,7 @@ typedef struct generator {
   uint32_t statements; /* still to be made */
   uint32_t fault_rate; /* an unsafe choice is made once in so many times; 0: never */
   uint64_t work;       /* how often the current block runs, about; bounds the time of a fault-free run */
+  uint64_t least_work; /* outside of loops */
   uint64_t halvings;   /* foreach runs so far, about: each may leave half of the fuel */
   uint32_t names, nodes;
 } generator_t;
