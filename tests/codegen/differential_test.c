@@ -4,6 +4,7 @@
  * Arguments: [first seed] [count]. VYRE_LACKS: a number, VYRE_NEEDS_* and GENERATE_LACKS_*, that the Programs do without.
  * A difference prints the seed, the shrunken Program and its results; the other seeds run all the same. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 #include "device/cpu/cpu.h"
@@ -25,11 +27,14 @@ static uint64_t program_count = 400;
 
 /* What the code generator lacks. */
 enum { LACKS = 0 };
-enum { INPUTS = 12, KINDS = 8, DIFFERENCES_MAX = 20 };
+enum { INPUTS = 12, KINDS = 8, DIFFERENCES_MAX = 20, PROGRAM_SECONDS_MAX = 60 };
+
+typedef enum end { END_SAME, END_OTHER, END_REFUSED, END_CRASHED } end_t;
 
 typedef struct differs {
   uint64_t seed;
-  bool no_faults, is_refused;
+  bool no_faults;
+  end_t end; /* while it is shrunk: what must stay */
   vyre_loaded_t *object; /* NULL: none */
   vyre_entry_t entry;
   uint64_t runs, faults;
@@ -79,35 +84,67 @@ static bool differ_on(const vyre_program_t *program, uint32_t index, differs_t *
   return result;
 }
 
-/* True, too, when the compiler refuses the Program. */
-static bool shows_difference(const vyre_program_t *program, void *context) {
-  differs_t *d = context;
+/* ---- crashes ---- */
+
+/* Machine code that goes astray, and assertions in what made it, are differences like others: so that they can be
+ * shrunk, the process goes on behind them, with what they leave behind. */
+static sigjmp_buf before_crash;
+
+static void on_signal(int number) { siglongjmp(before_crash, number); }
+
+static void catch_signals(void) {
+  static const int numbers[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGALRM};
+  struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_NODEFER};
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) sigaction(numbers[i], &action, NULL);
+}
+
+/* The first input on which they differ decides. */
+static end_t compile_and_compare(const vyre_program_t *program, differs_t *d) {
   vyre_status_t status = vyre_cpu_compile(program, false, &d->object, &d->entry);
-  d->is_refused = status != NULL;
+  bool is_refused = status != NULL;
   vyre_status_destroy(&status);
-  if (d->is_refused) return true;
+  if (is_refused) return END_REFUSED;
   bool found = false;
   for (uint32_t i = 0; i < INPUTS && !found; i++) found = differ_on(program, i, d);
   vyre_loaded_destroy(d->object);
-  return found;
+  return found ? END_OTHER : END_SAME;
 }
 
-static void report(vyre_program_t *program, differs_t *d) {
-  if (d->is_refused) {
-    vyre_status_t status = vyre_cpu_compile(program, false, &d->object, &d->entry);
-    char text[2000];
-    if (status) vyre_status_format(status, text, sizeof text);
-    fprintf(stderr, "seed %llu does not compile: %s\n", (unsigned long long)d->seed, status ? text : "");
-    vyre_status_destroy(&status);
-  }
-  uint32_t changes = getenv("VYRE_NO_SHRINK") ? 0 : shrink_program(program, shows_difference, d);
-  fprintf(stderr, "seed %llu differs (shrunk by %u changes):\n", (unsigned long long)d->seed, changes);
+/* A crash is also what does not end in time. */
+static end_t end_of(const vyre_program_t *program, differs_t *d) {
+  if (sigsetjmp(before_crash, 1)) return END_CRASHED;
+  alarm(PROGRAM_SECONDS_MAX);
+  end_t end = compile_and_compare(program, d);
+  alarm(0);
+  return end;
+}
+
+static bool ends_so(const vyre_program_t *program, void *context) {
+  differs_t *d = context;
+  return end_of(program, d) == d->end;
+}
+
+static void explain(const vyre_program_t *program, differs_t *d) {
   vyre_strbuf_t text;
   vyre_strbuf_init(&text);
   vyre_text_print(program, &text);
   fprintf(stderr, "%s\n", text.text);
   vyre_strbuf_deinit(&text);
-  if (!d->is_refused) run_results_explain(stderr, program, &d->reference, &d->machine);
+  if (d->end == END_OTHER) run_results_explain(stderr, program, &d->reference, &d->machine);
+  if (d->end != END_REFUSED) return;
+  char message[2000];
+  vyre_status_t status = vyre_cpu_compile(program, false, &d->object, &d->entry);
+  vyre_status_format(status, message, sizeof message);
+  fprintf(stderr, "%s", message);
+  vyre_status_destroy(&status);
+}
+
+static void report(vyre_program_t *program, differs_t *d) {
+  static const char *const texts[] = {"is the same", "differs", "does not compile", "crashes"};
+  uint32_t changes = getenv("VYRE_NO_SHRINK") ? 0 : shrink_program(program, ends_so, d);
+  (void)ends_so(program, d); /* the results are those of the Program that is left */
+  fprintf(stderr, "seed %llu %s (shrunk by %u changes):\n", (unsigned long long)d->seed, texts[d->end], changes);
+  explain(program, d);
 }
 
 static generate_options_t kind_of(uint64_t seed) {
@@ -131,11 +168,13 @@ static generate_options_t kind_of(uint64_t seed) {
 static void machine_code_equals_the_interpreter(void **state) {
   (void)state;
   uint64_t runs = 0, faults = 0, differences = 0;
+  catch_signals();
   for (uint64_t seed = first_seed; seed < first_seed + program_count; seed++) {
     generate_options_t kind = kind_of(seed);
     vyre_program_t *program = generate_program(seed, &kind);
     differs_t d = {.seed = seed, .no_faults = kind.no_faults};
-    if (shows_difference(program, &d)) {
+    d.end = end_of(program, &d);
+    if (d.end != END_SAME) {
       report(program, &d);
       differences++;
     }
