@@ -16,12 +16,15 @@
 struct vyre_interp {
   const vyre_program_t *program;
   vyre_layout_t layout;
+  vyre_interp_t *const *handlers; /* NULL: they are called through the hooks */
+  uint32_t handler_count;
 };
 
 /* One call. The first fault ends it: foreach iterations run in ascending order, so the first fault that is met is
  * also the one of the lowest iteration. */
 typedef struct run {
   const vyre_program_t *program;
+  const vyre_interp_t *interp;
   const vyre_layout_t *layout;
   vyre_frame_t *frame;
   uint64_t *vars; /* by variable; the validator has seen to it that each is written before it is read */
@@ -272,6 +275,17 @@ static flow_t exec_reduce_at(run_t *run, const vyre_stmt_t *s, uint64_t index, u
   return FLOW_NEXT;
 }
 
+static void call_handler(run_t *run, uint64_t index, vyre_frame_t *frame) {
+  const vyre_interp_t *loop = run->interp;
+  if (loop->handlers) {
+    VYRE_ASSERT(index < loop->handler_count);
+    vyre_interp_call(frame, loop->handlers[index]);
+    return;
+  }
+  const vyre_entry_t *handler = &((vyre_hooks_t *)(uintptr_t)run->frame->hooks)->handlers[index];
+  handler->function(frame, handler->context);
+}
+
 static void exec_privileged(run_t *run, const vyre_stmt_t *s, const uint64_t v[5]) {
   vyre_hooks_t *hooks = (vyre_hooks_t *)(uintptr_t)run->frame->hooks;
   uint32_t words[4];
@@ -292,11 +306,7 @@ static void exec_privileged(run_t *run, const vyre_stmt_t *s, const uint64_t v[5
     case VYRE_STMT_PAUSE: vyre_cpu_relax(); return;
     case VYRE_STMT_HEAVY_FENCE: hooks->heavy_fence(hooks); return;
     case VYRE_STMT_SLEEP: hooks->sleep(hooks, run->frame->worker, v[0], (uint32_t)v[1]); return;
-    case VYRE_STMT_CALL_HANDLER: {
-      const vyre_entry_t *handler = &hooks->handlers[v[0]];
-      handler->function((vyre_frame_t *)(uintptr_t)v[1], handler->context);
-      return;
-    }
+    case VYRE_STMT_CALL_HANDLER: call_handler(run, v[0], (vyre_frame_t *)(uintptr_t)v[1]); return;
     default: VYRE_UNREACHABLE();
   }
 }
@@ -336,7 +346,7 @@ static flow_t exec_block(run_t *run, uint32_t first) {
 
 vyre_status_t vyre_interp_create(const vyre_program_t *program, vyre_interp_t **out_interp) {
   VYRE_ASSERT(program->is_validated);
-  vyre_interp_t *interp = vyre_alloc(sizeof *interp);
+  vyre_interp_t *interp = vyre_calloc(1, sizeof *interp);
   if (!interp) return vyre_out_of_memory(sizeof *interp);
   interp->program = program;
   vyre_program_layout(program, &interp->layout);
@@ -344,11 +354,17 @@ vyre_status_t vyre_interp_create(const vyre_program_t *program, vyre_interp_t **
   return NULL;
 }
 
+void vyre_interp_fuse(vyre_interp_t *interp, vyre_interp_t *const *handlers, uint32_t handler_count) {
+  VYRE_ASSERT(interp->program->is_privileged);
+  interp->handlers = handlers;
+  interp->handler_count = handler_count;
+}
+
 void vyre_interp_destroy(vyre_interp_t *interp) { vyre_free(interp); }
 
 void vyre_interp_call(vyre_frame_t *frame, void *context) {
   const vyre_interp_t *interp = context;
-  run_t run = {.program = interp->program, .layout = &interp->layout, .frame = frame, .fuel = frame->fuel};
+  run_t run = {.program = interp->program, .interp = interp, .layout = &interp->layout, .frame = frame, .fuel = frame->fuel};
   run.vars = alloca(interp->program->var_count * sizeof *run.vars);
   clear_outputs(&run);
   exec_block(&run, interp->program->body);
