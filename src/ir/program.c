@@ -196,6 +196,17 @@ uint64_t vyre_output_bytes(const vyre_param_t *param) {
   }
 }
 
+uint64_t vyre_output_identity(const vyre_param_t *param) {
+  vyre_type_t type = param->type;
+  bool is_max = param->reducer == VYRE_REDUCER_MAX;
+  if (param->reducer != VYRE_REDUCER_MIN && !is_max) return 0;
+  if (type == VYRE_TYPE_F32) return is_max ? 0xFF800000 : 0x7F800000; /* the infinities */
+  if (type == VYRE_TYPE_F64) return is_max ? UINT64_C(0xFFF0000000000000) : UINT64_C(0x7FF0000000000000);
+  uint64_t mask = vyre_type_mask(type);
+  if (!vyre_type_is_signed(type)) return is_max ? 0 : mask;
+  return is_max ? (mask >> 1) + 1 : mask >> 1;
+}
+
 void vyre_program_layout(const vyre_program_t *program, vyre_layout_t *out_layout) {
   *out_layout = (vyre_layout_t){0};
   uint32_t output = 0, scratch = 0;

@@ -293,6 +293,7 @@ vyre_status_t vyre_program_check_needs(const vyre_program_t *program, uint32_t l
 void vyre_program_layout(const vyre_program_t *program, vyre_layout_t *out_layout);
 uint64_t vyre_output_bytes(const vyre_param_t *param);       /* of one output in the block */
 uint32_t vyre_output_value_bytes(const vyre_param_t *param); /* of one value in it */
+uint64_t vyre_output_identity(const vyre_param_t *param);    /* what an element holds before any call, as bits */
 
 /* Facts about types and ops, from the tables. */
 const char *vyre_type_text(vyre_type_t type);
