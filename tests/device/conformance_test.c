@@ -30,6 +30,9 @@ enum {
   IN_FLIGHT_MAX = 64,
 };
 
+/* What slots are bound to besides their chunk, and outputs that are a slot's own, are megakernel/builders_test.c's. */
+enum { LACKS = VYRE_NEEDS_BUFFERS | VYRE_NEEDS_REDUCERS | VYRE_NEEDS_FLOATS };
+
 static uint64_t first_seed = 1, program_count, slots_of_each;
 
 /* One slot in flight. */
@@ -67,7 +70,9 @@ static void make_programs(conformance_t *c, uint32_t count) {
       {0}, {.no_faults = true}, {.foreach_heavy = true}, {.foreach_heavy = true, .no_faults = true}, {.statements = 8}};
   for (c->count = 0; c->count < count; c->count++) {
     uint64_t seed = c->seed + c->count;
-    vyre_program_t *program = generate_program(seed, &kinds[seed % 5]);
+    generate_options_t options = kinds[seed % 5];
+    options.lacks = LACKS | c->device->lacks;
+    vyre_program_t *program = generate_program(seed, &options);
     c->programs[c->count] = program;
     c->opcodes[c->count] = 0;
     ok(vyre_session_register(c->session, program, &c->opcodes[c->count]));
