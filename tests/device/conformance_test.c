@@ -31,7 +31,7 @@ enum {
 };
 
 /* What slots are bound to besides their chunk, and outputs that are a slot's own, are megakernel/builders_test.c's. */
-enum { LACKS = VYRE_NEEDS_BUFFERS | VYRE_NEEDS_REDUCERS | VYRE_NEEDS_FLOATS };
+enum { LACKS = VYRE_NEEDS_BUFFERS | VYRE_NEEDS_REDUCERS | VYRE_NEEDS_FLOATS | VYRE_NEEDS_VECTORS };
 
 static uint64_t first_seed = 1, program_count, slots_of_each;
 
