@@ -196,12 +196,17 @@ static bool match_operands(const vyre_fold_t *f, match_t *m, const uint16_t **pa
   return true;
 }
 
-/* Whether the middle one of two casts of integers or bool makes no difference. */
+/* Whether the middle one of two casts, the first of an integer or bool, makes no difference. */
 static bool merges(vyre_type_t first, vyre_type_t second, vyre_type_t third) {
+  if (!vyre_type_is_integer(second)) return false;
   unsigned narrow = vyre_type_bits(first), wide = vyre_type_bits(second);
   bool first_signed = vyre_type_is_signed(first), second_signed = vyre_type_is_signed(second);
   bool keeps = (wide > narrow && (!first_signed || second_signed)) || (wide == narrow && first_signed == second_signed);
   return keeps || (vyre_type_is_integer(third) && wide >= vyre_type_bits(third));
+}
+
+static bool is_sign_only(vyre_type_t one, vyre_type_t other) {
+  return vyre_type_is_integer(one) && vyre_type_is_integer(other) && vyre_type_bits(one) == vyre_type_bits(other);
 }
 
 static bool holds(const vyre_fold_t *f, const match_t *m, vyre_when_t when) {
@@ -221,6 +226,8 @@ static bool holds(const vyre_fold_t *f, const match_t *m, vyre_when_t when) {
     case VYRE_WHEN_TO_BOOL: return type == VYRE_TYPE_BOOL;
     case VYRE_WHEN_TO_INTEGER: return vyre_type_is_integer(type);
     case VYRE_WHEN_BY_INTEGER: return vyre_type_is_integer(at(f, m->root->a)->type);
+    case VYRE_WHEN_SIGN_ONLY:
+      return is_sign_only(at(f, m->root->a)->type, m->root->op == VYRE_EXPR_CAST ? type : at(f, x)->type);
   }
   VYRE_UNREACHABLE();
 }

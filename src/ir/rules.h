@@ -42,6 +42,7 @@ typedef enum vyre_when {
   VYRE_WHEN_TO_BOOL,
   VYRE_WHEN_TO_INTEGER,
   VYRE_WHEN_BY_INTEGER,
+  VYRE_WHEN_SIGN_ONLY,
 } vyre_when_t;
 
 enum { VYRE_RULE_TERMS = 8 };
