@@ -336,7 +336,7 @@ static vyre_status_t check_header(const unsigned char *bytes, size_t size, const
     return vyre_status_with_fix(vyre_status_at(vyre_status_make(VYRE_E_WIRE, "version %u; this vyre reads %d", bytes[4],
                                                                 VYRE_WIRE_VERSION),
                                                "%s", source_name),
-                                "Make the file again with this vyre: `vyre inspect --emit wire PROGRAM -o FILE`.");
+                                "Run `vyre inspect --emit wire PROGRAM -o FILE` of this vyre to make the file again.");
   if (bytes[5] & ~VYRE_WIRE_DEBUG) return fail_at(source_name, 5, "an unknown flag");
   if (size > VYRE_LIMIT_WIRE_BYTES)
     return vyre_status_at(vyre_status_make(VYRE_E_TOO_LARGE, "a wire form has at most %d bytes", VYRE_LIMIT_WIRE_BYTES),
