@@ -104,7 +104,7 @@ void vyre_cell_store(uint8_t *at, unsigned bytes, vyre_cell_t value);
 
 /* Outputs. */
 void vyre_run_clear_outputs(vyre_run_t *run);
-void vyre_run_publish_outputs(const vyre_run_t *run);
+void vyre_run_publish_outputs(vyre_run_t *run);
 vyre_flow_t vyre_run_reduce(vyre_run_t *run, const vyre_stmt_t *s);
 vyre_flow_t vyre_run_append(vyre_run_t *run, const vyre_stmt_t *s);
 vyre_flow_t vyre_run_set(vyre_run_t *run, const vyre_stmt_t *s); /* SET, SET_AT */
