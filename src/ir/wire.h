@@ -5,7 +5,7 @@
  *
  * Owns:    decode gives the program (vyre_program_release).
  * Threads: all functions from any thread.
- * Limits:  VYRE_LIMIT_*; any bytes are safe input. decode allocates nothing before the hash is right, then at most 256
+ * Limits:  VYRE_LIMIT_*; any bytes are safe input. decode allocates nothing before the hash is right, then at most 512
  *          bytes for each byte of the input, and 64 KiB. */
 #ifndef VYRE_IR_WIRE_H
 #define VYRE_IR_WIRE_H

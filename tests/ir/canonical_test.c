@@ -18,7 +18,7 @@
 #include "support/random.h"
 #include "support/run.h"
 
-enum { PROGRAMS = 3000 };
+enum { PROGRAMS = 1500 };
 
 static uint64_t seed_of_run(void) {
   const char *text = getenv("VYRE_SEED");
