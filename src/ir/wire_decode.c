@@ -304,6 +304,7 @@ static vyre_status_t take_body(decoder_t *d) {
 static vyre_status_t take_debug(decoder_t *d) {
   vyre_program_t *p = d->program;
   VYRE_TRY(take_text(d, VYRE_LIMIT_NAME_BYTES, &p->name));
+  if (!*p->name) return fail(d, "a Program without a name"); /* messages need one */
   VYRE_TRY(take_text(d, VYRE_LIMIT_SOURCE_NAME_BYTES, &p->source_name));
   for (uint32_t i = 0; i < p->param_count; i++) VYRE_TRY(take_position(d, &p->params[i].position));
   for (uint32_t i = 0; i < p->function_count; i++) {

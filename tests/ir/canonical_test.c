@@ -11,7 +11,9 @@
 
 #include "base/memory.h"
 #include "ir/canonical.h"
+#include "ir/rules.h"
 #include "ir/text.h"
+#include "ir/validate.h"
 #include "ir/wire.h"
 #include "support/generate.h"
 #include "support/inputs.h"
@@ -109,9 +111,200 @@ static void means_the_same_and_is_its_own(void **state) {
   }
 }
 
+/* ---- fingerprints ---- */
+
+static void fingerprint(const vyre_program_t *program, unsigned char out[VYRE_BLAKE3_BYTES]) {
+  assert_null(vyre_fingerprint(program, out));
+}
+
+static bool same_fingerprint(const vyre_program_t *a, const vyre_program_t *b) {
+  unsigned char first[VYRE_BLAKE3_BYTES], second[VYRE_BLAKE3_BYTES];
+  fingerprint(a, first);
+  fingerprint(b, second);
+  return memcmp(first, second, sizeof first) == 0;
+}
+
+/* A program of one's own, to be changed; without the nodes that have no parent. */
+static vyre_program_t *copy_of(const vyre_program_t *program) {
+  vyre_strbuf_t bytes = encode(program, VYRE_WIRE_DEBUG);
+  vyre_program_t *copy = NULL;
+  assert_null(vyre_wire_decode(bytes.text, bytes.length, "copy", true, &copy));
+  vyre_strbuf_deinit(&bytes);
+  return copy;
+}
+
+static uint32_t add_expr(vyre_program_t *p, vyre_expr_t e) {
+  assert_true(vyre_array_reserve((void **)&p->exprs, &p->expr_capacity, p->expr_count + 1, sizeof *p->exprs));
+  p->exprs[p->expr_count] = e;
+  return p->expr_count++;
+}
+
+static uint32_t add_const(vyre_program_t *p, vyre_type_t type, uint64_t value) {
+  return add_expr(p, (vyre_expr_t){.op = VYRE_EXPR_CONST, .type = (uint8_t)type, .imm = value});
+}
+
+static uint64_t one_of(vyre_type_t type) {
+  return type == VYRE_TYPE_F64 ? UINT64_C(0x3FF0000000000000) : type == VYRE_TYPE_F32 ? 0x3F800000 : 1;
+}
+
+/* Writes the node as something longer that is the same. */
+static void respell_expr(vyre_program_t *p, uint32_t id, random_t *random) {
+  vyre_expr_t old = p->exprs[id];
+  vyre_type_t type = (vyre_type_t)old.type;
+  vyre_op_class_t class_ = vyre_expr_class((vyre_expr_op_t)old.op);
+  if (class_ == VYRE_CLASS_LIST || type == VYRE_TYPE_VOID || vyre_expr_is_collective((vyre_expr_op_t)old.op) ||
+      class_ == VYRE_CLASS_ATOMIC || class_ == VYRE_CLASS_CALL || !vyre_type_fits(type, VYRE_ON_SCALAR))
+    return;
+  vyre_expr_t e = {.type = old.type};
+  uint32_t inner = add_expr(p, old);
+  e.a = inner;
+  switch (random_below(random, 5)) {
+    case 0:
+      e.op = (uint8_t)(type == VYRE_TYPE_BOOL ? VYRE_EXPR_LOGICAL_NOT : VYRE_EXPR_NEG);
+      e.a = add_expr(p, e);
+      p->exprs[e.a].a = inner;
+      break;
+    case 1:
+      e.op = (uint8_t)(type == VYRE_TYPE_BOOL ? VYRE_EXPR_LOGICAL_AND : VYRE_EXPR_MUL);
+      e.b = add_const(p, type, one_of(type));
+      break;
+    case 2:
+      e.op = VYRE_EXPR_SELECT;
+      e.b = inner;
+      e.a = add_const(p, VYRE_TYPE_BOOL, 1);
+      e.c = add_const(p, type, 0);
+      break;
+    case 3: e.op = VYRE_EXPR_CAST; break;
+    default:
+      if (vyre_type_is_float(type)) {
+        e.op = VYRE_EXPR_DIV;
+        e.b = add_const(p, type, one_of(type));
+        break;
+      }
+      e.op = VYRE_EXPR_OR;
+      e.a = add_const(p, type, 0);
+      e.b = inner;
+      break;
+  }
+  p->exprs[id] = e;
+}
+
+static bool is_leaf(const vyre_program_t *p, uint32_t id) {
+  return p->exprs[id].op == VYRE_EXPR_VAR || p->exprs[id].op == VYRE_EXPR_CONST;
+}
+
+static void respell_order(vyre_program_t *p, uint32_t id) {
+  vyre_expr_t *e = &p->exprs[id];
+  if (!vyre_expr_commutes((vyre_expr_op_t)e->op) || !is_leaf(p, e->a) || !is_leaf(p, e->b)) return;
+  uint32_t a = e->a;
+  e->a = e->b;
+  e->b = a;
+}
+
+/* The statement goes into a block of its own, behind something that nobody needs. */
+static void respell_stmt(vyre_program_t *p, uint32_t id) {
+  vyre_stmt_t old = p->stmts[id];
+  if (old.op == VYRE_STMT_LET || old.op == VYRE_STMT_CASE || old.op == VYRE_STMT_DEFAULT || old.op == VYRE_STMT_RETURN)
+    return;
+  assert_true(vyre_array_reserve((void **)&p->stmts, &p->stmt_capacity, p->stmt_count + 2, sizeof *p->stmts));
+  assert_true(vyre_array_reserve((void **)&p->vars, &p->var_capacity, p->var_count + 1, sizeof *p->vars));
+  p->vars[p->var_count] = (vyre_var_t){.name = vyre_strdup("unused"), .type = VYRE_TYPE_U32, .is_mutable = true};
+  vyre_stmt_t let = {.op = VYRE_STMT_LET, .var = p->var_count++, .arg = {add_const(p, VYRE_TYPE_U32, 9)}};
+  uint32_t inner = p->stmt_count++, unused = p->stmt_count++;
+  p->stmts[inner] = old;
+  p->stmts[inner].next = 0;
+  p->stmts[unused] = let;
+  p->stmts[unused].next = inner;
+  p->stmts[id] = (vyre_stmt_t){.op = VYRE_STMT_BLOCK, .body = unused, .next = old.next};
+}
+
+static void rename_all(vyre_program_t *p) {
+  for (uint32_t i = 1; i < p->var_count; i++) {
+    vyre_free(p->vars[i].name);
+    p->vars[i].name = vyre_strdup("other");
+    p->vars[i].position += 7;
+  }
+  for (uint32_t i = 0; i < p->function_count; i++) {
+    char name[16];
+    snprintf(name, sizeof name, "g%u", p->function_count - i);
+    vyre_free(p->functions[i].name);
+    p->functions[i].name = vyre_strdup(name);
+  }
+  vyre_free(p->name);
+  p->name = vyre_strdup("another");
+  for (uint32_t i = 1; i < p->expr_count; i++) p->exprs[i].position += 4096;
+}
+
+static void spelling_makes_no_difference(void **state) {
+  (void)state;
+  uint32_t compared = 0;
+  for (uint64_t i = 0; i < PROGRAMS; i++) {
+    uint64_t seed = seed_of_run() * 2000003 + i;
+    random_t random = {seed};
+    generate_options_t options = options_of(seed);
+    options.deep_nesting = false; /* there is no room for more there */
+    vyre_program_t *program = generate_program(seed, &options), *other = copy_of(program);
+    rename_all(other);
+    uint32_t exprs = other->expr_count, stmts = other->stmt_count;
+    for (uint32_t id = 1; id < exprs; id++)
+      if (random_once_in(&random, 12)) respell_order(other, id);
+    for (uint32_t edits = random_below(&random, 6); edits > 0 && exprs > 1; edits--)
+      respell_expr(other, 1 + random_below(&random, exprs - 1), &random);
+    for (uint32_t edits = random_below(&random, 3); edits > 0 && stmts > 1; edits--)
+      respell_stmt(other, 1 + random_below(&random, stmts - 1));
+    vyre_status_t status = vyre_validate(other); /* a literal, a foreach may not take every spelling */
+    if (!status) {
+      compared++;
+      if (!same_fingerprint(program, other)) {
+        char *a = print(program), *b = print(other);
+        fprintf(stderr, "%s\n%s", a, b);
+        fail_msg("seed %llu: another fingerprint", (unsigned long long)seed);
+      }
+    }
+    vyre_status_destroy(&status);
+    vyre_program_release(program);
+    vyre_program_release(other);
+  }
+  assert_true(compared > PROGRAMS / 2);
+}
+
+/* What is left in a canonical form matters: another constant is another Program. */
+static void meaning_makes_a_difference(void **state) {
+  (void)state;
+  uint32_t compared = 0;
+  for (uint64_t i = 0; i < PROGRAMS; i++) {
+    uint64_t seed = seed_of_run() * 4000037 + i;
+    random_t random = {seed};
+    generate_options_t options = options_of(seed);
+    vyre_program_t *program = generate_program(seed, &options), *canonical = canonicalize(program, "canonical"),
+                   *other = copy_of(canonical);
+    uint32_t id = other->expr_count > 1 ? 1 + random_below(&random, other->expr_count - 1) : 0;
+    while (id > 0 && other->exprs[id].op != VYRE_EXPR_CONST) id--;
+    if (id > 0 && !vyre_type_is_float((vyre_type_t)other->exprs[id].type)) {
+      other->exprs[id].imm ^= 1;
+      vyre_status_t status = vyre_validate(other);
+      if (!status) {
+        compared++;
+        if (same_fingerprint(canonical, other)) {
+          char *a = print(canonical), *b = print(other);
+          fprintf(stderr, "%s\n%s", a, b);
+          fail_msg("seed %llu: the same fingerprint", (unsigned long long)seed);
+        }
+      }
+      vyre_status_destroy(&status);
+    }
+    vyre_program_release(program);
+    vyre_program_release(canonical);
+    vyre_program_release(other);
+  }
+  assert_true(compared > PROGRAMS / 4);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(means_the_same_and_is_its_own),
+      cmocka_unit_test(spelling_makes_no_difference),
+      cmocka_unit_test(meaning_makes_a_difference),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
