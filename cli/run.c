@@ -21,6 +21,7 @@ static const char help[] =
     "\n"
     "  --device NAME     cpu, ref or cuda:N; auto (the default) chooses and says why\n"
     "  --ingest PATH     how bytes come in: fixed; auto (the default) chooses and says why\n"
+    "  --builder NAME    how the kernel calls the Program: interpreted, or jit, in one piece of code with it\n"
     "  --workers N       worker threads; on a GPU blocks\n"
     "  --chunk BYTES     bytes per slot, a multiple of 4096 from 4K to 64M\n"
     "  --depth N         buffers per worker; on a GPU of the stream\n"
@@ -198,6 +199,16 @@ static int run_with_options(const run_options_t *options) {
   return exit_status;
 }
 
+static vyre_status_t set_builder(run_options_t *options) {
+  static const char *const names[] = {[VYRE_BUILDER_INTERPRETED] = "interpreted", [VYRE_BUILDER_JIT] = "jit"};
+  for (unsigned i = VYRE_BUILDER_INTERPRETED; i <= VYRE_BUILDER_JIT; i++) {
+    if (strcmp(optarg, names[i]) != 0) continue;
+    options->session.builder = (vyre_session_builder_t)i;
+    return NULL;
+  }
+  return cli_error_usage("run", "--builder %s is neither interpreted nor jit", optarg);
+}
+
 /* Options that take a number; the others are handled one by one. */
 static vyre_status_t set_number(const cli_options_t *parser, int option, run_options_t *options) {
   uint64_t value = 0;
@@ -233,7 +244,8 @@ static int run_run(int argc, char **argv) {
       {"param", required_argument, NULL, 'p'},   {"constant", required_argument, NULL, 'C'},
       {"all", no_argument, NULL, 'a'},           {"json", no_argument, NULL, 'j'},
       {"quiet", no_argument, NULL, 'q'},         {"no-progress", no_argument, NULL, 'P'},
-      {"help", no_argument, NULL, 'h'},          {0}};
+      {"builder", required_argument, NULL, 'b'}, {"help", no_argument, NULL, 'h'},
+      {0}};
   cli_options_t parser = {&cli_verb_run, argc, argv, ":h", long_options, 0};
   run_options_t options = {.device = "auto"};
   for (int option; (option = cli_options_next(&parser)) != CLI_OPTION_END;) {
@@ -243,6 +255,7 @@ static int run_run(int argc, char **argv) {
       case 'i': options.stream.ingest = optarg; break;
       case 'p': status = add_value(options.params, &options.param_count, "param"); break;
       case 'C': status = add_value(options.constants, &options.constant_count, "constant"); break;
+      case 'b': status = set_builder(&options); break;
       case 'a': options.all = true; break;
       case 'j': options.json = true; break;
       case 'q': options.quiet = true; break;

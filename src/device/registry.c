@@ -16,7 +16,7 @@ static const struct {
   const char *what;
   uint32_t lacks;
 } host_devices[] = {
-    {"cpu", &vyre_device_cpu, "machine code on worker threads", VYRE_NEEDS_ALL},
+    {"cpu", &vyre_device_cpu, "machine code on worker threads", 0},
     {"ref", &vyre_device_ref, "the interpreter on worker threads", 0},
 };
 enum { HOST_DEVICES = sizeof host_devices / sizeof *host_devices };

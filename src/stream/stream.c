@@ -129,8 +129,8 @@ static vyre_status_t open_stream(vyre_stream_t *stream, vyre_session_t *session,
   stream->has_files = true;
   VYRE_TRY(vyre_stream_files_open(&stream->files, params->paths, params->path_count, chunk_bytes,
                                   vyre_type_bytes(param->type)));
-  VYRE_TRY(open_outputs(stream, session));
   stream->pump.session = session;
+  VYRE_TRY(open_outputs(stream, session));
   stream->pump.opcode = opcode;
   stream->pump.depth = depth;
   stream->pump.files = &stream->files;

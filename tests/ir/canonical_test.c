@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "ir/builder.h"
 #include "ir/canonical.h"
 #include "ir/rules.h"
 #include "ir/text.h"
@@ -300,11 +301,225 @@ static void meaning_makes_a_difference(void **state) {
   assert_true(compared > PROGRAMS / 4);
 }
 
+/* ---- pairs ---- */
+
+#define HEAD "program p\nstream data : u8\noutput n : u64 sum\noutput t : u32[4] sum\n"
+
+typedef struct pair {
+  const char *first, *second;
+} pair_t;
+
+static const pair_t equal_pairs[] = {
+    {"n += 3", "let a = 1 n += 1 + 2"},
+    {"n += u64(data[0]) + 1", "n += 1 + u64(data[0])"},
+    {"let a = data[0]\nif a < 5 { n += 1 }", "let a = data[0]\nif 5 > a { n += 1 }"},
+    {"let a = data[0]\nif a <= 4 { n += 1 }", "let a = data[0]\nif !(a >= 5) { n += 1 }"},
+    {"let a = data[0]\nif a == 0 { n += 1 }", "let a = data[0]\nif a < 1 { n += 1 }"},
+    {"let a = data[0]\nif a == 0 { n += 1 } else { n += 2 }", "let a = data[0]\nif a != 0 { n += 2 } else { n += 1 }"},
+    {"let a = data[0]\nif a == 0 { n += 1 }", "let a = data[0]\nif a != 0 { } else { n += 1 let z = a }"},
+    {"n += u64(data[0])", "n += u64(u32(data[0]))"},
+    {"n += u64(data[0] >> 3)", "n += u64(data[0] / 8)"},
+    {"n += u64(data[0]) % 16", "n += u64(data[0]) & 15"},
+    {"n += u64(data[0]) * 8", "n += u64(data[0]) << 3"},
+    {"let a = i32(data[0])\nn += u64(a - 5)", "let a = i32(data[0])\nn += u64(-5 + a)"},
+    {"let a = i32(data[0])\nn += u64(-a)", "let a = i32(data[0])\nn += u64(0 - a)"},
+    {"n += 1", "while false { n += 2 } n += 1 for i in 5 .. 5 { n += 9 }"},
+    {"n += 1\nforever { n += 2 }", "n += 1 while 1 < 2 { n += 2 }"},
+    {"n += 1\nreturn", "n += 1 return n += 2"},
+    {"n += 1\nif is_last() { return } else { trap }", "n += 1 if is_last() { return n += 1 } else { trap } n += 7"},
+    {"for i in 0 .. len(data) { if data[i] == 1 { break } }", "for k in 0 .. len(data) { if data[k] == 1 { break n += 1 } }"},
+    {"n += 1", "var a = 1 while false { } a = a + 1 a = a n += 1"},
+    {"let a = data[3]\nn += 1", "var b = data[3] n += 1"}, /* it may fault */
+    {"t[1] += 4", "t[3 - 2] += u32(len(t))"},
+    {"if is_last() { n += 1 }", "if is_last() == true { n += 1 }"},
+    {"if is_last() && len(data) > 2 { n += 1 }", "if (len(data) > 2) & is_last() { n += 1 }"},
+    {"n += select(is_last(), 1, 2)", "n += select(!is_last(), 2, 1)"},
+    {"n += u64(popcount(data[0]))", "n += u64(popcount(~~data[0]))"},
+};
+
+static const pair_t different_pairs[] = {
+    {"n += 3", "n += 4"},
+    {"n += u64(data[0]) + u64(data[1])", "n += u64(data[1]) + u64(data[0])"}, /* which fault is first */
+    {"n += 1", "let a = data[3] n += 1"},
+    {"n += 1", "n += 0 * u64(data[0]) + 1"},
+    {"n += 1", "for i in 0 .. 3 { } n += 1"}, /* fuel */
+    {"n += 1\nreturn", "n += 1 trap"},
+    {"if is_last() && data[0] > 1 { n += 1 }", "if data[0] > 1 && is_last() { n += 1 }"},
+    {"if data[0] > 1 && is_last() { n += 1 }", "if is_last() && data[0] > 1 { n += 1 }"},
+    {"n += u64(data[0] + 1)", "n += u64(data[0]) + 1"},
+    {"let a = i32(data[0])\nn += u64(a >> 1)", "let a = i32(data[0])\nn += u64(a / 2)"}, /* towards zero */
+    {"n += u64(1 / len(data))", "n += 1 / (len(data) + 0) + 0 / len(data)"},
+    {"for i in 0 .. len(data) { n += 1 }", "foreach i in 0 .. len(data) { n += 1 }"},
+    {"t[0] += 1", "t[1] += 1"},
+    {"n += 1 t[0] += 1", "t[0] += 1 n += 1"},
+};
+
+static vyre_program_t *parse(const char *body) {
+  char text[1024];
+  vyre_program_t *program = NULL;
+  snprintf(text, sizeof text, "%s%s\n", HEAD, body);
+  vyre_status_t status = vyre_text_parse(text, strlen(text), "pair", false, &program);
+  if (status) fail_msg("%s: %s", vyre_status_detail(status), text);
+  return program;
+}
+
+static void expect_pairs(const pair_t *pairs, size_t count, bool are_equal) {
+  for (size_t i = 0; i < count; i++) {
+    vyre_program_t *first = parse(pairs[i].first), *second = parse(pairs[i].second);
+    if (same_fingerprint(first, second) != are_equal)
+      fail_msg("%s:\n%s\n%s", are_equal ? "not the same" : "the same", pairs[i].first, pairs[i].second);
+    vyre_program_release(first);
+    vyre_program_release(second);
+  }
+}
+
+static void pairs_are_one_or_two(void **state) {
+  (void)state;
+  expect_pairs(equal_pairs, sizeof equal_pairs / sizeof *equal_pairs, true);
+  expect_pairs(different_pairs, sizeof different_pairs / sizeof *different_pairs, false);
+}
+
+/* Parameters have names and an order; the Program's own name says nothing. */
+static void parameters_have_names(void **state) {
+  (void)state;
+  static const char *const texts[] = {"program a\nstream data : u8\noutput n : u64 sum\n",
+                                      "program b\nstream data : u8\noutput n : u64 sum\n",
+                                      "program a\nstream data : u8\noutput m : u64 sum\n",
+                                      "program a\noutput n : u64 sum\nstream data : u8\n",
+                                      "program a\nstream data : u16\noutput n : u64 sum\n"};
+  vyre_program_t *programs[5] = {NULL};
+  for (unsigned i = 0; i < 5; i++) assert_null(vyre_text_parse(texts[i], strlen(texts[i]), "", false, &programs[i]));
+  assert_true(same_fingerprint(programs[0], programs[1]));
+  for (unsigned i = 2; i < 5; i++) assert_false(same_fingerprint(programs[0], programs[i]));
+  for (unsigned i = 0; i < 5; i++) vyre_program_release(programs[i]);
+}
+
+/* ---- what the builder alone makes ---- */
+
+/* function late(): u32 { if is_last() { trap } else { trap } return 1 }: its end is a return all the same. */
+static void functions_are_those_that_are_needed(void **state) {
+  (void)state;
+  unsigned char prints[2][VYRE_BLAKE3_BYTES];
+  for (unsigned variant = 0; variant < 2; variant++) {
+    vyre_builder_t b;
+    vyre_program_t *program = NULL, *canonical = NULL;
+    vyre_function_id_t ids[3] = {0};
+    vyre_builder_init(&b, "p", "", false);
+    vyre_param_id_t out = vyre_build_output(&b, "n", VYRE_TYPE_U32, 0, VYRE_REDUCER_SUM);
+    /* In one variant a function that nobody needs, and the others the other way round. */
+    for (unsigned i = 0; i < 3; i++) {
+      static const char *const names[] = {"first", "second", "unused"};
+      unsigned which = variant ? i : 2 - i;
+      if (which == 2 && variant == 0) continue;
+      ids[which] = vyre_build_function(&b, names[which], VYRE_TYPE_U32, NULL, NULL, 0, NULL);
+      vyre_build_if(&b, vyre_build_leaf(&b, VYRE_EXPR_IS_LAST));
+      vyre_build_plain(&b, VYRE_STMT_TRAP);
+      vyre_build_else(&b);
+      vyre_build_plain(&b, VYRE_STMT_TRAP);
+      vyre_build_end(&b);
+      vyre_build_return(&b, vyre_build_const(&b, VYRE_TYPE_U32, which));
+      vyre_build_end(&b);
+    }
+    for (unsigned i = 0; i < 2; i++) vyre_build_reduce(&b, out, vyre_build_call(&b, ids[i], NULL, 0));
+    assert_null(vyre_builder_finish(&b, &program));
+    canonical = canonicalize(program, "functions");
+    assert_int_equal(canonical->function_count, 2);
+    assert_string_equal(canonical->functions[0].name, "first");
+    fingerprint(program, prints[variant]);
+    vyre_program_release(program);
+    vyre_program_release(canonical);
+  }
+  assert_memory_equal(prints[0], prints[1], VYRE_BLAKE3_BYTES);
+}
+
+/* switch x { case 4, 1 { n += 1 } case 2 { } default { } } has one case. */
+static void cases_are_in_order(void **state) {
+  (void)state;
+  unsigned char prints[2][VYRE_BLAKE3_BYTES];
+  for (unsigned variant = 0; variant < 2; variant++) {
+    vyre_builder_t b;
+    vyre_program_t *program = NULL;
+    vyre_builder_init(&b, "p", "", false);
+    vyre_param_id_t x = vyre_build_memory(&b, VYRE_ROLE_SCALAR, "x", VYRE_TYPE_U32, 0);
+    vyre_param_id_t out = vyre_build_output(&b, "n", VYRE_TYPE_U32, 0, VYRE_REDUCER_SUM);
+    vyre_build_switch(&b, vyre_build_param_value(&b, VYRE_EXPR_SCALAR, x));
+    for (unsigned i = 0; i < (variant ? 3u : 2u); i++) {
+      unsigned which = variant ? 2 - i : i;
+      uint64_t values[3][2] = {{1, 9}, {5, 3}, {7, 8}};
+      vyre_expr_id_t labels[2];
+      for (unsigned k = 0; k < 2; k++) labels[k] = vyre_build_const(&b, VYRE_TYPE_U32, values[which][variant ? 1 - k : k]);
+      vyre_build_case(&b, labels, 2);
+      if (which < 2) vyre_build_reduce(&b, out, vyre_build_const(&b, VYRE_TYPE_U32, which + 1));
+      vyre_build_end(&b);
+    }
+    if (variant) {
+      vyre_build_default(&b);
+      vyre_build_end(&b);
+    }
+    vyre_build_end(&b);
+    assert_null(vyre_builder_finish(&b, &program));
+    fingerprint(program, prints[variant]);
+    vyre_program_release(program);
+  }
+  assert_memory_equal(prints[0], prints[1], VYRE_BLAKE3_BYTES);
+}
+
+/* Two stores of an iteration's own, b[8 * i + 3] and b[(i * 8 + 2) + first], in the foreach of a Program of `lanes`
+ * lanes; then a foreach over nothing, where lanes meet. */
+static vyre_program_t *make_foreach(uint32_t lanes, uint64_t first) {
+  vyre_builder_t b;
+  vyre_program_t *program = NULL;
+  vyre_builder_init(&b, "p", "", false);
+  b.program->workgroup_size = lanes;
+  vyre_param_id_t w = vyre_build_window(&b, "w", VYRE_TYPE_U32, VYRE_ACCESS_READ_WRITE);
+  vyre_var_id_t i = vyre_build_range(&b, VYRE_STMT_FOREACH, "i", vyre_build_const(&b, VYRE_TYPE_U64, 0),
+                                     vyre_build_const(&b, VYRE_TYPE_U64, 5));
+  for (unsigned k = 0; k < 2; k++) {
+    vyre_expr_id_t eight = vyre_build_const(&b, VYRE_TYPE_U64, 8), var = vyre_build_var(&b, i);
+    vyre_expr_id_t index = vyre_build_binary(&b, VYRE_EXPR_MUL, var, eight);
+    index = vyre_build_binary(&b, VYRE_EXPR_ADD, k ? index : vyre_build_const(&b, VYRE_TYPE_U64, 3),
+                              k ? vyre_build_const(&b, VYRE_TYPE_U64, 2) : index);
+    if (k) index = vyre_build_binary(&b, VYRE_EXPR_ADD, index, vyre_build_const(&b, VYRE_TYPE_U64, first));
+    vyre_build_store(&b, w, index, vyre_build_const(&b, VYRE_TYPE_U32, k));
+  }
+  vyre_build_end(&b);
+  vyre_build_range(&b, VYRE_STMT_FOREACH, "k", vyre_build_const(&b, VYRE_TYPE_U64, 7),
+                   vyre_build_const(&b, VYRE_TYPE_U64, 7));
+  vyre_build_end(&b);
+  vyre_status_t status = vyre_builder_finish(&b, &program);
+  vyre_status_destroy(&status);
+  return program;
+}
+
+static uint32_t foreach_count(const vyre_program_t *p) {
+  uint32_t count = 0;
+  for (uint32_t i = 1; i < p->stmt_count; i++) count += p->stmts[i].op == VYRE_STMT_FOREACH;
+  return count;
+}
+
+static void foreach_stays_valid(void **state) {
+  (void)state;
+  for (uint32_t lanes = 1; lanes <= 32; lanes += 31) {
+    vyre_program_t *program = make_foreach(lanes, 3);
+    assert_non_null(program);
+    vyre_program_t *canonical = canonicalize(program, "foreach");
+    assert_int_equal(foreach_count(canonical), lanes == 1 ? 1 : 2);
+    vyre_program_release(program);
+    vyre_program_release(canonical);
+  }
+  assert_null(make_foreach(1, 9)); /* 3 and 11: the next iteration's */
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(means_the_same_and_is_its_own),
       cmocka_unit_test(spelling_makes_no_difference),
       cmocka_unit_test(meaning_makes_a_difference),
+      cmocka_unit_test(pairs_are_one_or_two),
+      cmocka_unit_test(parameters_have_names),
+      cmocka_unit_test(functions_are_those_that_are_needed),
+      cmocka_unit_test(cases_are_in_order),
+      cmocka_unit_test(foreach_stays_valid),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
