@@ -16,6 +16,7 @@
 #include "ir/text.h"
 #include "ir/validate.h"
 #include "ir/wire.h"
+#include "megakernel/loop.h"
 #include "support/generate.h"
 #include "support/inputs.h"
 #include "support/random.h"
@@ -396,6 +397,45 @@ static void parameters_have_names(void **state) {
 
 /* ---- what the builder alone makes ---- */
 
+/* The megakernel's own loops: privileged nodes, lanes blocks and votes. */
+static void the_loops_have_a_canonical_form(void **state) {
+  (void)state;
+  const vyre_loop_params_t loops[] = {{.topology = VYRE_TOPOLOGY_DIRECT, .sleeps = true},
+                                      {.topology = VYRE_TOPOLOGY_DISPATCHED}};
+  for (unsigned i = 0; i < 2; i++) {
+    vyre_program_t *loop = NULL;
+    assert_null(vyre_megakernel_build(&loops[i], &loop));
+    vyre_program_t *canonical = canonicalize(loop, "the loop"), *again = canonicalize(canonical, "the loop");
+    assert_true(same(canonical, again));
+    vyre_program_release(loop);
+    vyre_program_release(canonical);
+    vyre_program_release(again);
+  }
+}
+
+/* Balanced sums whose halves are the same but for their last leaf: every comparison goes to the end of the smaller one. */
+static vyre_expr_id_t make_sum(vyre_builder_t *b, vyre_var_id_t var, unsigned depth, bool is_last) {
+  if (depth == 0) return is_last ? vyre_build_const(b, VYRE_TYPE_U64, 3) : vyre_build_var(b, var);
+  vyre_expr_id_t left = make_sum(b, var, depth - 1, false), right = make_sum(b, var, depth - 1, is_last);
+  return vyre_build_binary(b, depth % 2 ? VYRE_EXPR_MUL : VYRE_EXPR_MIN, left, right);
+}
+
+static void hostile_programs_take_no_square(void **state) {
+  (void)state;
+  vyre_builder_t b;
+  vyre_program_t *program = NULL;
+  vyre_builder_init(&b, "p", "", false);
+  vyre_param_id_t out = vyre_build_output(&b, "n", VYRE_TYPE_U64, 0, VYRE_REDUCER_SUM);
+  vyre_var_id_t var = vyre_build_let(&b, "v", vyre_build_leaf(&b, VYRE_EXPR_STREAM_OFFSET), false);
+  for (unsigned i = 0; i < 2; i++) vyre_build_reduce(&b, out, make_sum(&b, var, 17, true));
+  assert_null(vyre_builder_finish(&b, &program));
+  vyre_program_t *canonical = canonicalize(program, "sums"), *again = canonicalize(canonical, "sums");
+  assert_true(same(canonical, again));
+  vyre_program_release(program);
+  vyre_program_release(canonical);
+  vyre_program_release(again);
+}
+
 /* function late(): u32 { if is_last() { trap } else { trap } return 1 }: its end is a return all the same. */
 static void functions_are_those_that_are_needed(void **state) {
   (void)state;
@@ -517,6 +557,8 @@ int main(void) {
       cmocka_unit_test(meaning_makes_a_difference),
       cmocka_unit_test(pairs_are_one_or_two),
       cmocka_unit_test(parameters_have_names),
+      cmocka_unit_test(the_loops_have_a_canonical_form),
+      cmocka_unit_test(hostile_programs_take_no_square),
       cmocka_unit_test(functions_are_those_that_are_needed),
       cmocka_unit_test(cases_are_in_order),
       cmocka_unit_test(foreach_stays_valid),
