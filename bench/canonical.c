@@ -26,22 +26,22 @@ static vyre_program_t *make_program(uint32_t nodes) {
   vyre_builder_init(&b, "bench", "", false);
   vyre_param_id_t data = vyre_build_stream(&b, "data", VYRE_TYPE_U32);
   vyre_param_id_t out = vyre_build_output(&b, "out", VYRE_TYPE_U64, 0, VYRE_REDUCER_SUM);
-  vyre_var_id_t i = vyre_build_range(&b, VYRE_STMT_FOREACH, "i", vyre_build_const(&b, VYRE_TYPE_U64, 0),
-                                     vyre_build_len(&b, data));
+  vyre_var_id_t i =
+      vyre_build_range(&b, VYRE_STMT_FOREACH, "i", vyre_build_const(&b, VYRE_TYPE_U64, 0), vyre_build_len(&b, data));
   vyre_var_id_t x = vyre_build_let(&b, "x", vyre_build_const(&b, VYRE_TYPE_U32, 1), true);
   while (vyre_builder_ok(&b) && b.program->expr_count + b.program->stmt_count < nodes) {
     vyre_expr_id_t first = vyre_build_load(&b, data, vyre_build_var(&b, i));
-    vyre_expr_id_t product =
-        vyre_build_binary(&b, VYRE_EXPR_MUL, vyre_build_const(&b, VYRE_TYPE_U32, 3), first);
+    vyre_expr_id_t product = vyre_build_binary(&b, VYRE_EXPR_MUL, vyre_build_const(&b, VYRE_TYPE_U32, 3), first);
     vyre_expr_id_t sum = vyre_build_binary(&b, VYRE_EXPR_ADD, vyre_build_var(&b, x), product);
     sum = vyre_build_binary(&b, VYRE_EXPR_ADD, sum, vyre_build_const(&b, VYRE_TYPE_U32, 0));
-    vyre_expr_id_t half = vyre_build_binary(&b, VYRE_EXPR_SHR, vyre_build_var(&b, x), vyre_build_const(&b, VYRE_TYPE_U32, 1));
+    vyre_expr_id_t half =
+        vyre_build_binary(&b, VYRE_EXPR_SHR, vyre_build_var(&b, x), vyre_build_const(&b, VYRE_TYPE_U32, 1));
     vyre_build_assign(&b, x, vyre_build_binary(&b, VYRE_EXPR_XOR, sum, half));
     vyre_expr_id_t limit = vyre_build_const(&b, VYRE_TYPE_U32, 1000);
     vyre_build_if(&b, vyre_build_unary(&b, VYRE_EXPR_LOGICAL_NOT,
                                        vyre_build_binary(&b, VYRE_EXPR_LT, vyre_build_var(&b, x), limit)));
-    vyre_build_assign(&b, x, vyre_build_binary(&b, VYRE_EXPR_SUB, vyre_build_var(&b, x),
-                                               vyre_build_const(&b, VYRE_TYPE_U32, 1000)));
+    vyre_build_assign(
+        &b, x, vyre_build_binary(&b, VYRE_EXPR_SUB, vyre_build_var(&b, x), vyre_build_const(&b, VYRE_TYPE_U32, 1000)));
     vyre_build_end(&b);
   }
   vyre_build_reduce(&b, out, vyre_build_cast(&b, VYRE_TYPE_U64, vyre_build_var(&b, x)));

@@ -74,12 +74,13 @@ static void expect_same_result(const vyre_program_t *program, const vyre_program
   for (unsigned k = 0; k < 3; k++) {
     inputs_t inputs;
     run_result_t first, second;
-    inputs_init(&inputs, program, seed * 3 + k, &(inputs_options_t){.data_bytes = (seed + k) % 300, .no_faults = no_faults});
+    inputs_init(&inputs, program, seed * 3 + k,
+                &(inputs_options_t){.data_bytes = (seed + k) % 300, .no_faults = no_faults});
     run_reference(program, &inputs.input, &first);
     run_reference(canonical, &inputs.input, &second);
     /* Which budget a loop of several lanes draws on follows from the canonical form. */
-    bool other_budget = program->workgroup_size > 1 &&
-                        (first.fault == VYRE_FAULT_FUEL || second.fault == VYRE_FAULT_FUEL);
+    bool other_budget =
+        program->workgroup_size > 1 && (first.fault == VYRE_FAULT_FUEL || second.fault == VYRE_FAULT_FUEL);
     if (!other_budget && !run_results_equal(&first, &second)) {
       char *a = print(program), *b = print(canonical);
       run_results_explain(stderr, program, &first, &second);
@@ -328,13 +329,15 @@ static const pair_t equal_pairs[] = {
     {"n += 1\nforever { n += 2 }", "n += 1 while 1 < 2 { n += 2 }"},
     {"n += 1\nreturn", "n += 1 return n += 2"},
     {"n += 1\nif is_last() { return } else { trap }", "n += 1 if is_last() { return n += 1 } else { trap } n += 7"},
-    {"for i in 0 .. len(data) { if data[i] == 1 { break } }", "for k in 0 .. len(data) { if data[k] == 1 { break n += 1 } }"},
+    {"for i in 0 .. len(data) { if data[i] == 1 { break } }",
+     "for k in 0 .. len(data) { if data[k] == 1 { break n += 1 } }"},
     {"n += 1", "var a = 1 while false { } a = a + 1 a = a n += 1"},
     {"let a = data[3]\nn += 1", "var b = data[3] n += 1"}, /* it may fault */
     {"t[1] += 4", "t[3 - 2] += u32(len(t))"},
     {"if is_last() { n += 1 }", "if is_last() == true { n += 1 }"},
     {"if is_last() && len(data) > 2 { n += 1 }", "if (len(data) > 2) & is_last() { n += 1 }"},
     {"n += select(is_last(), 1, 2)", "n += select(!is_last(), 2, 1)"},
+    {"if is_last() { } else { n += 1 }", "if !is_last() { n += 1 }"},
     {"n += u64(popcount(data[0]))", "n += u64(popcount(~~data[0]))"},
 };
 
@@ -383,11 +386,10 @@ static void pairs_are_one_or_two(void **state) {
 /* Parameters have names and an order; the Program's own name says nothing. */
 static void parameters_have_names(void **state) {
   (void)state;
-  static const char *const texts[] = {"program a\nstream data : u8\noutput n : u64 sum\n",
-                                      "program b\nstream data : u8\noutput n : u64 sum\n",
-                                      "program a\nstream data : u8\noutput m : u64 sum\n",
-                                      "program a\noutput n : u64 sum\nstream data : u8\n",
-                                      "program a\nstream data : u16\noutput n : u64 sum\n"};
+  static const char *const texts[] = {
+      "program a\nstream data : u8\noutput n : u64 sum\n", "program b\nstream data : u8\noutput n : u64 sum\n",
+      "program a\nstream data : u8\noutput m : u64 sum\n", "program a\noutput n : u64 sum\nstream data : u8\n",
+      "program a\nstream data : u16\noutput n : u64 sum\n"};
   vyre_program_t *programs[5] = {NULL};
   for (unsigned i = 0; i < 5; i++) assert_null(vyre_text_parse(texts[i], strlen(texts[i]), "", false, &programs[i]));
   assert_true(same_fingerprint(programs[0], programs[1]));
@@ -413,7 +415,8 @@ static void the_loops_have_a_canonical_form(void **state) {
   }
 }
 
-/* Balanced sums whose halves are the same but for their last leaf: every comparison goes to the end of the smaller one. */
+/* Balanced sums whose halves are the same but for their last leaf: every comparison goes to the end of the smaller one.
+ */
 static vyre_expr_id_t make_sum(vyre_builder_t *b, vyre_var_id_t var, unsigned depth, bool is_last) {
   if (depth == 0) return is_last ? vyre_build_const(b, VYRE_TYPE_U64, 3) : vyre_build_var(b, var);
   vyre_expr_id_t left = make_sum(b, var, depth - 1, false), right = make_sum(b, var, depth - 1, is_last);
@@ -487,7 +490,8 @@ static void cases_are_in_order(void **state) {
       unsigned which = variant ? 2 - i : i;
       uint64_t values[3][2] = {{1, 9}, {5, 3}, {7, 8}};
       vyre_expr_id_t labels[2];
-      for (unsigned k = 0; k < 2; k++) labels[k] = vyre_build_const(&b, VYRE_TYPE_U32, values[which][variant ? 1 - k : k]);
+      for (unsigned k = 0; k < 2; k++)
+        labels[k] = vyre_build_const(&b, VYRE_TYPE_U32, values[which][variant ? 1 - k : k]);
       vyre_build_case(&b, labels, 2);
       if (which < 2) vyre_build_reduce(&b, out, vyre_build_const(&b, VYRE_TYPE_U32, which + 1));
       vyre_build_end(&b);
