@@ -227,6 +227,7 @@ void vyre_program_layout(const vyre_program_t *program, vyre_layout_t *out_layou
 
 uint64_t vyre_output_identity(const vyre_param_t *param) {
   vyre_type_t type = param->type;
+  if (!vyre_reducer_is_commutative(param->reducer)) return 0;
   bool is_wide = vyre_type_bits(type) == 64;
   uint64_t sign = UINT64_C(1) << (vyre_type_bits(type) - 1);
   uint64_t infinity = is_wide ? UINT64_C(0x7FF0000000000000) : UINT64_C(0x7F800000);
