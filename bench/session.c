@@ -1,5 +1,5 @@
 /* Slots: round trip and rate of a session on the cpu device, beside a hand-written ring between two C threads that
- * moves the same 64-byte records, in the same run, interleaved.
+ * moves the same 64-byte records, in the same run, interleaved. A session of the builder jit beside it.
  *
  * bench-session [rounds] */
 #include <pthread.h>
@@ -90,7 +90,7 @@ static void c_latency(double *samples) {
 /* ---- the sessions: the same by both builders; the one that is not measured sleeps ---- */
 
 typedef struct side {
-  const char *name;
+  const char *prefix; /* of its figures */
   vyre_session_builder_t builder;
   vyre_session_t *session;
   uint32_t window, opcode; /* of the handler */
@@ -100,8 +100,8 @@ typedef struct side {
       handler_medians[64];
 } side_t;
 
-static side_t sides[2] = {{.name = "interpreted", .builder = VYRE_BUILDER_INTERPRETED},
-                          {.name = "jit", .builder = VYRE_BUILDER_JIT}};
+static side_t sides[2] = {{.prefix = "", .builder = VYRE_BUILDER_INTERPRETED},
+                          {.prefix = "jit ", .builder = VYRE_BUILDER_JIT}};
 
 static void take(const side_t *side, vyre_ticket_t ticket, bool is_load, uint32_t value) {
   vyre_completion_t completion;
@@ -175,20 +175,26 @@ static void measure_side(side_t *side, int round) {
   side->handler_medians[round] = bench_quantile(samples, SAMPLES, 0.5);
 }
 
+/* "session, NOP", "jit session, NOP" */
+static const char *name_of(const side_t *side, const char *figure) {
+  static char name[64];
+  snprintf(name, sizeof name, "%s%s", side->prefix, figure);
+  return name;
+}
+
 static void report_side(const side_t *side, size_t rounds, const double *c_rates, const double *c_medians) {
   double ratios[64];
-  printf("-- builder %s\n", side->name);
-  bench_at_least("session, NOP", "M slots/s", side->nop_rates, rounds, 15);
-  bench_report("session, LOAD_U32", "M slots/s", side->load_rates, rounds);
-  bench_report("session, handler", "M slots/s", side->handler_rates, rounds);
+  bench_at_least(name_of(side, "session, NOP"), "M slots/s", side->nop_rates, rounds, 15);
+  bench_report(name_of(side, "session, LOAD_U32"), "M slots/s", side->load_rates, rounds);
+  bench_report(name_of(side, "session, handler"), "M slots/s", side->handler_rates, rounds);
   bench_divide(side->nop_rates, c_rates, rounds, ratios);
-  bench_at_least("session NOP / C ring", "", ratios, rounds, 0.1);
-  bench_report("session, round trip p50 (NOP)", "us", side->nop_medians, rounds);
-  bench_at_most("session, round trip p50 (LOAD_U32)", "us", side->load_medians, rounds, 0.6);
-  bench_report("session, round trip p99 (LOAD_U32)", "us", side->load_tails, rounds);
-  bench_report("session, round trip p50 (handler)", "us", side->handler_medians, rounds);
+  bench_at_least(name_of(side, "session NOP / C ring"), "", ratios, rounds, 0.1);
+  bench_report(name_of(side, "session, round trip p50 (NOP)"), "us", side->nop_medians, rounds);
+  bench_at_most(name_of(side, "session, round trip p50 (LOAD_U32)"), "us", side->load_medians, rounds, 0.6);
+  bench_report(name_of(side, "session, round trip p99"), "us", side->load_tails, rounds);
+  bench_report(name_of(side, "session, round trip p50 (handler)"), "us", side->handler_medians, rounds);
   bench_divide(side->load_medians, c_medians, rounds, ratios);
-  bench_report("session round trip p50 / C ring's", "", ratios, rounds);
+  bench_report(name_of(side, "session round trip p50 / C ring's"), "", ratios, rounds);
   vyre_session_stats_t stats = vyre_session_stats(side->session);
   printf("launches %llu, swaps %llu, slots %llu\n", (unsigned long long)stats.launches, (unsigned long long)stats.swaps,
          (unsigned long long)stats.published);

@@ -31,7 +31,7 @@ typedef struct vyre_session vyre_session_t;
  * INTERPRETED compiles the loop and each Program by itself, the loop beside the Programs; the loop calls them through a
  * table. JIT makes one piece of code of all: the loop chooses by a switch and calls directly. On ref, which compiles
  * nothing, it is the interpreter of the loop that walks the Programs itself. A GPU's kernel is always JIT.
- * docs/performance.md says what each costs to start and to call. */
+ * docs/decisions/0010-a-fused-loop.md says what each costs to start and to call. */
 typedef enum vyre_session_builder {
   VYRE_BUILDER_DEFAULT = 0, /* INTERPRETED on ref and cpu, JIT on a GPU */
   VYRE_BUILDER_INTERPRETED = 1,

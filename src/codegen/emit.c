@@ -153,7 +153,8 @@ static vyre_status_t make_handlers(LLVMModuleRef module, LLVMTargetMachineRef ma
 }
 
 /* Only the entry is seen from outside; what has been inlined everywhere goes. */
-static vyre_status_t hide_all_but_entry(LLVMModuleRef module, LLVMTargetMachineRef machine, const vyre_program_t *loop) {
+static vyre_status_t hide_all_but_entry(LLVMModuleRef module, LLVMTargetMachineRef machine,
+                                        const vyre_program_t *loop) {
   for (LLVMValueRef f = LLVMGetFirstFunction(module); f; f = LLVMGetNextFunction(f))
     if (!LLVMIsDeclaration(f) && strcmp(LLVMGetValueName(f), VYRE_CODEGEN_SYMBOL) != 0)
       LLVMSetLinkage(f, LLVMInternalLinkage);
@@ -161,8 +162,8 @@ static vyre_status_t hide_all_but_entry(LLVMModuleRef module, LLVMTargetMachineR
 }
 
 /* A fused loop is two modules until both are optimized: the loop keeps its short list of passes (all of it under
- * default<O2> takes 36 ms more for the same round trip and rate), the Programs need theirs. While they are optimized the
- * Programs are visible from outside: small ones are inlined into the switch, large ones stay functions, where otherwise
+ * default<O2> takes 36 ms more for the same round trip and rate), the Programs need theirs. While they are optimized
+ * the Programs are visible from outside: small ones are inlined into the switch, large ones stay functions, where otherwise
  * all of them would become one function, whose registers cost more time to allot. */
 static vyre_status_t add_handlers(LLVMModuleRef module, LLVMTargetMachineRef machine, const vyre_program_t *loop,
                                   const vyre_codegen_options_t *options) {
@@ -172,7 +173,8 @@ static vyre_status_t add_handlers(LLVMModuleRef module, LLVMTargetMachineRef mac
     LLVMDisposeModule(handlers);
     return status;
   }
-  if (LLVMLinkModules2(module, handlers)) return vyre_program_error(loop, VYRE_E_COMPILER, 0, "the handlers do not link");
+  if (LLVMLinkModules2(module, handlers))
+    return vyre_program_error(loop, VYRE_E_COMPILER, 0, "the handlers do not link");
   return hide_all_but_entry(module, machine, loop);
 }
 

@@ -210,8 +210,8 @@ bool vyre_lower_finite_kernel(const vyre_program_t *program, const vyre_lower_op
 /* The megakernel: the first warp of each block runs the loop, all of the block the handlers that it calls. */
 bool vyre_lower_megakernel(const vyre_program_t *loop, const vyre_program_t *const *handlers, uint32_t handler_count,
                            const vyre_lower_options_t *options, LLVMModuleRef module);
-/* fuse.c: a loop with what it calls. The function call_handler is declared before the loop is lowered, which calls it when
- * it is there, and defined with the Programs afterwards; `l` has the module, the builder and the Programs' target. */
+/* fuse.c: a loop with what it calls. The function call_handler is declared before the loop is lowered, which calls it
+ * when it is there, and defined with the Programs afterwards; `l` has the module, the builder and the Programs' target. */
 LLVMValueRef vyre_lower_declare_call(vyre_lower_t *l);
 bool vyre_lower_define_call(vyre_lower_t *l, LLVMValueRef function, const vyre_program_t *const *handlers,
                             uint32_t count, const vyre_lower_options_t *options); /* false: memory is out */

@@ -353,5 +353,6 @@ bool vyre_session_pumps_on(const vyre_session_t *session) { return session->laun
 vyre_session_stats_t vyre_session_stats(const vyre_session_t *session) {
   uint64_t published = session->launch ? atomic_load(&session->ring.next_ticket) - session->params.first_ticket : 0;
   return (vyre_session_stats_t){.launches = atomic_load(&session->launches), .swaps = atomic_load(&session->swaps),
-                                .published = published, .workers = session->params.workers, .builder = session->params.builder};
+                                .published = published, .workers = session->params.workers,
+                                .builder = session->params.builder};
 }

@@ -22,8 +22,7 @@ static int set_up(void **state) {
   (void)state;
   static const char *const texts[PROGRAMS] = {
       "program tick\noutput n : u64 sum\nn += 1\n",
-      "program lines\nstream data : u8\noutput n : u64 sum\n"
-      "foreach i in 0 .. len(data) { if data[i] == 10 { n += 1 } }\n",
+      "program lines\nstream data : u8\noutput n : u64 sum\nforeach i in 0 .. len(data) { n += u64(data[i] == 10) }\n",
       "program table\nstream data : u8\noutput n : u32[256] sum\nforeach i in 0 .. len(data) { n[data[i]] += 1 }\n"};
   for (unsigned i = 0; i < PROGRAMS; i++) ok(vyre_program_parse(texts[i], strlen(texts[i]), "test.vyre", &programs[i]));
   ok(vyre_megakernel_build(&(vyre_loop_params_t){.topology = VYRE_TOPOLOGY_DIRECT, .sleeps = true}, &loop));

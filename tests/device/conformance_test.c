@@ -30,6 +30,9 @@ enum {
   IN_FLIGHT_MAX = 64,
 };
 
+/* What slots are bound to besides their chunk, and outputs that are a slot's own, are megakernel/builders_test.c's. */
+enum { LACKS = VYRE_NEEDS_BUFFERS | VYRE_NEEDS_REDUCERS | VYRE_NEEDS_FLOATS | VYRE_NEEDS_VECTORS };
+
 static uint64_t first_seed = 1, program_count, slots_of_each;
 
 /* One slot in flight. */
@@ -62,22 +65,14 @@ typedef struct conformance {
 
 /* ---- a session ---- */
 
-/* What a Program of the test does without: what the device lacks, and what a slot of this test does not bring: bindings,
- * fuel for several lanes, outputs that are a call's own. */
-static uint32_t lacks_of(const conformance_t *c) {
-  uint32_t lacks = c->device->lacks;
-  if (lacks == VYRE_NEEDS_ALL) lacks |= GENERATE_LACKS_OPS;
-  return lacks | VYRE_NEEDS_BUFFERS | VYRE_NEEDS_REDUCERS | VYRE_NEEDS_LANES | VYRE_NEEDS_FLOATS;
-}
-
 static void make_programs(conformance_t *c, uint32_t count) {
   static const generate_options_t kinds[] = {
       {0}, {.no_faults = true}, {.foreach_heavy = true}, {.foreach_heavy = true, .no_faults = true}, {.statements = 8}};
   for (c->count = 0; c->count < count; c->count++) {
     uint64_t seed = c->seed + c->count;
-    generate_options_t kind = kinds[seed % 5];
-    kind.lacks = lacks_of(c);
-    vyre_program_t *program = generate_program(seed, &kind);
+    generate_options_t options = kinds[seed % 5];
+    options.lacks = LACKS | c->device->lacks;
+    vyre_program_t *program = generate_program(seed, &options);
     c->programs[c->count] = program;
     c->opcodes[c->count] = 0;
     ok(vyre_session_register(c->session, program, &c->opcodes[c->count]));
@@ -154,10 +149,10 @@ static uint64_t place_of(const conformance_t *c, const flight_t *flight) {
 static void submit(conformance_t *c, flight_t *flight) {
   random_t *r = &c->random;
   flight->program = random_below(r, c->count);
-  /* Mostly short, now and then none; an element has at most 16 bytes. */
-  uint32_t bytes = random_below(r, random_once_in(r, 8) ? DATA_BYTES_MAX : random_once_in(r, 3) ? 5000 : 300) & ~15u;
+  /* Mostly short, now and then none; every element has at most 8 bytes. */
+  uint32_t bytes = random_below(r, random_once_in(r, 8) ? DATA_BYTES_MAX : random_once_in(r, 3) ? 5000 : 300) & ~7u;
   if (random_once_in(r, 12)) bytes = 0;
-  flight->offset = random_below(r, (DATA_BYTES - bytes) / 16 + 1) * 16ull;
+  flight->offset = random_below(r, (DATA_BYTES - bytes) / 8 + 1) * 8ull;
   flight->input = (run_input_t){.data = c->bytes + flight->offset,
                                 .data_bytes = bytes,
                                 .fuel = c->fuel,

@@ -1,6 +1,6 @@
 /* Random Programs in two sessions of one device that differ in the builder only: the same slots give the same
- * completions (state, results, fault, its place), outputs and windows, slot by slot. A slot has operands of its own; what
- * it leaves in the state is seen by those that follow.
+ * completions (state, results, fault, its place), outputs and windows, slot by slot. A slot has operands of its own;
+ * what it leaves in the state is seen by those that follow.
  *
  * Arguments: [device] [first seed] [Programs] [slots of each]; the devices are those of support/device.h. Without
  * arguments: cpu in both topologies and ref, a bounded number of Programs. A campaign: `test-builders cpu 1 100000`. */
@@ -62,7 +62,7 @@ typedef struct pair {
   uint32_t count;
   bool is_retired[PROGRAMS_MAX]; /* what its fault left in its state is not specified */
   uint32_t pending[PROGRAMS_MAX];
-  uint32_t block_bytes, place_bytes; /* of one slot in flight in the output window: its block, and its operands behind */
+  uint32_t block_bytes, place_bytes; /* in the output window, of one slot in flight: its block, then its operands */
   uint32_t in_flight;
   flight_t flights[IN_FLIGHT_MAX];
   random_t random;
@@ -276,8 +276,8 @@ static void explain(const pair_t *p, const flight_t *flight, const vyre_completi
 
 /* After a fault: but for ordered outputs, which are not specified then, nor are windows. */
 static bool same_memory(const pair_t *p, const flight_t *flight, bool is_fault) {
-  size_t index = index_of(p, flight);
-  const uint8_t *blocks[2] = {p->sides[0].outputs + index * p->place_bytes, p->sides[1].outputs + index * p->place_bytes};
+  size_t index = index_of(p, flight), place = index * p->place_bytes;
+  const uint8_t *blocks[2] = {p->sides[0].outputs + place, p->sides[1].outputs + place};
   if (!is_fault)
     return memcmp(blocks[0], blocks[1], p->block_bytes) == 0 &&
            memcmp(p->sides[0].buffers + index * BUFFER_BYTES, p->sides[1].buffers + index * BUFFER_BYTES,
@@ -310,8 +310,9 @@ static void check(pair_t *p, flight_t *flight) {
   }
   p->slots++;
   p->faults += is_fault;
-  flight->can_finish = flight->program < p->count && !is_fault && !(flight->slot.arg[VYRE_ARG_FLAGS] & VYRE_FRAME_FINISH);
+  flight->can_finish = false;
   if (flight->program == p->count) return;
+  flight->can_finish = !is_fault && !(flight->slot.arg[VYRE_ARG_FLAGS] & VYRE_FRAME_FINISH);
   p->pending[flight->program]--;
   if (is_fault && has_state(p->programs[flight->program])) p->is_retired[flight->program] = true;
 }
