@@ -24,7 +24,7 @@
 #include "support/shrink.h"
 
 static uint64_t first_seed = 1;
-static uint64_t program_count = 160;
+static uint64_t program_count = 300;
 static uint64_t differences_max = 2;
 
 /* What the code generator lacks. */
