@@ -115,9 +115,10 @@ static unit_t unit_of(const vyre_lower_t *l, uint32_t id, vyre_level_t level) {
   if (u->meetings[id] == VYRE_MEETING_WORKGROUP) return UNIT_MEETING;
   if (u->meetings[id] == VYRE_MEETING_SUBGROUP) return level == VYRE_LEVEL_SUBGROUP ? UNIT_MEETING : UNIT_SUBGROUPS;
   if (is_once(l, s, level)) return UNIT_ONCE;
-  /* One value for the subgroup is assigned once, not by each of its lanes. */
-  bool is_assigned = s->op == VYRE_STMT_LET || s->op == VYRE_STMT_ASSIGN;
-  return is_assigned && u->vars[s->var] == VYRE_LEVEL_SUBGROUP ? UNIT_SUBGROUPS : UNIT_LANES;
+  /* A variable that a subgroup has one of is assigned once by it, not once by each of its lanes. */
+  bool is_let = s->op == VYRE_STMT_LET || s->op == VYRE_STMT_ASSIGN;
+  if (is_let && u->vars[s->var] == VYRE_LEVEL_SUBGROUP && level == VYRE_LEVEL_WORKGROUP) return UNIT_SUBGROUPS;
+  return UNIT_LANES;
 }
 
 /* A run of statements that belong into one loop: [first, *out_end). Subgroups may hold regions. */
