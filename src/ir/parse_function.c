@@ -91,6 +91,11 @@ static void parse_function(vyre_parser_t *p) {
     vyre_parser_advance(p);
     if (!vyre_parser_type(p, &type)) return;
   }
+  if (vyre_parser_at(p, VYRE_TOKEN_MINUS)) {
+    vyre_parser_fail(p, vyre_status_with_fix(vyre_parser_unexpected(p, "':' or '{' after the arguments"),
+                                             "Write the type of the value behind a colon: `function f() : u64 { ... }`."));
+    return;
+  }
   vyre_name_text_t copies[VYRE_LIMIT_ARGUMENTS];
   const char *texts[VYRE_LIMIT_ARGUMENTS];
   vyre_var_id_t vars[VYRE_LIMIT_ARGUMENTS] = {0};

@@ -104,7 +104,9 @@ void vyre_parser_fail_unknown_function(vyre_parser_t *p, const vyre_token_t *nam
   try_functions(p, &nearest);
   vyre_status_t status =
       vyre_parser_error(p, VYRE_E_NAME, name->position, "there is no function '%.*s'", VYRE_TOKEN_SHOWN(p, name));
-  if (nearest.best)
+  if (vyre_word_is_function(vyre_parser_text(p, name), name->length))
+    status = vyre_status_with_fix(status, "Write it as a statement of its own; it gives no value.");
+  else if (nearest.best)
     status = vyre_status_with_fix(status, "Write %.*s(...).", (int)nearest.best_length, nearest.best);
   else
     status = vyre_status_with_fix(status, "Use a function of docs/language.md or a cast such as u64(x), or declare "
@@ -124,7 +126,11 @@ void vyre_parser_fail_unknown_statement(vyre_parser_t *p, const vyre_token_t *na
                                           VYRE_STMT_ASYNC_STORE, VYRE_STMT_ASYNC_WAIT};
   for (size_t i = 0; i < sizeof called / sizeof *called; i++)
     nearest_try(&nearest, vyre_stmt_text(called[i]), strlen(vyre_stmt_text(called[i])));
-  if (vyre_parser_at(p, VYRE_TOKEN_LEFT_PAREN)) try_functions(p, &nearest);
+  if (vyre_parser_at(p, VYRE_TOKEN_LEFT_PAREN) || vyre_parser_at(p, VYRE_TOKEN_DOT)) {
+    try_functions(p, &nearest);
+    for (int op = VYRE_EXPR_ATOMIC_LOAD; op <= VYRE_EXPR_ATOMIC_CAS; op++)
+      nearest_try(&nearest, vyre_expr_text((vyre_expr_op_t)op), strlen(vyre_expr_text((vyre_expr_op_t)op)));
+  }
   for (int op = VYRE_STMT_NONE + 1; p->allow_privileged && op < VYRE_STMT_COUNT; op++)
     if (vyre_stmt_is_privileged((vyre_stmt_op_t)op))
       nearest_try(&nearest, vyre_stmt_text((vyre_stmt_op_t)op), strlen(vyre_stmt_text((vyre_stmt_op_t)op)));

@@ -172,7 +172,8 @@ static void fail_immutable(vyre_parser_t *p, const vyre_token_t *name, vyre_var_
       vyre_parser_error(p, VYRE_E_INVALID_PROGRAM, name->position, "'%.*s' of line %u cannot be assigned",
                         VYRE_TOKEN_SHOWN(p, name), vyre_position_line(declared));
   vyre_parser_fail(
-      p, vyre_status_with_fix(status, "Declare it with `var` on line %u (a loop variable: copy it into a `var` first).",
+      p, vyre_status_with_fix(status, "Declare it with `var` on line %u (a loop variable or an argument: copy it into "
+                                   "a `var` first).",
                               vyre_position_line(declared)));
 }
 
@@ -226,6 +227,11 @@ static bool parse_call_statement(vyre_parser_t *p, const vyre_token_t *name) {
 /* Neither an assignment nor a known statement: say what it looks like. */
 static void fail_statement(vyre_parser_t *p, const vyre_token_t *name, const vyre_name_t *known) {
   bool is_call = !known && vyre_parser_function(p, name) != VYRE_EXPR_NONE;
+  if (!known && vyre_parser_user_function(p, name) != VYRE_FUNCTION_NONE) {
+    vyre_parser_fail(p, vyre_status_with_fix(vyre_parser_unexpected(p, "'(' after the function's name"),
+                                             "Write `%.*s(...)`.", VYRE_TOKEN_SHOWN(p, name)));
+    return;
+  }
   if (!known && !is_call) {
     vyre_parser_fail_unknown_statement(p, name);
     return;
