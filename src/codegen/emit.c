@@ -1,5 +1,6 @@
 /* From a lowered module to text or an object, through LLVM's own pass pipeline; and the table that the library is for. */
 #include <llvm-c/Analysis.h>
+#include <llvm-c/Linker.h>
 #include <llvm-c/Target.h>
 #include <llvm-c/TargetMachine.h>
 #include <llvm-c/Transforms/PassBuilder.h>
@@ -43,7 +44,7 @@ static const char handler_passes[] = "default<O2>";
 
 /* A machine for this process's own CPU, or for a GPU's architecture. PIC and the small model: the loader puts code and
  * constants side by side. */
-static vyre_status_t create_machine(const char *gpu, bool is_loop, LLVMTargetMachineRef *out_machine) {
+static vyre_status_t create_machine(const char *gpu, bool is_loop_alone, LLVMTargetMachineRef *out_machine) {
   const char *triple = gpu ? "nvptx64-nvidia-cuda" : "x86_64-unknown-linux-gnu";
   LLVMTargetRef target;
   char *message = NULL;
@@ -55,7 +56,7 @@ static vyre_status_t create_machine(const char *gpu, bool is_loop, LLVMTargetMac
   char *cpu = gpu ? LLVMCreateMessage(gpu) : LLVMGetHostCPUName();
   char *features = gpu ? LLVMCreateMessage("") : LLVMGetHostCPUFeatures();
   *out_machine = LLVMCreateTargetMachine(target, triple, cpu, features,
-                                         is_loop ? LLVMCodeGenLevelLess : LLVMCodeGenLevelDefault, LLVMRelocPIC,
+                                         is_loop_alone ? LLVMCodeGenLevelLess : LLVMCodeGenLevelDefault, LLVMRelocPIC,
                                          LLVMCodeModelSmall);
   LLVMDisposeMessage(cpu);
   LLVMDisposeMessage(features);
@@ -71,12 +72,12 @@ static vyre_status_t verify(const vyre_program_t *program, LLVMModuleRef module)
   return status;
 }
 
-static vyre_status_t optimize(const vyre_program_t *program, bool is_short, LLVMModuleRef module,
-                              LLVMTargetMachineRef machine) {
+static vyre_status_t run_passes(const vyre_program_t *program, const char *passes, LLVMModuleRef module,
+                                LLVMTargetMachineRef machine) {
   LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
   LLVMPassBuilderOptionsSetLoopVectorization(options, true);
   LLVMPassBuilderOptionsSetSLPVectorization(options, true);
-  LLVMErrorRef error = LLVMRunPasses(module, is_short ? loop_passes : handler_passes, machine, options);
+  LLVMErrorRef error = LLVMRunPasses(module, passes, machine, options);
   LLVMDisposePassBuilderOptions(options);
   if (!error) return NULL;
   char *message = LLVMGetErrorMessage(error);
@@ -116,12 +117,65 @@ static vyre_status_t write_module(const vyre_program_t *program, LLVMModuleRef m
   return status;
 }
 
+static bool is_host_loop(const vyre_program_t *program, const vyre_codegen_options_t *options) {
+  return program->is_privileged && !options->gpu;
+}
+
+static bool is_fused(const vyre_program_t *program, const vyre_codegen_options_t *options) {
+  return is_host_loop(program, options) && options->handlers;
+}
+
 static bool lower(LLVMModuleRef module, const vyre_program_t *program, const vyre_codegen_options_t *options) {
   vyre_lower_options_t how = {.is_checked = !options->is_unchecked, .threads = options->threads};
+  if (is_fused(program, options)) return vyre_lower_fused_loop(program, &how, module);
   if (!options->gpu)
     return vyre_lower_program(program, &vyre_target_x86, &how, module, VYRE_CODEGEN_SYMBOL) != NULL;
   if (!program->is_privileged) return vyre_lower_finite_kernel(program, &how, module);
   return vyre_lower_megakernel(program, options->handlers, options->handler_count, &how, module);
+}
+
+static void set_target(LLVMModuleRef module, LLVMTargetMachineRef machine) {
+  char *triple = LLVMGetTargetMachineTriple(machine);
+  LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
+  LLVMSetTarget(module, triple);
+  LLVMSetModuleDataLayout(module, layout);
+  LLVMDisposeTargetData(layout);
+  LLVMDisposeMessage(triple);
+}
+
+static vyre_status_t make_handlers(LLVMModuleRef module, LLVMTargetMachineRef machine, const vyre_program_t *loop,
+                                   const vyre_codegen_options_t *options) {
+  vyre_lower_options_t how = {.is_checked = !options->is_unchecked};
+  if (!vyre_lower_handlers(options->handlers, options->handler_count, &how, module)) return vyre_out_of_memory(0);
+  set_target(module, machine);
+  VYRE_TRY(verify(loop, module));
+  return options->form == VYRE_CODEGEN_LLVM ? NULL : run_passes(loop, handler_passes, module, machine);
+}
+
+/* Only the entry is seen from outside; what has been inlined everywhere goes. */
+static vyre_status_t hide_all_but_entry(LLVMModuleRef module, LLVMTargetMachineRef machine,
+                                        const vyre_program_t *loop) {
+  for (LLVMValueRef f = LLVMGetFirstFunction(module); f; f = LLVMGetNextFunction(f))
+    if (!LLVMIsDeclaration(f) && strcmp(LLVMGetValueName(f), VYRE_CODEGEN_SYMBOL) != 0)
+      LLVMSetLinkage(f, LLVMInternalLinkage);
+  return run_passes(loop, "globaldce", module, machine);
+}
+
+/* A fused loop is two modules until both are optimized: the loop keeps its short list of passes (all of it under
+ * default<O2> takes 36 ms more for the same round trip), the Programs need theirs. While they are optimized
+ * the Programs are visible from outside: small ones are inlined into the switch, large ones stay functions; else all of
+ * them would become one function that grows with each registration. See docs/decisions/0010-a-fused-loop.md. */
+static vyre_status_t add_handlers(LLVMModuleRef module, LLVMTargetMachineRef machine, const vyre_program_t *loop,
+                                  const vyre_codegen_options_t *options) {
+  LLVMModuleRef handlers = LLVMModuleCreateWithNameInContext("handlers", LLVMGetModuleContext(module));
+  vyre_status_t status = make_handlers(handlers, machine, loop, options);
+  if (status) {
+    LLVMDisposeModule(handlers);
+    return status;
+  }
+  if (LLVMLinkModules2(module, handlers))
+    return vyre_program_error(loop, VYRE_E_COMPILER, 0, "the handlers do not link");
+  return hide_all_but_entry(module, machine, loop);
 }
 
 static vyre_status_t compile_in(LLVMContextRef context, LLVMTargetMachineRef machine, const vyre_program_t *program,
@@ -131,14 +185,11 @@ static vyre_status_t compile_in(LLVMContextRef context, LLVMTargetMachineRef mac
     LLVMDisposeModule(module);
     return vyre_out_of_memory(0);
   }
-  char *triple = LLVMGetTargetMachineTriple(machine);
-  LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
-  LLVMSetTarget(module, triple);
-  LLVMSetModuleDataLayout(module, layout);
-  LLVMDisposeTargetData(layout);
-  LLVMDisposeMessage(triple);
+  set_target(module, machine);
   vyre_status_t status = verify(program, module);
-  if (!status && options->form != VYRE_CODEGEN_LLVM) status = optimize(program, program->is_privileged && !options->gpu, module, machine);
+  if (!status && options->form != VYRE_CODEGEN_LLVM)
+    status = run_passes(program, is_host_loop(program, options) ? loop_passes : handler_passes, module, machine);
+  if (!status && is_fused(program, options)) status = add_handlers(module, machine, program, options);
   if (!status) status = write_module(program, module, machine, options->form, out_bytes, out_size);
   LLVMDisposeModule(module);
   return status;
@@ -161,7 +212,7 @@ static vyre_status_t compile(const vyre_program_t *program, const vyre_codegen_o
   if (options->gpu) VYRE_TRY(check_gpu(options));
   pthread_once(&once, initialize);
   LLVMTargetMachineRef machine;
-  VYRE_TRY(create_machine(options->gpu, program->is_privileged && !options->gpu, &machine));
+  VYRE_TRY(create_machine(options->gpu, is_host_loop(program, options) && !options->handlers, &machine));
   LLVMContextRef context = LLVMContextCreate();
   vyre_status_t status = compile_in(context, machine, program, options, out_bytes, out_size);
   LLVMContextDispose(context);

@@ -30,6 +30,8 @@ static bool is_construct(const vyre_stmt_t *s) {
   switch (s->op) {
     case VYRE_STMT_IF:
     case VYRE_STMT_SWITCH:
+    case VYRE_STMT_CASE:
+    case VYRE_STMT_DEFAULT:
     case VYRE_STMT_BLOCK:
     case VYRE_STMT_WHILE:
     case VYRE_STMT_FOREVER:
@@ -258,6 +260,14 @@ static void find_lowest(vyre_lower_t *l, const vyre_region_t *r) {
   LLVMPositionBuilderAtEnd(l->ir, good);
 }
 
+/* Nobody whose fault could be reported instead: what follows is not to overwrite it. */
+static void leave_if_nobody_is_left(vyre_lower_t *l, LLVMValueRef from, LLVMBasicBlockRef target) {
+  LLVMBasicBlockRef good = vyre_lower_block(l, "lanes_left");
+  LLVMValueRef limit = vyre_lower_load(l, l->i64, l->lanes.limit, "");
+  LLVMBuildCondBr(l->ir, LLVMBuildICmp(l->ir, LLVMIntULE, limit, from, ""), target, good);
+  LLVMPositionBuilderAtEnd(l->ir, good);
+}
+
 void vyre_lower_end_region(vyre_lower_t *l, vyre_region_t r) {
   vyre_lower_lanes_t *lanes = &l->lanes;
   vyre_lower_continue_in(l, lanes->end);
@@ -270,12 +280,7 @@ void vyre_lower_end_region(vyre_lower_t *l, vyre_region_t r) {
   lanes->end = r.end;
   if (!lanes->can_fault) return;
   find_lowest(l, &r);
-  /* Nobody is left whose fault could be reported instead: what follows is not to overwrite it. */
-  LLVMBasicBlockRef good = vyre_lower_block(l, "lanes_left");
-  LLVMValueRef limit = vyre_lower_load(l, l->i64, lanes->limit, "");
-  LLVMValueRef is_over = LLVMBuildICmp(l->ir, LLVMIntULE, limit, r.from, "");
-  LLVMBuildCondBr(l->ir, is_over, r.level == VYRE_LEVEL_WORKGROUP ? l->exit : lanes->leave, good);
-  LLVMPositionBuilderAtEnd(l->ir, good);
+  leave_if_nobody_is_left(l, r.from, r.level == VYRE_LEVEL_WORKGROUP ? l->exit : lanes->leave);
 }
 
 static void lower_sequence(vyre_lower_t *l, uint32_t first, uint32_t end);
@@ -307,6 +312,7 @@ static void lower_subgroups(vyre_lower_t *l, uint32_t first, uint32_t end) {
   lanes->leave = outer_leave;
   lanes->end = outer_end;
   l->fuel = fuel;
+  leave_if_nobody_is_left(l, vyre_lower_i64(l, 0), l->exit);
 }
 
 /* ---- meetings ---- */

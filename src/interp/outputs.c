@@ -36,7 +36,8 @@ void vyre_run_clear_outputs(vyre_run_t *run) {
     if (!param->count || param->reducer == VYRE_REDUCER_APPEND) continue;
     /* Of the copies that the layout has room for, one is used. */
     unsigned bytes = vyre_type_bytes(param->type);
-    for (uint64_t k = 0; k < param->count; k++) vyre_cell_store(run->views[i].base + k * bytes, bytes, vyre_cell(identity));
+    for (uint64_t k = 0; k < param->count; k++)
+      vyre_cell_store(run->views[i].base + k * bytes, bytes, vyre_cell(identity));
   }
 }
 
@@ -85,12 +86,10 @@ vyre_flow_t vyre_run_append(vyre_run_t *run, const vyre_stmt_t *s) {
   if (run->fault) return VYRE_FLOW_END;
   vyre_cell_t value = vyre_run_eval(run, s->arg[1]);
   if (run->fault) return VYRE_FLOW_END;
-  if (run->counts[s->param] == param->count) {
-    vyre_run_fault_at(run, VYRE_FAULT_RECORDS, s);
-    return VYRE_FLOW_END;
-  }
+  uint64_t index = run->counts[s->param]++;
+  if (index >= param->count) return VYRE_FLOW_NEXT; /* the end of the call tells */
   unsigned bytes = vyre_output_value_bytes(param);
-  uint8_t *at = block_at(run, s->param) + 8 + run->counts[s->param]++ * (8 + bytes);
+  uint8_t *at = block_at(run, s->param) + 8 + index * (8 + bytes);
   value.low = vyre_value_canonical(param->type, value.low);
   vyre_cell_store(at, 8, vyre_cell(key));
   vyre_cell_store(at + 8, bytes, value);
@@ -136,8 +135,8 @@ static void publish_shared(const vyre_run_t *run, uint32_t index) {
   vyre_expr_op_t op = op_of(param->reducer);
   uint64_t address = (uint64_t)(uintptr_t)block_at(run, index);
   for (uint64_t k = 0; k < (param->count ? param->count : 1); k++) {
-    uint64_t value = param->count ? vyre_cell_load(run->views[index].base + k * bytes, bytes).low
-                                  : run->contributions[index].low;
+    uint64_t value =
+        param->count ? vyre_cell_load(run->views[index].base + k * bytes, bytes).low : run->contributions[index].low;
     if (op == VYRE_EXPR_ADD)
       vyre_memory_add(address + k * bytes, bytes, VYRE_ORDER_RELAXED, value);
     else
@@ -157,7 +156,21 @@ static void publish_own(const vyre_run_t *run, uint32_t index) {
   if (param->reducer != VYRE_REDUCER_APPEND) vyre_cell_store(at + 8, bytes, run->contributions[index]);
 }
 
-void vyre_run_publish_outputs(const vyre_run_t *run) {
+static bool has_room(const vyre_run_t *run) {
+  for (uint32_t i = 0; i < run->program->param_count; i++) {
+    const vyre_param_t *param = &run->program->params[i];
+    if (param->reducer == VYRE_REDUCER_APPEND && run->counts[i] > param->count) return false;
+  }
+  return true;
+}
+
+void vyre_run_publish_outputs(vyre_run_t *run) {
+  if (!has_room(run)) { /* whoever appended: on other devices nobody knows who came last */
+    run->fault = VYRE_FAULT_RECORDS;
+    run->fault_node = 0;
+    run->iteration = 0;
+    return;
+  }
   for (uint32_t i = 0; i < run->program->param_count; i++) {
     const vyre_param_t *param = &run->program->params[i];
     if (param->role != VYRE_ROLE_OUTPUT) continue;

@@ -18,8 +18,7 @@ vyre_cell_t vyre_run_eval_privileged(vyre_run_t *run, const vyre_expr_t *e) {
     case VYRE_EXPR_LOCAL: return vyre_cell(run->frame->scratch);
     case VYRE_EXPR_WORKER: return vyre_cell(run->frame->worker);
     case VYRE_EXPR_RAW_LOAD: return vyre_cell(vyre_memory_load(v[0], vyre_type_bytes(e->type), e->order));
-    case VYRE_EXPR_RAW_ATOMIC_ADD:
-      return vyre_cell(vyre_memory_add(v[0], vyre_type_bytes(e->type), e->order, v[1]));
+    case VYRE_EXPR_RAW_ATOMIC_ADD: return vyre_cell(vyre_memory_add(v[0], vyre_type_bytes(e->type), e->order, v[1]));
     case VYRE_EXPR_RAW_ATOMIC_CAS:
       return vyre_cell(vyre_memory_compare_exchange(v[0], vyre_type_bytes(e->type), e->order, v[1], v[2]));
     case VYRE_EXPR_PUMP: return vyre_cell(hooks->pump(hooks, run->frame->worker));
@@ -36,6 +35,16 @@ static vyre_flow_t exec_lanes(vyre_run_t *run, const vyre_stmt_t *s) {
     VYRE_ASSERT(flow == VYRE_FLOW_NEXT);
   }
   return VYRE_FLOW_NEXT;
+}
+
+static void call_handler(const vyre_run_t *run, uint64_t index, vyre_frame_t *frame) {
+  if (run->interp->handlers) {
+    VYRE_ASSERT(index < run->interp->handler_count);
+    vyre_interp_call(frame, run->interp->handlers[index]);
+    return;
+  }
+  const vyre_entry_t *handler = &((const vyre_hooks_t *)(uintptr_t)run->frame->hooks)->handlers[index];
+  handler->function(frame, handler->context);
 }
 
 vyre_flow_t vyre_run_privileged(vyre_run_t *run, const vyre_stmt_t *s) {
@@ -64,11 +73,7 @@ vyre_flow_t vyre_run_privileged(vyre_run_t *run, const vyre_stmt_t *s) {
     case VYRE_STMT_PAUSE: vyre_cpu_relax(); break;
     case VYRE_STMT_HEAVY_FENCE: hooks->heavy_fence(hooks); break;
     case VYRE_STMT_SLEEP: hooks->sleep(hooks, run->frame->worker, v[0], (uint32_t)v[1]); break;
-    case VYRE_STMT_CALL_HANDLER: {
-      const vyre_entry_t *handler = &hooks->handlers[v[0]];
-      handler->function((vyre_frame_t *)(uintptr_t)v[1], handler->context);
-      break;
-    }
+    case VYRE_STMT_CALL_HANDLER: call_handler(run, v[0], (vyre_frame_t *)(uintptr_t)v[1]); break;
     default: VYRE_UNREACHABLE();
   }
   return VYRE_FLOW_NEXT;

@@ -134,8 +134,8 @@ static vyre_expr_id_t add_expr(vyre_builder_t *b, vyre_expr_t expr) {
 }
 
 vyre_expr_id_t vyre_build_const(vyre_builder_t *b, vyre_type_t type, uint64_t value) {
-  uint64_t masked = vyre_value_canonical(type, value & vyre_type_mask(type));
-  return add_expr(b, (vyre_expr_t){.op = VYRE_EXPR_CONST, .type = (uint8_t)type, .imm = masked});
+  value = vyre_value_canonical(type, value & vyre_type_mask(type));
+  return add_expr(b, (vyre_expr_t){.op = VYRE_EXPR_CONST, .type = (uint8_t)type, .imm = value});
 }
 
 vyre_expr_id_t vyre_build_var(vyre_builder_t *b, vyre_var_id_t var) {
