@@ -115,7 +115,7 @@ static uint32_t parse_user_call(vyre_parser_t *p, const vyre_token_t *name, vyre
     if (count == VYRE_LIMIT_ARGUMENTS) {
       vyre_parser_fail(p, vyre_status_with_fix(vyre_parser_error(p, VYRE_E_LIMIT, p->token.position,
                                                                  "more than %d arguments", VYRE_LIMIT_ARGUMENTS),
-                                               "Give %u.", p->builder.program->functions[function].arg_count));
+                                               "Call it with %u.", p->builder.program->functions[function].arg_count));
       return 0;
     }
     arguments[count] = vyre_parser_expr(p);

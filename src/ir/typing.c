@@ -262,7 +262,7 @@ static vyre_status_t type_call(const vyre_program_t *p, const vyre_expr_t *e, vy
     if (!list)
       return vyre_status_with_fix(vyre_program_error(p, VYRE_E_TYPE, e->position,
                                                      "%s is called with %u of %u arguments", f->name, i, f->arg_count),
-                                  "Give all %u.", f->arg_count);
+                                  "Call it with all %u.", f->arg_count);
     VYRE_TRY(need(p, p->exprs[list].a, "the argument", p->vars[f->first_arg + i].type));
     list = p->exprs[list].b;
   }
@@ -270,7 +270,7 @@ static vyre_status_t type_call(const vyre_program_t *p, const vyre_expr_t *e, vy
   if (!list) return NULL;
   return vyre_status_with_fix(vyre_program_error(p, VYRE_E_TYPE, e->position,
                                                  "%s is called with more than %u arguments", f->name, f->arg_count),
-                              "Give %u.", f->arg_count);
+                              "Call it with %u.", f->arg_count);
 }
 
 static bool is_bitcast_allowed(vyre_type_t from, vyre_type_t to) {
