@@ -220,11 +220,10 @@ static uint32_t parse_primary(vyre_parser_t *p) {
       return 0;
     }
     vyre_parser_advance(p);
-    term = vyre_parser_add_term(p, (vyre_term_t){.op = VYRE_EXPR_PART,
-                                                 .type = VYRE_TYPE_U32,
-                                                 .a = term,
-                                                 .imm = (uint64_t)part,
-                                                 .position = word.position});
+    term = vyre_parser_add_term(
+        p,
+        (vyre_term_t){
+            .op = VYRE_EXPR_PART, .type = VYRE_TYPE_U32, .a = term, .imm = (uint64_t)part, .position = word.position});
   }
   return term;
 }

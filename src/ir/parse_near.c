@@ -109,8 +109,9 @@ void vyre_parser_fail_unknown_function(vyre_parser_t *p, const vyre_token_t *nam
   else if (nearest.best)
     status = vyre_status_with_fix(status, "Write %.*s(...).", (int)nearest.best_length, nearest.best);
   else
-    status = vyre_status_with_fix(status, "Use a function of docs/language.md or a cast such as u64(x), or declare "
-                                          "`function %.*s(...)` above the first statement.",
+    status = vyre_status_with_fix(status,
+                                  "Use a function of docs/language.md or a cast such as u64(x), or declare "
+                                  "`function %.*s(...)` above the first statement.",
                                   VYRE_TOKEN_SHOWN(p, name));
   vyre_parser_fail(p, status);
 }
@@ -145,10 +146,10 @@ void vyre_parser_fail_unknown_statement(vyre_parser_t *p, const vyre_token_t *na
     status = vyre_status_with_fix(status, "Write `%.*s` if that is what is meant, or assign: `%.*s = ...`.",
                                   (int)nearest.best_length, nearest.best, VYRE_TOKEN_SHOWN(p, name));
   else
-    status = vyre_status_with_fix(
-        status,
-        "Write an assignment (`%.*s = ...`, `%.*s += ...`), or one of let, var, if, while, forever, for, foreach, switch.",
-        VYRE_TOKEN_SHOWN(p, name), VYRE_TOKEN_SHOWN(p, name));
+    status = vyre_status_with_fix(status,
+                                  "Write an assignment (`%.*s = ...`, `%.*s += ...`), or one of let, var, if, while, "
+                                  "forever, for, foreach, switch.",
+                                  VYRE_TOKEN_SHOWN(p, name), VYRE_TOKEN_SHOWN(p, name));
   vyre_parser_fail(p, status);
 }
 
@@ -156,14 +157,14 @@ void vyre_parser_fail_unknown_statement(vyre_parser_t *p, const vyre_token_t *na
 static const char *translate_type(const char *word, size_t length) {
   static const struct {
     const char *theirs, *ours;
-  } known[] = {{"uint8_t", "u8"},   {"uint16_t", "u16"}, {"uint32_t", "u32"}, {"uint64_t", "u64"}, {"int8_t", "i8"},
-               {"int16_t", "i16"},  {"int32_t", "i32"},  {"int64_t", "i64"},  {"int", "i32"},      {"uint", "u32"},
-               {"unsigned", "u32"}, {"long", "i64"},     {"size_t", "u64"},   {"usize", "u64"},    {"isize", "i64"},
-               {"char", "u8"},      {"byte", "u8"},      {"short", "i16"},    {"boolean", "bool"}, {"_Bool", "bool"},
-               {"uint8", "u8"},     {"uint16", "u16"},   {"uint32", "u32"},   {"uint64", "u64"},   {"int8", "i8"},
-               {"int16", "i16"},    {"int32", "i32"},    {"int64", "i64"},    {"float", "f32"},
-               {"double", "f64"},   {"half", "f16"},    {"float32", "f32"},  {"float64", "f64"},
-               {"bfloat16", "bf16"}, {"uint2", "u32x2"}, {"uint4", "u32x4"}};
+  } known[] = {{"uint8_t", "u8"},   {"uint16_t", "u16"}, {"uint32_t", "u32"}, {"uint64_t", "u64"},  {"int8_t", "i8"},
+               {"int16_t", "i16"},  {"int32_t", "i32"},  {"int64_t", "i64"},  {"int", "i32"},       {"uint", "u32"},
+               {"unsigned", "u32"}, {"long", "i64"},     {"size_t", "u64"},   {"usize", "u64"},     {"isize", "i64"},
+               {"char", "u8"},      {"byte", "u8"},      {"short", "i16"},    {"boolean", "bool"},  {"_Bool", "bool"},
+               {"uint8", "u8"},     {"uint16", "u16"},   {"uint32", "u32"},   {"uint64", "u64"},    {"int8", "i8"},
+               {"int16", "i16"},    {"int32", "i32"},    {"int64", "i64"},    {"float", "f32"},     {"double", "f64"},
+               {"half", "f16"},     {"float32", "f32"},  {"float64", "f64"},  {"bfloat16", "bf16"}, {"uint2", "u32x2"},
+               {"uint4", "u32x4"}};
   for (size_t i = 0; i < sizeof known / sizeof *known; i++)
     if (strlen(known[i].theirs) == length && memcmp(known[i].theirs, word, length) == 0) return known[i].ours;
   return NULL;
@@ -171,8 +172,7 @@ static const char *translate_type(const char *word, size_t length) {
 
 void vyre_parser_fail_type(vyre_parser_t *p) {
   if (!vyre_parser_at(p, VYRE_TOKEN_NAME)) {
-    vyre_parser_fail(p, vyre_status_with_fix(vyre_parser_unexpected(p, "a type"),
-                                             "Write one of " TYPES "."));
+    vyre_parser_fail(p, vyre_status_with_fix(vyre_parser_unexpected(p, "a type"), "Write one of " TYPES "."));
     return;
   }
   vyre_token_t word = p->token;

@@ -112,8 +112,8 @@ static void random_programs_survive_the_text_form(void **state) {
 /* A builder may name its variables as it likes, also with words of the language and names that can be seen already. */
 static void clashing_names_become_unique(void **state) {
   (void)state;
-  static const char *const names[] = {"x", "x", "x_2", "while", "u8", "len", "stream", "sum", "i", "true",
-                                      "switch", "state", "finish", "min", "f32", "function", "halo"};
+  static const char *const names[] = {"x",    "x",      "x_2",   "while",  "u8",  "len", "stream",   "sum", "i",
+                                      "true", "switch", "state", "finish", "min", "f32", "function", "halo"};
   for (uint64_t i = 0; i < PROGRAMS / 4; i++) {
     uint64_t seed = seed_of_run() * 1000003 + i;
     random_t random = {seed};
@@ -169,7 +169,8 @@ static void floats_read_as_they_were_written(void **state) {
     vyre_float_write(&text, type, bits);
     assert_true(strpbrk(text.text, ".e") != NULL);
     assert_true(vyre_float_read(text.text, (uint32_t)text.length, type, &read));
-    if (read != bits) fail_msg("%s is %llx, %llx was written", text.text, (unsigned long long)read, (unsigned long long)bits);
+    if (read != bits)
+      fail_msg("%s is %llx, %llx was written", text.text, (unsigned long long)read, (unsigned long long)bits);
     vyre_strbuf_deinit(&text);
   }
 }
@@ -274,10 +275,8 @@ static void damaged_texts_give_programs_or_good_errors(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(random_programs_survive_the_text_form),
-      cmocka_unit_test(clashing_names_become_unique),
-      cmocka_unit_test(long_clashing_names_stay_within_the_limit),
-      cmocka_unit_test(floats_read_as_they_were_written),
+      cmocka_unit_test(random_programs_survive_the_text_form),      cmocka_unit_test(clashing_names_become_unique),
+      cmocka_unit_test(long_clashing_names_stay_within_the_limit),  cmocka_unit_test(floats_read_as_they_were_written),
       cmocka_unit_test(damaged_texts_give_programs_or_good_errors),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
