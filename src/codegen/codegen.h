@@ -13,6 +13,9 @@
  * 64 bits: the address of block 0's frame, and how many bytes further the next block's is. */
 #define VYRE_CODEGEN_SYMBOL "vyre_entry"
 
+/* What is not lowered for GPUs yet. */
+enum { VYRE_CODEGEN_GPU_LACKS = VYRE_NEEDS_ALL };
+
 typedef enum vyre_codegen_form {
   VYRE_CODEGEN_LLVM,     /* text, as lowered */
   VYRE_CODEGEN_LLVM_OPT, /* text, optimized */
