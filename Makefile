@@ -1,13 +1,15 @@
 # The short way to what CMake does; CMakePresets.json has the long one. Each target first installs missing packages.
 JOBS ?= $(shell nproc)
 FILE ?=
+SECONDS ?= 60
+FUZZ ?=
 RESULTS ?=
 COUNT ?= 10000
 SEED ?= 1
 MUTANTS ?=
 export JOBS
 
-.PHONY: help build run test campaign mutants bench docs clean setup
+.PHONY: help build run test campaign mutants bench docs fuzz clean setup
 
 help:
 	@echo 'make build  the command and the library, optimized: build/release/bin/vyre'
@@ -18,6 +20,7 @@ help:
 	@echo '               RESULTS=FILE keeps the table'
 	@echo 'make bench  build, then run the benchmarks; RESULTS=FOLDER keeps their output and writes'
 	@echo '            the table of docs/performance.md, BENCH=NAME chooses'
+	@echo 'make fuzz   run the fuzz targets for SECONDS, here $(SECONDS), each; FUZZ=NAME chooses one'
 	@echo 'make docs   write the pages that are made from tables'
 	@echo 'make clean  remove build/'
 	@echo 'JOBS=N      parallel jobs, here $(JOBS)'
@@ -50,6 +53,9 @@ bench: build
 docs: setup
 	@cmake --preset dev >/dev/null
 	@cmake --build --preset dev -j $(JOBS) --target docs
+
+fuzz: setup
+	@tools/fuzz.sh '$(SECONDS)' '$(FUZZ)'
 
 clean:
 	rm -rf build

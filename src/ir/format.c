@@ -153,9 +153,7 @@ static void put_token(formatter_t *f, const vyre_token_t *token) {
 }
 
 static vyre_status_t format_tokens(const vyre_parser_t *parser, char **out_text) {
-  formatter_t f = {.text = parser->lexer.text,
-                   .marks = parser->marks,
-                   .mark_count = parser->mark_count};
+  formatter_t f = {.text = parser->lexer.text, .marks = parser->marks, .mark_count = parser->mark_count};
   vyre_lexer_t lexer;
   vyre_token_t token;
   vyre_strbuf_init(&f.out);

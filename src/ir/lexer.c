@@ -8,10 +8,7 @@ static const struct token_info {
   uint8_t binary, compound; /* vyre_expr_op_t */
 } tokens[VYRE_TOKEN_COUNT] = {
     {"", 0, 0, 0}, /* END, NAME, INTEGER, FLOAT, TYPE */
-    {"", 0, 0, 0},
-    {"", 0, 0, 0},
-    {"", 0, 0, 0},
-    {"", 0, 0, 0},
+    {"", 0, 0, 0}, {"", 0, 0, 0}, {"", 0, 0, 0}, {"", 0, 0, 0},
 #define VYRE_KEYWORD(name, text) {text, sizeof text - 1, 0, 0},
 #define VYRE_BINARY(name, text, op, level) {text, sizeof text - 1, VYRE_EXPR_##op, 0},
 #define VYRE_COMPOUND(name, text, op) {text, sizeof text - 1, 0, VYRE_EXPR_##op},
@@ -124,11 +121,12 @@ static void refuse_byte(vyre_lexer_t *lexer, uint32_t offset) {
   else if (byte > ' ' && byte < 0x7F)
     fix = "Remove the character; docs/formats/text.md lists the operators.";
   if (byte > ' ' && byte < 0x7F)
-    vyre_lexer_fail(lexer, offset,
-         vyre_status_with_fix(vyre_status_make(VYRE_E_SYNTAX, "unexpected character '%c'", byte), "%s", fix));
+    vyre_lexer_fail(
+        lexer, offset,
+        vyre_status_with_fix(vyre_status_make(VYRE_E_SYNTAX, "unexpected character '%c'", byte), "%s", fix));
   else
     vyre_lexer_fail(lexer, offset,
-         vyre_status_with_fix(vyre_status_make(VYRE_E_SYNTAX, "unexpected byte 0x%02X", byte), "%s", fix));
+                    vyre_status_with_fix(vyre_status_make(VYRE_E_SYNTAX, "unexpected byte 0x%02X", byte), "%s", fix));
 }
 
 /* Stops at the newline. Comments may hold UTF-8 and tabs, no other control characters. */
@@ -139,9 +137,10 @@ static bool skip_comment(vyre_lexer_t *lexer) {
     size_t bytes = vyre_utf8_length(at, left);
     bool is_control = (unsigned char)*at < ' ' && *at != '\t' && !(*at == '\r' && (left == 1 || at[1] == '\n'));
     if (bytes == 0 || is_control || *at == 0x7F) {
-      vyre_lexer_fail(lexer, lexer->offset,
-           vyre_status_with_fix(vyre_status_make(VYRE_E_SYNTAX, "byte 0x%02X in a comment", (unsigned char)*at),
-                                "Remove the byte; comments are UTF-8 without control characters."));
+      vyre_lexer_fail(
+          lexer, lexer->offset,
+          vyre_status_with_fix(vyre_status_make(VYRE_E_SYNTAX, "byte 0x%02X in a comment", (unsigned char)*at),
+                               "Remove the byte; comments are UTF-8 without control characters."));
       return false;
     }
     lexer->offset += (uint32_t)bytes;
@@ -162,8 +161,8 @@ static bool skip_space(vyre_lexer_t *lexer) {
       if (!skip_comment(lexer)) return false;
     } else if (c == '/' && following == '*') {
       vyre_lexer_fail(lexer, lexer->offset,
-           vyre_status_with_fix(vyre_status_make(VYRE_E_SYNTAX, "unexpected '/*'"),
-                                "Begin each comment line with # or //."));
+                      vyre_status_with_fix(vyre_status_make(VYRE_E_SYNTAX, "unexpected '/*'"),
+                                           "Begin each comment line with # or //."));
       return false;
     } else {
       return true;
@@ -175,13 +174,14 @@ static bool skip_space(vyre_lexer_t *lexer) {
 static void lex_word(vyre_lexer_t *lexer, vyre_token_t *token) {
   const char *text = lexer->text + token->offset;
   uint32_t length = 1;
-  while (token->offset + length < lexer->length && (vyre_is_letter(text[length]) || vyre_is_digit(text[length]))) length++;
+  while (token->offset + length < lexer->length && (vyre_is_letter(text[length]) || vyre_is_digit(text[length])))
+    length++;
   token->length = length;
   token->kind = vyre_token_of_word(text, length, &token->type);
   if (length > VYRE_LIMIT_NAME_BYTES)
     vyre_lexer_fail(lexer, token->offset,
-         vyre_status_with_fix(vyre_status_make(VYRE_E_LIMIT, "a name of %u bytes", length),
-                              "Shorten the name to at most %d bytes.", VYRE_LIMIT_NAME_BYTES));
+                    vyre_status_with_fix(vyre_status_make(VYRE_E_LIMIT, "a name of %u bytes", length),
+                                         "Shorten the name to at most %d bytes.", VYRE_LIMIT_NAME_BYTES));
   lexer->offset += length;
 }
 

@@ -12,9 +12,10 @@ static unsigned digit_value(char c) {
 
 static void fail_number(vyre_lexer_t *lexer, const vyre_token_t *token, const char *what, const char *fix) {
   int shown = token->length > 40 ? 40 : (int)token->length;
-  vyre_lexer_fail(lexer, token->offset,
-       vyre_status_with_fix(vyre_status_make(VYRE_E_SYNTAX, "'%.*s' %s", shown, lexer->text + token->offset, what),
-                            "%s", fix));
+  vyre_lexer_fail(
+      lexer, token->offset,
+      vyre_status_with_fix(vyre_status_make(VYRE_E_SYNTAX, "'%.*s' %s", shown, lexer->text + token->offset, what), "%s",
+                           fix));
 }
 
 /* Decimal digits and _ from `at` on; gives the offset behind them. */
@@ -33,8 +34,8 @@ static uint32_t skip_fraction(const vyre_lexer_t *lexer, uint32_t at) {
   return vyre_is_digit(vyre_lexer_byte(lexer, digits)) ? skip_digits(lexer, digits) : at;
 }
 
-/* Decimal digits with a fraction and an exponent, 0x digits or 0b digits, with _ anywhere after the first digit, then an
- * optional type as suffix. */
+/* Decimal digits with a fraction and an exponent, 0x digits or 0b digits, with _ anywhere after the first digit, then
+ * an optional type as suffix. */
 void vyre_lexer_number(vyre_lexer_t *lexer, vyre_token_t *token) {
   const char *text = lexer->text + token->offset;
   unsigned base = 10;
@@ -94,7 +95,8 @@ static uint32_t escape(const vyre_lexer_t *lexer, uint32_t offset, uint64_t *out
     case '\\': *out_value = '\\'; return 1;
     case '\'': *out_value = '\''; return 1;
     case 'x': {
-      unsigned high = digit_value(vyre_lexer_byte(lexer, offset + 1)), low = digit_value(vyre_lexer_byte(lexer, offset + 2));
+      unsigned high = digit_value(vyre_lexer_byte(lexer, offset + 1)),
+               low = digit_value(vyre_lexer_byte(lexer, offset + 2));
       *out_value = high * 16 + low;
       return high < 16 && low < 16 ? 3 : 0;
     }
@@ -115,13 +117,13 @@ void vyre_lexer_character(vyre_lexer_t *lexer, vyre_token_t *token) {
     taken = 1;
   }
   if (taken == 0 || vyre_lexer_byte(lexer, at + taken) != '\'') {
-    vyre_lexer_fail(lexer, token->offset,
-         vyre_status_with_fix(
-             vyre_status_make(VYRE_E_SYNTAX, "malformed character literal"),
-             "Write one ASCII character between quotes, or '\\n' '\\r' '\\t' '\\0' '\\\\' '\\'' or '\\x0a'."));
+    vyre_lexer_fail(
+        lexer, token->offset,
+        vyre_status_with_fix(
+            vyre_status_make(VYRE_E_SYNTAX, "malformed character literal"),
+            "Write one ASCII character between quotes, or '\\n' '\\r' '\\t' '\\0' '\\\\' '\\'' or '\\x0a'."));
     return;
   }
   token->length = taken + 2;
   lexer->offset += token->length;
 }
-

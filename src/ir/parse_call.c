@@ -18,7 +18,8 @@ static bool parse_scope(vyre_parser_t *p, vyre_scope_t *out_scope) {
   if (!vyre_parser_at(p, VYRE_TOKEN_DOT)) return vyre_parser_ok(p);
   vyre_parser_advance(p);
   for (int scope = 0; scope < VYRE_SCOPE_COUNT; scope++)
-    if (vyre_parser_at(p, VYRE_TOKEN_NAME) && vyre_parser_token_is(p, &p->token, vyre_scope_text((vyre_scope_t)scope))) {
+    if (vyre_parser_at(p, VYRE_TOKEN_NAME) &&
+        vyre_parser_token_is(p, &p->token, vyre_scope_text((vyre_scope_t)scope))) {
       *out_scope = (vyre_scope_t)scope;
       vyre_parser_advance(p);
       return vyre_parser_ok(p);
@@ -31,7 +32,8 @@ static bool parse_scope(vyre_parser_t *p, vyre_scope_t *out_scope) {
 bool vyre_parser_order(vyre_parser_t *p, vyre_access_spec_t *out_access, const char *fix) {
   if (!vyre_parser_expect(p, VYRE_TOKEN_DOT, "before the memory order", fix)) return false;
   for (int order = 0; order < VYRE_ORDER_COUNT; order++)
-    if (vyre_parser_at(p, VYRE_TOKEN_NAME) && vyre_parser_token_is(p, &p->token, vyre_order_text((vyre_order_t)order))) {
+    if (vyre_parser_at(p, VYRE_TOKEN_NAME) &&
+        vyre_parser_token_is(p, &p->token, vyre_order_text((vyre_order_t)order))) {
       out_access->order = (vyre_order_t)order;
       vyre_parser_advance(p);
       return parse_scope(p, &out_access->scope);
@@ -95,9 +97,9 @@ vyre_expr_op_t vyre_parser_function(const vyre_parser_t *p, const vyre_token_t *
 }
 
 static bool fail_no_value(vyre_parser_t *p, const vyre_token_t *name, const char *what) {
-  vyre_parser_fail(p, vyre_status_with_fix(vyre_parser_error(p, VYRE_E_TYPE, name->position, "%.*s %s",
-                                                             VYRE_TOKEN_SHOWN(p, name), what),
-                                           "Write it as a statement of its own."));
+  vyre_parser_fail(p, vyre_status_with_fix(
+                          vyre_parser_error(p, VYRE_E_TYPE, name->position, "%.*s %s", VYRE_TOKEN_SHOWN(p, name), what),
+                          "Write it as a statement of its own."));
   return false;
 }
 
@@ -115,7 +117,7 @@ static uint32_t parse_user_call(vyre_parser_t *p, const vyre_token_t *name, vyre
     if (count == VYRE_LIMIT_ARGUMENTS) {
       vyre_parser_fail(p, vyre_status_with_fix(vyre_parser_error(p, VYRE_E_LIMIT, p->token.position,
                                                                  "more than %d arguments", VYRE_LIMIT_ARGUMENTS),
-                                               "Give %u.", p->builder.program->functions[function].arg_count));
+                                               "Call it with %u.", p->builder.program->functions[function].arg_count));
       return 0;
     }
     arguments[count] = vyre_parser_expr(p);
@@ -126,11 +128,9 @@ static uint32_t parse_user_call(vyre_parser_t *p, const vyre_token_t *name, vyre
     uint32_t item = arguments[--count];
     list = vyre_parser_add_term(p, (vyre_term_t){.op = VYRE_EXPR_LIST, .a = item, .b = list});
   }
-  return vyre_parser_add_term(p, (vyre_term_t){.op = VYRE_EXPR_CALL,
-                                               .type = (uint8_t)type,
-                                               .a = function,
-                                               .b = list,
-                                               .position = name->position});
+  return vyre_parser_add_term(
+      p,
+      (vyre_term_t){.op = VYRE_EXPR_CALL, .type = (uint8_t)type, .a = function, .b = list, .position = name->position});
 }
 
 /* `atomic_add(b[i], v)`, `atomic_load.acquire.device(b[i])` */
@@ -141,7 +141,10 @@ static uint32_t parse_atomic(vyre_parser_t *p, const vyre_token_t *name, vyre_ex
   vyre_param_id_t param = VYRE_PARAM_NONE;
   char fix[160];
   snprintf(fix, sizeof fix, "Write %.*s(b[i]%s), b being a state, a window or workgroup memory.",
-           VYRE_TOKEN_SHOWN(p, name), arity == 1 ? "" : arity == 2 ? ", value" : ", expected, desired");
+           VYRE_TOKEN_SHOWN(p, name),
+           arity == 1   ? ""
+           : arity == 2 ? ", value"
+                        : ", expected, desired");
   if (op == VYRE_EXPR_ATOMIC_STORE && !is_statement) return fail_no_value(p, name, "gives no value"), 0u;
   if (vyre_parser_at(p, VYRE_TOKEN_DOT) && !vyre_parser_order(p, &access, fix)) return 0;
   if (!vyre_parser_expect(p, VYRE_TOKEN_LEFT_PAREN, "after the function's name", fix) ||

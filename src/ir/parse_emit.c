@@ -114,8 +114,8 @@ static vyre_expr_id_t emit_atomic(vyre_parser_t *p, const vyre_term_t *t) {
   vyre_expr_id_t desired = t->d ? vyre_parser_emit(p, t->d, type) : 0;
   p->builder.position = t->position;
   p->builder.scope = (vyre_scope_t)t->scope;
-  vyre_expr_id_t made = vyre_build_atomic(&p->builder, (vyre_expr_op_t)t->op, (vyre_order_t)t->order, t->a, index,
-                                          value, desired);
+  vyre_expr_id_t made =
+      vyre_build_atomic(&p->builder, (vyre_expr_op_t)t->op, (vyre_order_t)t->order, t->a, index, value, desired);
   p->builder.scope = VYRE_SCOPE_SYSTEM;
   return made;
 }

@@ -57,8 +57,9 @@ bool vyre_parser_expect(vyre_parser_t *p, vyre_token_kind_t kind, const char *af
 }
 
 static const char *with_article(vyre_role_t role) {
-  static const char *const texts[VYRE_ROLE_COUNT] = {"a stream",         "an output", "a parameter",       "a constant",
-                                                     "a piece of state", "a window",  "workgroup memory", "private memory"};
+  static const char *const texts[VYRE_ROLE_COUNT] = {"a stream",         "an output",        "a parameter",
+                                                     "a constant",       "a piece of state", "a window",
+                                                     "workgroup memory", "private memory"};
   return texts[role];
 }
 
@@ -66,10 +67,10 @@ void vyre_parser_fail_no_value(vyre_parser_t *p, const vyre_token_t *name, vyre_
   const vyre_param_t *param = &p->builder.program->params[id];
   bool is_output = param->role == VYRE_ROLE_OUTPUT, is_finish = p->place == VYRE_TEXT_FINISH;
   if (is_output && !is_finish) {
-    vyre_parser_fail(p, vyre_status_with_fix(
-                            vyre_parser_error(p, VYRE_E_TYPE, name->position, "'%s' is an output and cannot be read",
-                                              param->name),
-                            "Keep the value in a variable declared with `var` and add it to the output."));
+    vyre_parser_fail(
+        p, vyre_status_with_fix(
+               vyre_parser_error(p, VYRE_E_TYPE, name->position, "'%s' is an output and cannot be read", param->name),
+               "Keep the value in a variable declared with `var` and add it to the output."));
     return;
   }
   vyre_status_t status = vyre_parser_error(p, VYRE_E_TYPE, name->position, "'%s' is %s, not a value", param->name,

@@ -47,6 +47,7 @@ uint32_t vyre_parser_add_term(vyre_parser_t *p, vyre_term_t term) {
 
 uint32_t vyre_parser_add_joined(vyre_parser_t *p, vyre_term_t term, const uint32_t *operands, unsigned count) {
   if (!vyre_parser_ok(p)) return 0;
+  term.is_float = vyre_expr_on((vyre_expr_op_t)term.op) == VYRE_ON_FLOAT; /* sqrt(2) */
   for (unsigned i = 0; i < count; i++) {
     const vyre_term_t *operand = term_at(p, operands[i]);
     if (term.type == VYRE_TYPE_VOID) term.type = operand->type;
@@ -128,7 +129,9 @@ static uint32_t parse_name(vyre_parser_t *p) {
   bool is_dotted = false;
   if (vyre_parser_at(p, VYRE_TOKEN_DOT)) {
     vyre_token_t next = vyre_parser_peek(p);
-    is_dotted = part_of(p, &next) < 0;
+    bool is_value = vyre_names_find(&p->scope, vyre_parser_text(p, &name), name.length) &&
+                    vyre_parser_function(p, &name) == VYRE_EXPR_NONE;
+    is_dotted = part_of(p, &next) < 0 && !is_value;
   }
   if (vyre_parser_at(p, VYRE_TOKEN_LEFT_PAREN) || is_dotted) return vyre_parser_call(p, &name, false);
   if (vyre_parser_at(p, VYRE_TOKEN_LEFT_BRACKET)) return parse_index(p, &name);
@@ -217,11 +220,10 @@ static uint32_t parse_primary(vyre_parser_t *p) {
       return 0;
     }
     vyre_parser_advance(p);
-    term = vyre_parser_add_term(p, (vyre_term_t){.op = VYRE_EXPR_PART,
-                                                 .type = VYRE_TYPE_U32,
-                                                 .a = term,
-                                                 .imm = (uint64_t)part,
-                                                 .position = word.position});
+    term = vyre_parser_add_term(
+        p,
+        (vyre_term_t){
+            .op = VYRE_EXPR_PART, .type = VYRE_TYPE_U32, .a = term, .imm = (uint64_t)part, .position = word.position});
   }
   return term;
 }

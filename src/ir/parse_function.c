@@ -22,15 +22,16 @@ static bool take_function_name(vyre_parser_t *p, vyre_token_t *out_name) {
   *out_name = p->token;
   if (!vyre_parser_at(p, VYRE_TOKEN_NAME)) {
     vyre_status_t status = vyre_parser_unexpected(p, "the function's name");
-    vyre_parser_fail(p, vyre_status_with_fix(status, "Write `function NAME(a : u64) : u64 { ... }`; words of the "
-                                                     "language are no names."));
+    vyre_parser_fail(p, vyre_status_with_fix(status,
+                                             "Write `function NAME(a : u64) : u64 { ... }`; words of the "
+                                             "language are no names."));
     return false;
   }
   if (vyre_word_is_function(vyre_parser_text(p, out_name), out_name->length)) {
-    vyre_parser_fail(p, vyre_status_with_fix(vyre_parser_error(p, VYRE_E_NAME, out_name->position,
-                                                               "'%.*s' is a function of the language",
-                                                               VYRE_TOKEN_SHOWN(p, out_name)),
-                                             "Choose another name."));
+    vyre_parser_fail(p, vyre_status_with_fix(
+                            vyre_parser_error(p, VYRE_E_NAME, out_name->position,
+                                              "'%.*s' is a function of the language", VYRE_TOKEN_SHOWN(p, out_name)),
+                            "Choose another name."));
     return false;
   }
   vyre_function_id_t known = vyre_parser_user_function(p, out_name);
@@ -52,9 +53,10 @@ static bool is_same(const vyre_parser_t *p, const vyre_token_t *a, const vyre_to
 
 static bool take_argument(vyre_parser_t *p, arguments_t *arguments, const char *fix) {
   if (arguments->count == VYRE_LIMIT_ARGUMENTS) {
-    vyre_parser_fail(p, vyre_status_with_fix(vyre_parser_error(p, VYRE_E_LIMIT, p->token.position,
-                                                               "more than %d arguments", VYRE_LIMIT_ARGUMENTS),
-                                             "Split the function, or pass what is the same in all calls as a `param`."));
+    vyre_parser_fail(
+        p, vyre_status_with_fix(
+               vyre_parser_error(p, VYRE_E_LIMIT, p->token.position, "more than %d arguments", VYRE_LIMIT_ARGUMENTS),
+               "Split the function, or pass what is the same in all calls as a `param`."));
     return false;
   }
   vyre_token_t *name = &arguments->names[arguments->count];
@@ -90,6 +92,12 @@ static void parse_function(vyre_parser_t *p) {
   if (vyre_parser_at(p, VYRE_TOKEN_COLON)) {
     vyre_parser_advance(p);
     if (!vyre_parser_type(p, &type)) return;
+  }
+  if (vyre_parser_at(p, VYRE_TOKEN_MINUS)) {
+    vyre_parser_fail(p,
+                     vyre_status_with_fix(vyre_parser_unexpected(p, "':' or '{' after the arguments"),
+                                          "Write the type of the value behind a colon: `function f() : u64 { ... }`."));
+    return;
   }
   vyre_name_text_t copies[VYRE_LIMIT_ARGUMENTS];
   const char *texts[VYRE_LIMIT_ARGUMENTS];

@@ -100,7 +100,8 @@ static bool take_count(vyre_parser_t *p, vyre_role_t role, uint32_t *out_count) 
 
 /* One side of a halo: a number, or a scalar that may be declared further down. */
 static bool take_halo(vyre_parser_t *p, vyre_halo_t *halo, vyre_token_t *later) {
-  if (!vyre_parser_at(p, VYRE_TOKEN_NAME)) return take_number(p, "a number of elements", 0, VYRE_LIMIT_HALO, &halo->count);
+  if (!vyre_parser_at(p, VYRE_TOKEN_NAME))
+    return take_number(p, "a number of elements", 0, VYRE_LIMIT_HALO, &halo->count);
   *later = p->token;
   vyre_parser_advance(p);
   return vyre_parser_ok(p);
@@ -112,8 +113,7 @@ static bool take_halos(vyre_parser_t *p, vyre_param_t *param) {
   bool is_halo = vyre_parser_at(p, VYRE_TOKEN_NAME) && vyre_parser_token_is(p, &p->token, "halo");
   if (!is_halo || vyre_parser_peek(p).kind == VYRE_TOKEN_ASSIGN) return vyre_parser_ok(p);
   vyre_parser_advance(p);
-  return vyre_parser_expect(p, VYRE_TOKEN_LEFT_PAREN, "after halo", fix) &&
-         take_halo(p, &param->left, &p->halos[0]) &&
+  return vyre_parser_expect(p, VYRE_TOKEN_LEFT_PAREN, "after halo", fix) && take_halo(p, &param->left, &p->halos[0]) &&
          vyre_parser_expect(p, VYRE_TOKEN_COMMA, "between the sides of the halo", fix) &&
          take_halo(p, &param->right, &p->halos[1]) &&
          vyre_parser_expect(p, VYRE_TOKEN_RIGHT_PAREN, "after the halo", fix);
@@ -167,8 +167,8 @@ static const char *name_of(vyre_role_t role) {
 
 static void parse_param(vyre_parser_t *p) {
   const struct header_line *line = line_at(p);
-  static const uint8_t access[VYRE_ROLE_COUNT] = {VYRE_ACCESS_READ, VYRE_ACCESS_WRITE,      VYRE_ACCESS_READ,
-                                                  VYRE_ACCESS_READ, VYRE_ACCESS_READ_WRITE, 0,
+  static const uint8_t access[VYRE_ROLE_COUNT] = {VYRE_ACCESS_READ,       VYRE_ACCESS_WRITE,      VYRE_ACCESS_READ,
+                                                  VYRE_ACCESS_READ,       VYRE_ACCESS_READ_WRITE, 0,
                                                   VYRE_ACCESS_READ_WRITE, VYRE_ACCESS_READ_WRITE};
   vyre_param_t param = {.role = (uint8_t)line->role, .access = access[line->role]};
   vyre_token_t name, combine = {.kind = VYRE_TOKEN_END};

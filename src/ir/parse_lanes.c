@@ -28,8 +28,7 @@ bool vyre_parser_param_name(vyre_parser_t *p, vyre_param_id_t *out_param, const 
 static void parse_append(vyre_parser_t *p, const vyre_token_t *name) {
   static const char fix[] = "Write append(NAME, key, value) with the name of an output declared with append.";
   vyre_param_id_t output = VYRE_PARAM_NONE;
-  if (!vyre_parser_expect(p, VYRE_TOKEN_LEFT_PAREN, "after append", fix) ||
-      !vyre_parser_param_name(p, &output, fix) ||
+  if (!vyre_parser_expect(p, VYRE_TOKEN_LEFT_PAREN, "after append", fix) || !vyre_parser_param_name(p, &output, fix) ||
       !vyre_parser_expect(p, VYRE_TOKEN_COMMA, "after the output's name", fix))
     return;
   uint32_t key = vyre_parser_expr(p);

@@ -104,11 +104,14 @@ void vyre_parser_fail_unknown_function(vyre_parser_t *p, const vyre_token_t *nam
   try_functions(p, &nearest);
   vyre_status_t status =
       vyre_parser_error(p, VYRE_E_NAME, name->position, "there is no function '%.*s'", VYRE_TOKEN_SHOWN(p, name));
-  if (nearest.best)
+  if (vyre_word_is_function(vyre_parser_text(p, name), name->length))
+    status = vyre_status_with_fix(status, "Write it as a statement of its own; it gives no value.");
+  else if (nearest.best)
     status = vyre_status_with_fix(status, "Write %.*s(...).", (int)nearest.best_length, nearest.best);
   else
-    status = vyre_status_with_fix(status, "Use a function of docs/language.md or a cast such as u64(x), or declare "
-                                          "`function %.*s(...)` above the first statement.",
+    status = vyre_status_with_fix(status,
+                                  "Use a function of docs/language.md or a cast such as u64(x), or declare "
+                                  "`function %.*s(...)` above the first statement.",
                                   VYRE_TOKEN_SHOWN(p, name));
   vyre_parser_fail(p, status);
 }
@@ -124,7 +127,11 @@ void vyre_parser_fail_unknown_statement(vyre_parser_t *p, const vyre_token_t *na
                                           VYRE_STMT_ASYNC_STORE, VYRE_STMT_ASYNC_WAIT};
   for (size_t i = 0; i < sizeof called / sizeof *called; i++)
     nearest_try(&nearest, vyre_stmt_text(called[i]), strlen(vyre_stmt_text(called[i])));
-  if (vyre_parser_at(p, VYRE_TOKEN_LEFT_PAREN)) try_functions(p, &nearest);
+  if (vyre_parser_at(p, VYRE_TOKEN_LEFT_PAREN) || vyre_parser_at(p, VYRE_TOKEN_DOT)) {
+    try_functions(p, &nearest);
+    for (int op = VYRE_EXPR_ATOMIC_LOAD; op <= VYRE_EXPR_ATOMIC_CAS; op++)
+      nearest_try(&nearest, vyre_expr_text((vyre_expr_op_t)op), strlen(vyre_expr_text((vyre_expr_op_t)op)));
+  }
   for (int op = VYRE_STMT_NONE + 1; p->allow_privileged && op < VYRE_STMT_COUNT; op++)
     if (vyre_stmt_is_privileged((vyre_stmt_op_t)op))
       nearest_try(&nearest, vyre_stmt_text((vyre_stmt_op_t)op), strlen(vyre_stmt_text((vyre_stmt_op_t)op)));
@@ -139,10 +146,10 @@ void vyre_parser_fail_unknown_statement(vyre_parser_t *p, const vyre_token_t *na
     status = vyre_status_with_fix(status, "Write `%.*s` if that is what is meant, or assign: `%.*s = ...`.",
                                   (int)nearest.best_length, nearest.best, VYRE_TOKEN_SHOWN(p, name));
   else
-    status = vyre_status_with_fix(
-        status,
-        "Write an assignment (`%.*s = ...`, `%.*s += ...`), or one of let, var, if, while, forever, for, foreach, switch.",
-        VYRE_TOKEN_SHOWN(p, name), VYRE_TOKEN_SHOWN(p, name));
+    status = vyre_status_with_fix(status,
+                                  "Write an assignment (`%.*s = ...`, `%.*s += ...`), or one of let, var, if, while, "
+                                  "forever, for, foreach, switch.",
+                                  VYRE_TOKEN_SHOWN(p, name), VYRE_TOKEN_SHOWN(p, name));
   vyre_parser_fail(p, status);
 }
 
@@ -150,14 +157,14 @@ void vyre_parser_fail_unknown_statement(vyre_parser_t *p, const vyre_token_t *na
 static const char *translate_type(const char *word, size_t length) {
   static const struct {
     const char *theirs, *ours;
-  } known[] = {{"uint8_t", "u8"},   {"uint16_t", "u16"}, {"uint32_t", "u32"}, {"uint64_t", "u64"}, {"int8_t", "i8"},
-               {"int16_t", "i16"},  {"int32_t", "i32"},  {"int64_t", "i64"},  {"int", "i32"},      {"uint", "u32"},
-               {"unsigned", "u32"}, {"long", "i64"},     {"size_t", "u64"},   {"usize", "u64"},    {"isize", "i64"},
-               {"char", "u8"},      {"byte", "u8"},      {"short", "i16"},    {"boolean", "bool"}, {"_Bool", "bool"},
-               {"uint8", "u8"},     {"uint16", "u16"},   {"uint32", "u32"},   {"uint64", "u64"},   {"int8", "i8"},
-               {"int16", "i16"},    {"int32", "i32"},    {"int64", "i64"},    {"float", "f32"},
-               {"double", "f64"},   {"half", "f16"},    {"float32", "f32"},  {"float64", "f64"},
-               {"bfloat16", "bf16"}, {"uint2", "u32x2"}, {"uint4", "u32x4"}};
+  } known[] = {{"uint8_t", "u8"},   {"uint16_t", "u16"}, {"uint32_t", "u32"}, {"uint64_t", "u64"},  {"int8_t", "i8"},
+               {"int16_t", "i16"},  {"int32_t", "i32"},  {"int64_t", "i64"},  {"int", "i32"},       {"uint", "u32"},
+               {"unsigned", "u32"}, {"long", "i64"},     {"size_t", "u64"},   {"usize", "u64"},     {"isize", "i64"},
+               {"char", "u8"},      {"byte", "u8"},      {"short", "i16"},    {"boolean", "bool"},  {"_Bool", "bool"},
+               {"uint8", "u8"},     {"uint16", "u16"},   {"uint32", "u32"},   {"uint64", "u64"},    {"int8", "i8"},
+               {"int16", "i16"},    {"int32", "i32"},    {"int64", "i64"},    {"float", "f32"},     {"double", "f64"},
+               {"half", "f16"},     {"float32", "f32"},  {"float64", "f64"},  {"bfloat16", "bf16"}, {"uint2", "u32x2"},
+               {"uint4", "u32x4"}};
   for (size_t i = 0; i < sizeof known / sizeof *known; i++)
     if (strlen(known[i].theirs) == length && memcmp(known[i].theirs, word, length) == 0) return known[i].ours;
   return NULL;
@@ -165,8 +172,7 @@ static const char *translate_type(const char *word, size_t length) {
 
 void vyre_parser_fail_type(vyre_parser_t *p) {
   if (!vyre_parser_at(p, VYRE_TOKEN_NAME)) {
-    vyre_parser_fail(p, vyre_status_with_fix(vyre_parser_unexpected(p, "a type"),
-                                             "Write one of " TYPES "."));
+    vyre_parser_fail(p, vyre_status_with_fix(vyre_parser_unexpected(p, "a type"), "Write one of " TYPES "."));
     return;
   }
   vyre_token_t word = p->token;

@@ -127,7 +127,9 @@ static void parse_fence(vyre_parser_t *p, const vyre_token_t *word) {
 static void parse_effect(vyre_parser_t *p, vyre_stmt_op_t op, const vyre_token_t *name) {
   vyre_type_t types[5] = {VYRE_TYPE_U64, VYRE_TYPE_U32, VYRE_TYPE_U32, VYRE_TYPE_U32, VYRE_TYPE_U32};
   vyre_access_spec_t access = {VYRE_TYPE_VOID, VYRE_ORDER_RELEASE, VYRE_SCOPE_SYSTEM};
-  unsigned tag = 0, count = op == VYRE_STMT_STORE16 ? 5 : op == VYRE_STMT_PREFETCH || op == VYRE_STMT_PREFETCH_WRITE ? 1 : 2;
+  unsigned tag = 0, count = op == VYRE_STMT_STORE16                                      ? 5
+                            : op == VYRE_STMT_PREFETCH || op == VYRE_STMT_PREFETCH_WRITE ? 1
+                                                                                         : 2;
   uint32_t terms[5] = {0};
   vyre_expr_id_t values[5] = {0};
   if (op == VYRE_STMT_RAW_STORE) {
@@ -153,9 +155,7 @@ static void parse_effect(vyre_parser_t *p, vyre_stmt_op_t op, const vyre_token_t
   p->builder.position = name->position;
   p->builder.scope = access.scope;
   switch (op) {
-    case VYRE_STMT_RAW_STORE:
-      vyre_build_raw_store(&p->builder, access.type, access.order, values[0], values[1]);
-      break;
+    case VYRE_STMT_RAW_STORE: vyre_build_raw_store(&p->builder, access.type, access.order, values[0], values[1]); break;
     case VYRE_STMT_STORE16: vyre_build_store16(&p->builder, tag, access.order, values[0], values + 1); break;
     case VYRE_STMT_PREFETCH:
     case VYRE_STMT_PREFETCH_WRITE: vyre_build_prefetch(&p->builder, op, values[0]); break;

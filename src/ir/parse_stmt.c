@@ -221,10 +221,10 @@ static void parse_return(vyre_parser_t *p) {
     return;
   }
   if (vyre_parser_at(p, VYRE_TOKEN_RIGHT_BRACE)) {
-    vyre_parser_fail(p, vyre_status_with_fix(
-                            vyre_parser_error(p, VYRE_E_TYPE, position, "return without a value, %s is needed",
-                                              vyre_type_text(type)),
-                            "Write `return` with a value of type %s.", vyre_type_text(type)));
+    vyre_parser_fail(
+        p, vyre_status_with_fix(vyre_parser_error(p, VYRE_E_TYPE, position, "return without a value, %s is needed",
+                                                  vyre_type_text(type)),
+                                "Write `return` with a value of type %s.", vyre_type_text(type)));
     return;
   }
   uint32_t term = vyre_parser_expr(p);
@@ -259,9 +259,9 @@ static void fail_no_statement(vyre_parser_t *p) {
           vyre_status_with_fix(status, "Declare a variable as `var x : %.*s = ...`.", VYRE_TOKEN_SHOWN(p, &p->token));
       break;
     default:
-      status = vyre_status_with_fix(
-          status,
-          "Write an assignment, or one of let, var, if, while, forever, for, foreach, switch, break, continue, return, trap.");
+      status = vyre_status_with_fix(status,
+                                    "Write an assignment, or one of let, var, if, while, forever, for, foreach, "
+                                    "switch, break, continue, return, trap.");
       break;
   }
   vyre_parser_fail(p, status);

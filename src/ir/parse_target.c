@@ -44,9 +44,9 @@ static void fail_operator(vyre_parser_t *p, const vyre_token_t *name, const vyre
 static bool take_operator(vyre_parser_t *p, const vyre_token_t *name, const vyre_param_t *param, bool is_indexed) {
   if (!vyre_parser_ok(p)) return false;
   if (param->reducer == VYRE_REDUCER_APPEND && p->place != VYRE_TEXT_FINISH) {
-    vyre_parser_fail(p, vyre_status_with_fix(vyre_parser_error(p, VYRE_E_TYPE, name->position, "'%s' takes records",
-                                                               param->name),
-                                             "Write `append(%s, key, value)`.", param->name));
+    vyre_parser_fail(
+        p, vyre_status_with_fix(vyre_parser_error(p, VYRE_E_TYPE, name->position, "'%s' takes records", param->name),
+                                "Write `append(%s, key, value)`.", param->name));
     return false;
   }
   const char *text = p->place == VYRE_TEXT_FINISH ? "=" : operator_of((vyre_reducer_t)param->reducer);
@@ -82,8 +82,8 @@ static void fail_output_index(vyre_parser_t *p, const vyre_token_t *name, const 
   vyre_status_t status =
       vyre_parser_error(p, VYRE_E_TYPE, name->position, "'%s' is %s", param->name,
                         param->count ? "an array: an index is needed" : "not an array: no index is allowed");
-  vyre_parser_fail(p, vyre_status_with_fix(status, "Write %s%s %s value.", param->name, param->count ? "[index]" : "",
-                                           text));
+  vyre_parser_fail(
+      p, vyre_status_with_fix(status, "Write %s%s %s value.", param->name, param->count ? "[index]" : "", text));
 }
 
 /* ---- buffers ---- */
@@ -113,9 +113,8 @@ static void parse_store(vyre_parser_t *p, const vyre_token_t *name, vyre_param_i
     return;
   }
   if (compound && has_effect(p, index)) {
-    vyre_status_t status =
-        vyre_parser_error(p, VYRE_E_INVALID_PROGRAM, p->terms[index].position, "an index with an effect before '%s'",
-                          vyre_token_text(p->token.kind));
+    vyre_status_t status = vyre_parser_error(p, VYRE_E_INVALID_PROGRAM, p->terms[index].position,
+                                             "an index with an effect before '%s'", vyre_token_text(p->token.kind));
     vyre_parser_fail(p, vyre_status_with_fix(status, "Give it a name: `let at = ...`, and write %s[at] %s ...",
                                              param->name, vyre_token_text(p->token.kind)));
     return;
@@ -124,11 +123,8 @@ static void parse_store(vyre_parser_t *p, const vyre_token_t *name, vyre_param_i
   uint32_t value = vyre_parser_expr(p);
   if (!value) return;
   if (compound) {
-    uint32_t left = vyre_parser_add_term(p, (vyre_term_t){.op = VYRE_EXPR_LOAD,
-                                                          .type = (uint8_t)type,
-                                                          .a = id,
-                                                          .b = index,
-                                                          .position = name->position});
+    uint32_t left = vyre_parser_add_term(
+        p, (vyre_term_t){.op = VYRE_EXPR_LOAD, .type = (uint8_t)type, .a = id, .b = index, .position = name->position});
     value = vyre_parser_add_term(
         p, (vyre_term_t){.op = (uint8_t)compound, .type = (uint8_t)type, .a = left, .b = value, .position = position});
     if (!value) return;
@@ -172,7 +168,9 @@ static void fail_immutable(vyre_parser_t *p, const vyre_token_t *name, vyre_var_
       vyre_parser_error(p, VYRE_E_INVALID_PROGRAM, name->position, "'%.*s' of line %u cannot be assigned",
                         VYRE_TOKEN_SHOWN(p, name), vyre_position_line(declared));
   vyre_parser_fail(
-      p, vyre_status_with_fix(status, "Declare it with `var` on line %u (a loop variable: copy it into a `var` first).",
+      p, vyre_status_with_fix(status,
+                              "Declare it with `var` on line %u (a loop variable or an argument: copy it into "
+                              "a `var` first).",
                               vyre_position_line(declared)));
 }
 
@@ -182,11 +180,11 @@ static void parse_assign(vyre_parser_t *p, const vyre_token_t *name, vyre_var_id
   vyre_type_t type = (vyre_type_t)p->builder.program->vars[id].type;
   vyre_position_t position = p->token.position;
   if (at_min_max(p)) {
-    vyre_parser_fail(p, vyre_status_with_fix(vyre_parser_error(p, VYRE_E_TYPE, name->position,
-                                                               "'%.*s' is a variable, no output",
-                                                               VYRE_TOKEN_SHOWN(p, name)),
-                                             "Write `%.*s = %.*s(%.*s, ...)`.", VYRE_TOKEN_SHOWN(p, name),
-                                             VYRE_TOKEN_SHOWN(p, &p->token), VYRE_TOKEN_SHOWN(p, name)));
+    vyre_parser_fail(
+        p, vyre_status_with_fix(vyre_parser_error(p, VYRE_E_TYPE, name->position, "'%.*s' is a variable, no output",
+                                                  VYRE_TOKEN_SHOWN(p, name)),
+                                "Write `%.*s = %.*s(%.*s, ...)`.", VYRE_TOKEN_SHOWN(p, name),
+                                VYRE_TOKEN_SHOWN(p, &p->token), VYRE_TOKEN_SHOWN(p, name)));
     return;
   }
   if (!p->builder.program->vars[id].is_mutable) {
@@ -226,6 +224,11 @@ static bool parse_call_statement(vyre_parser_t *p, const vyre_token_t *name) {
 /* Neither an assignment nor a known statement: say what it looks like. */
 static void fail_statement(vyre_parser_t *p, const vyre_token_t *name, const vyre_name_t *known) {
   bool is_call = !known && vyre_parser_function(p, name) != VYRE_EXPR_NONE;
+  if (!known && vyre_parser_user_function(p, name) != VYRE_FUNCTION_NONE) {
+    vyre_parser_fail(p, vyre_status_with_fix(vyre_parser_unexpected(p, "'(' after the function's name"),
+                                             "Write `%.*s(...)`.", VYRE_TOKEN_SHOWN(p, name)));
+    return;
+  }
   if (!known && !is_call) {
     vyre_parser_fail_unknown_statement(p, name);
     return;
@@ -251,8 +254,8 @@ static void fail_statement(vyre_parser_t *p, const vyre_token_t *name, const vyr
 /* A parameter below the first statement, or finish above the last. */
 static bool fail_late(vyre_parser_t *p, const vyre_token_t *name, bool is_param, bool is_finish) {
   if (!is_param && !is_finish) return false;
-  vyre_status_t status =
-      vyre_parser_error(p, VYRE_E_SYNTAX, name->position, "expected a statement, found '%.*s'", VYRE_TOKEN_SHOWN(p, name));
+  vyre_status_t status = vyre_parser_error(p, VYRE_E_SYNTAX, name->position, "expected a statement, found '%.*s'",
+                                           VYRE_TOKEN_SHOWN(p, name));
   vyre_parser_fail(p, vyre_status_with_fix(status, is_param ? "Move the parameter above the first statement."
                                                             : "Move finish behind all other statements."));
   return true;

@@ -16,16 +16,16 @@
 #include "ir/names.h"
 
 typedef struct vyre_term {
-  uint8_t op;       /* vyre_expr_op_t */
-  uint8_t type;     /* of the value; VOID while nothing but literals without suffix is below */
-  uint8_t order;    /* vyre_order_t */
-  uint8_t scope;    /* vyre_scope_t */
-  bool is_negative; /* CONST: imm is to be negated; others without type: such a literal or a negation is below */
-  bool is_float;    /* CONST: imm is where its digits are; others without type: such a literal is below */
-  bool is_minus;    /* CONST: a '-' belongs to it, be it zero */
-  uint16_t depth;   /* 1 for a leaf */
+  uint8_t op;          /* vyre_expr_op_t */
+  uint8_t type;        /* of the value; VOID while nothing but literals without suffix is below */
+  uint8_t order;       /* vyre_order_t */
+  uint8_t scope;       /* vyre_scope_t */
+  bool is_negative;    /* CONST: imm is to be negated; others without type: such a literal or a negation is below */
+  bool is_float;       /* CONST: imm is where its digits are; others without type: such a literal is below */
+  bool is_minus;       /* CONST: a '-' belongs to it, be it zero */
+  uint16_t depth;      /* 1 for a leaf */
   uint32_t a, b, c, d; /* as in vyre_expr_t, with terms for expressions */
-  uint64_t imm;     /* CONST: the magnitude, or of a float offset << 32 | bytes in the text; PART: which */
+  uint64_t imm;        /* CONST: the magnitude, or of a float offset << 32 | bytes in the text; PART: which */
   vyre_position_t position;
 } vyre_term_t;
 
@@ -149,8 +149,8 @@ vyre_expr_op_t vyre_parser_function(const vyre_parser_t *p, const vyre_token_t *
 /* Notes that the program is privileged; fails when that is not allowed. */
 bool vyre_parser_privileged(vyre_parser_t *p, const vyre_token_t *name);
 
-/* parse_error.c, parse_near.c. `expect` passes over a token of this kind, or fails: `after` says where ("after the name"), `fix` may
- * be NULL. */
+/* parse_error.c, parse_near.c. `expect` passes over a token of this kind, or fails: `after` says where ("after the
+ * name"), `fix` may be NULL. */
 bool vyre_parser_expect(vyre_parser_t *p, vyre_token_kind_t kind, const char *after, const char *fix);
 void vyre_parser_fail(vyre_parser_t *p, vyre_status_t status);
 vyre_status_t vyre_parser_error(vyre_parser_t *p, vyre_code_t code, vyre_position_t position, const char *format, ...)

@@ -43,7 +43,8 @@ static void print_let(vyre_printer_t *p, const vyre_stmt_t *s) {
 /* x = x + e is written x += e. */
 static void print_assign(vyre_printer_t *p, const vyre_stmt_t *s) {
   const vyre_expr_t *e = vyre_print_node(p, s->arg[0]);
-  bool is_compound = is_infix(e) && vyre_print_node(p, e->a)->op == VYRE_EXPR_VAR && vyre_print_node(p, e->a)->a == s->var;
+  bool is_compound =
+      is_infix(e) && vyre_print_node(p, e->a)->op == VYRE_EXPR_VAR && vyre_print_node(p, e->a)->a == s->var;
   vyre_strbuf_printf(p->out, "%s %s= ", p->var_names[s->var], is_compound ? vyre_expr_text(e->op) : "");
   vyre_print_in(p, is_compound ? e->b : s->arg[0], p->program->vars[s->var].type);
 }
@@ -63,7 +64,8 @@ static bool is_same_index(const vyre_printer_t *p, uint32_t x, uint32_t y) {
 /* b[i] = b[i] + e is written b[i] += e. */
 static void print_store(vyre_printer_t *p, const vyre_stmt_t *s) {
   const vyre_expr_t *e = vyre_print_node(p, s->arg[1]);
-  bool is_compound = is_infix(e) && vyre_print_node(p, e->a)->op == VYRE_EXPR_LOAD && vyre_print_node(p, e->a)->a == s->param &&
+  bool is_compound = is_infix(e) && vyre_print_node(p, e->a)->op == VYRE_EXPR_LOAD &&
+                     vyre_print_node(p, e->a)->a == s->param &&
                      is_same_index(p, s->arg[0], vyre_print_node(p, e->a)->b);
   vyre_strbuf_printf(p->out, "%s[", p->param_names[s->param]);
   vyre_print_in(p, s->arg[0], VYRE_TYPE_U64);
@@ -178,7 +180,8 @@ static void print_lanes(vyre_printer_t *p, const vyre_stmt_t *s) {
 /* The order of a load16 is acquire, of a store16 release, when it is not written. */
 static void print_tag(vyre_printer_t *p, const vyre_stmt_t *s, vyre_order_t unwritten) {
   vyre_strbuf_printf(p->out, "%s.tag%u", vyre_stmt_text(s->op), s->tag);
-  if (s->order != unwritten || s->scope != VYRE_SCOPE_SYSTEM) vyre_print_order(p, s->order, s->scope, VYRE_SCOPE_SYSTEM);
+  if (s->order != unwritten || s->scope != VYRE_SCOPE_SYSTEM)
+    vyre_print_order(p, s->order, s->scope, VYRE_SCOPE_SYSTEM);
 }
 
 static void print_load16(vyre_printer_t *p, const vyre_stmt_t *s) {
@@ -192,13 +195,15 @@ static void print_load16(vyre_printer_t *p, const vyre_stmt_t *s) {
 }
 
 /* A privileged statement with arguments: the first an address but for CALL. */
-static void print_effect(vyre_printer_t *p, const vyre_stmt_t *s, vyre_type_t first, vyre_type_t others, unsigned count) {
+static void print_effect(vyre_printer_t *p, const vyre_stmt_t *s, vyre_type_t first, vyre_type_t others,
+                         unsigned count) {
   if (s->op == VYRE_STMT_STORE16)
     print_tag(p, s, VYRE_ORDER_RELEASE);
   else
     vyre_strbuf_append(p->out, vyre_stmt_text(s->op));
   if (s->op == VYRE_STMT_RAW_STORE) vyre_strbuf_printf(p->out, ".%s", vyre_type_text(s->type));
-  if (s->op == VYRE_STMT_RAW_STORE || s->op == VYRE_STMT_FENCE) vyre_print_order(p, s->order, s->scope, VYRE_SCOPE_SYSTEM);
+  if (s->op == VYRE_STMT_RAW_STORE || s->op == VYRE_STMT_FENCE)
+    vyre_print_order(p, s->order, s->scope, VYRE_SCOPE_SYSTEM);
   vyre_strbuf_append(p->out, "(");
   for (unsigned i = 0; i < count; i++) {
     if (i > 0) vyre_strbuf_append(p->out, ", ");

@@ -30,8 +30,8 @@ const char *vyre_print_declare(vyre_printer_t *p, uint32_t var);
 void vyre_print_block(vyre_printer_t *p, uint32_t first);
 void vyre_print_body(vyre_printer_t *p, uint32_t first); /* " { ... }" without the newline behind */
 
-/* print_expr.c. Literals: `expected` is what the parser expects there, `literals` what it then gives to literals without
- * suffix. */
+/* print_expr.c. Literals: `expected` is what the parser expects there, `literals` what it then gives to literals
+ * without suffix. */
 void vyre_print_in(vyre_printer_t *p, uint32_t id, vyre_type_t expected);
 void vyre_print_expr(vyre_printer_t *p, uint32_t id, vyre_type_t literals);
 /* That of a value that stands alone; of two that have one type. */

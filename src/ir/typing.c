@@ -137,6 +137,8 @@ static vyre_status_t type_leaf(const vyre_program_t *p, const vyre_expr_t *e, vy
       if (e->type >= VYRE_TYPE_COUNT || !vyre_type_fits(e->type, VYRE_ON_SCALAR) ||
           (e->imm & ~vyre_type_mask(e->type)) || vyre_value_canonical(e->type, e->imm) != e->imm)
         return vyre_program_error(p, VYRE_E_TYPE, e->position, "a constant does not fit its type");
+      if (e->imm != vyre_value_canonical(e->type, e->imm))
+        return vyre_program_error(p, VYRE_E_TYPE, e->position, "a constant is a NaN with a payload");
       *out_type = e->type;
       return NULL;
     case VYRE_EXPR_VAR: *out_type = p->vars[e->a].type; return NULL;
@@ -199,17 +201,18 @@ static vyre_status_t fail_role(const vyre_program_t *p, uint32_t param, vyre_pos
 static vyre_status_t need_access(const vyre_program_t *p, uint32_t param, vyre_access_t access,
                                  vyre_position_t position) {
   const vyre_param_t *info = &p->params[param];
-  bool is_allowed = vyre_param_is_buffer(info) && (info->access & access) == access;
-  return is_allowed
-             ? NULL
-             : fail_role(p, param, position, (access & VYRE_ACCESS_WRITE) && !(info->access & VYRE_ACCESS_WRITE));
+  bool is_buffer = vyre_param_is_buffer(info), is_allowed = is_buffer && (info->access & access) == access;
+  bool is_store = (access & VYRE_ACCESS_WRITE) && !(is_buffer && (info->access & VYRE_ACCESS_WRITE));
+  return is_allowed ? NULL : fail_role(p, param, position, is_store);
 }
 
 static vyre_status_t type_load(const vyre_program_t *p, const vyre_expr_t *e, vyre_type_t *out_type) {
   const vyre_param_t *param = &p->params[e->a];
   if (e->op == VYRE_EXPR_OUTPUT_AT) {
     if (param->role != VYRE_ROLE_OUTPUT || !param->count)
-      return vyre_program_error(p, VYRE_E_TYPE, e->position, "'%s' is no array output", param->name);
+      return vyre_status_with_fix(
+          vyre_program_error(p, VYRE_E_TYPE, e->position, "'%s' is no array output", param->name), "Write %s alone.",
+          param->name);
   } else {
     VYRE_TRY(need_access(p, e->a, VYRE_ACCESS_READ, e->position));
   }
@@ -233,7 +236,7 @@ static vyre_status_t type_atomic(const vyre_program_t *p, const vyre_expr_t *e, 
                                   : VYRE_ACCESS_READ_WRITE,
                        e->position));
   if (param->role == VYRE_ROLE_STREAM || param->role == VYRE_ROLE_CONSTANT || param->role == VYRE_ROLE_PRIVATE)
-    return vyre_status_with_fix(vyre_program_error(p, VYRE_E_TYPE, e->position, "an atomic on '%s', which is %s",
+    return vyre_status_with_fix(vyre_program_error(p, VYRE_E_TYPE, e->position, "an atomic on '%s', whose role is %s",
                                                    param->name, vyre_role_text(param->role)),
                                 "Write %s[i]; nobody else writes there.", param->name);
   VYRE_TRY(need_word(p, param->type, e->position));
@@ -259,7 +262,7 @@ static vyre_status_t type_call(const vyre_program_t *p, const vyre_expr_t *e, vy
     if (!list)
       return vyre_status_with_fix(vyre_program_error(p, VYRE_E_TYPE, e->position,
                                                      "%s is called with %u of %u arguments", f->name, i, f->arg_count),
-                                  "Give all %u.", f->arg_count);
+                                  "Call it with all %u.", f->arg_count);
     VYRE_TRY(need(p, p->exprs[list].a, "the argument", p->vars[f->first_arg + i].type));
     list = p->exprs[list].b;
   }
@@ -267,7 +270,7 @@ static vyre_status_t type_call(const vyre_program_t *p, const vyre_expr_t *e, vy
   if (!list) return NULL;
   return vyre_status_with_fix(vyre_program_error(p, VYRE_E_TYPE, e->position,
                                                  "%s is called with more than %u arguments", f->name, f->arg_count),
-                              "Give %u.", f->arg_count);
+                              "Call it with %u.", f->arg_count);
 }
 
 static bool is_bitcast_allowed(vyre_type_t from, vyre_type_t to) {
@@ -438,7 +441,10 @@ static vyre_status_t type_output(const vyre_program_t *p, const vyre_stmt_t *s) 
   const vyre_param_t *param = &p->params[s->param];
   bool is_at = s->op == VYRE_STMT_REDUCE_AT || s->op == VYRE_STMT_SET_AT;
   bool is_append = s->op == VYRE_STMT_APPEND, is_reduce = s->op == VYRE_STMT_REDUCE || s->op == VYRE_STMT_REDUCE_AT;
-  if (param->role != VYRE_ROLE_OUTPUT) return fail_role(p, s->param, s->position, true);
+  if (param->role != VYRE_ROLE_OUTPUT)
+    return vyre_status_with_fix(
+        vyre_program_error(p, VYRE_E_TYPE, s->position, "'%s' is no output", param->name),
+        "Name a parameter that is declared with `output`; elements of other memory are assigned.");
   if (is_append != (param->reducer == VYRE_REDUCER_APPEND))
     return vyre_status_with_fix(
         vyre_program_error(p, VYRE_E_TYPE, s->position, "'%s' has the reducer %s", param->name,
@@ -470,7 +476,10 @@ static vyre_status_t type_copy(const vyre_program_t *p, const vyre_stmt_t *s) {
     return vyre_status_with_fix(vyre_program_error(p, VYRE_E_TYPE, s->position, "%s between '%s' and '%s'",
                                                    vyre_stmt_text(s->op), to->name, from->name),
                                 "Copy between workgroup memory and a stream, constant, state or window.");
-  if (to->type != from->type) return mismatch(p, s->position, "the source", to->type, from->type);
+  if (to->type != from->type)
+    return vyre_status_with_fix(vyre_program_error(p, VYRE_E_TYPE, s->position, "a copy from elements of %s to %s",
+                                                   vyre_type_text(from->type), vyre_type_text(to->type)),
+                                "Declare both with one type, or convert the elements in a loop.");
   for (unsigned i = 0; i < 3; i++) VYRE_TRY(need(p, s->arg[i], "the argument", VYRE_TYPE_U64));
   return NULL;
 }

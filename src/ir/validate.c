@@ -353,7 +353,11 @@ static vyre_status_t check_set(const vyre_validator_t *v, const vyre_stmt_t *s) 
     return is_many ? vyre_invalid(v, s->position, "an output of many values in finish",
                                   "Assign outputs of the other reducers there.")
                    : NULL;
-  if (v->place == VYRE_IN_BODY && !vyre_reducer_is_commutative(param->reducer)) return NULL;
+  if (!vyre_reducer_is_commutative(param->reducer)) {
+    if (v->place == VYRE_IN_BODY) return NULL;
+    return vyre_invalid(v, s->position, "an assignment to an output in a function",
+                        "Give the value back and assign it in the Program's body.");
+  }
   return vyre_status_with_fix(vyre_program_error(v->program, VYRE_E_INVALID_PROGRAM, s->position,
                                                  "'%s' is an output and is added to only", param->name),
                               "Write `%s += ...`, as its reducer says, in the body.", param->name);
@@ -403,7 +407,7 @@ static vyre_status_t check_labels(const vyre_validator_t *v, const vyre_stmt_t *
     if (label->type != type)
       return vyre_status_with_fix(vyre_program_error(p, VYRE_E_TYPE, label->position, "a label of %s in a switch of %s",
                                                      vyre_type_text(label->type), vyre_type_text(type)),
-                                  "Write it without a suffix.");
+                                  "Write an integer without a suffix.");
     for (uint32_t i = 0; i < *count; i++)
       if (labels[i] == label->imm)
         return vyre_invalid(v, label->position, "a label that stands in this switch already", "Remove one of them.");

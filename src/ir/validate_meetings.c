@@ -105,11 +105,57 @@ static vyre_status_t check_block(const check_t *c, uint32_t first) {
   return NULL;
 }
 
+/* ---- what lanes keep ---- */
+
+/* Of one lane: a variable takes 8 bytes, a u32x4 16; one that is the same in all lanes is kept once. */
+static uint64_t var_bytes(const check_t *c, uint32_t var) {
+  if (c->uniform.vars[var] == VYRE_LEVEL_WORKGROUP) return 0;
+  return vyre_type_bytes(c->program->vars[var].type) > 8 ? 16 : 8;
+}
+
+/* Bytes of one lane that outlast a meeting: variables in whose block one is still to come, or that are made by one. */
+static uint64_t kept_bytes(const check_t *c, uint32_t first) {
+  const vyre_program_t *p = c->program;
+  uint32_t last = 0; /* statement of the block with a meeting */
+  uint64_t bytes = 0;
+  for (uint32_t id = first; id != 0; id = p->stmts[id].next)
+    if (c->uniform.meetings[id] != VYRE_MEETING_NONE) last = id;
+  bool is_open = last != 0;
+  for (uint32_t id = first; id != 0; id = p->stmts[id].next) {
+    const vyre_stmt_t *s = &p->stmts[id];
+    if (is_open && s->op == VYRE_STMT_LET) bytes += var_bytes(c, s->var);
+    if (c->uniform.meetings[id] != VYRE_MEETING_NONE && s->op != VYRE_STMT_FOREACH) {
+      if (s->op == VYRE_STMT_FOR) bytes += var_bytes(c, s->var);
+      bytes += kept_bytes(c, s->body) + kept_bytes(c, s->orelse);
+    }
+    if (id == last) is_open = false;
+  }
+  return bytes;
+}
+
+static vyre_status_t check_kept(const check_t *c) {
+  const vyre_program_t *p = c->program;
+  uint64_t bytes = kept_bytes(c, p->body);
+  for (uint32_t i = 0; i < p->param_count; i++) {
+    const vyre_param_t *param = &p->params[i];
+    if (param->role != VYRE_ROLE_PRIVATE) continue;
+    bytes += ((uint64_t)param->count * vyre_type_bytes(param->type) + 15) & ~UINT64_C(15);
+  }
+  uint64_t most = VYRE_LIMIT_LANE_BYTES / p->workgroup_size;
+  if (bytes <= most) return NULL;
+  return vyre_status_with_fix(
+      vyre_program_error(p, VYRE_E_LIMIT, p->body ? p->stmts[p->body].position : p->params[0].position,
+                         "each of %u lanes keeps %llu bytes over barriers; %llu are allowed", p->workgroup_size,
+                         (unsigned long long)bytes, (unsigned long long)most),
+      "Make workgroup_size or private memory smaller, or declare variables in blocks that end before the barrier.");
+}
+
 vyre_status_t vyre_validate_meetings(vyre_validator_t *v) {
   if (v->program->workgroup_size == 1) return NULL; /* one lane is always with itself */
   check_t c = {.v = v, .program = v->program};
   VYRE_TRY(vyre_uniform_init(&c.uniform, v->program));
   vyre_status_t status = check_block(&c, v->program->body);
+  if (!status) status = check_kept(&c);
   vyre_uniform_deinit(&c.uniform);
   return status;
 }

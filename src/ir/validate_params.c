@@ -40,7 +40,8 @@ static vyre_status_t check_stream(const vyre_validator_t *v, const vyre_param_t 
   if (totals->streams++)
     return vyre_invalid(v, param->position, "a second stream parameter",
                         "Declare one stream; a Program reads one chunk.");
-  if (param->count) return vyre_invalid(v, param->position, "a stream has no length", NULL);
+  if (param->count) return vyre_invalid(v, param->position, "a stream has no length",
+                                        "Leave the number out; it is the chunk's length.");
   if (param->type == VYRE_TYPE_BOOL) return fail_type(v, param, "Declare it with u8.");
   VYRE_TRY(check_halo(v, param, param->left));
   return check_halo(v, param, param->right);

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { VYRE_GOLDEN_MAX = 512 };
+enum { VYRE_GOLDEN_MAX = 1024 };
 
 typedef struct vyre_golden {
   char *name; /* without folder and extension */

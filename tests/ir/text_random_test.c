@@ -13,11 +13,13 @@
 #include "ir/program_equal.h"
 #include <vyre/program.h>
 
+#include "ir/float_text.h"
 #include "ir/text.h"
+#include "ir/value.h"
 #include "support/generate.h"
 #include "support/random.h"
 
-enum { PROGRAMS = 3000, DAMAGED_TEXTS = 20000, DAMAGED_BYTES_MAX = 8192 };
+enum { PROGRAMS = 3000, DAMAGED_TEXTS = 20000, FLOATS = 40000, DAMAGED_BYTES_MAX = 8192 };
 
 static uint64_t seed_of_run(void) {
   const char *text = getenv("VYRE_SEED");
@@ -63,8 +65,37 @@ static generate_options_t options_of(uint64_t seed) {
   return options;
 }
 
+/* What the Programs so far held, so that a generator that leaves something out is noticed. */
+typedef struct coverage {
+  bool exprs[VYRE_EXPR_COUNT], stmts[VYRE_STMT_COUNT], types[VYRE_TYPE_COUNT];
+  bool roles[VYRE_ROLE_COUNT], reducers[VYRE_REDUCER_COUNT];
+} coverage_t;
+
+static void cover(coverage_t *c, const vyre_program_t *program) {
+  for (uint32_t i = 1; i < program->expr_count; i++) c->exprs[program->exprs[i].op] = true;
+  for (uint32_t i = 1; i < program->stmt_count; i++) c->stmts[program->stmts[i].op] = true;
+  for (uint32_t i = 1; i < program->var_count; i++) c->types[program->vars[i].type] = true;
+  for (uint32_t i = 0; i < program->param_count; i++) {
+    c->roles[program->params[i].role] = true;
+    c->reducers[program->params[i].reducer] = true;
+  }
+}
+
+static void expect_covered(const coverage_t *c) {
+  for (int op = VYRE_EXPR_NONE + 1; op < VYRE_EXPR_COUNT; op++)
+    if (!c->exprs[op] && vyre_expr_class((vyre_expr_op_t)op) != VYRE_CLASS_PRIVILEGED)
+      fail_msg("no Program had expression %d '%s'", op, vyre_expr_text((vyre_expr_op_t)op));
+  for (int op = VYRE_STMT_NONE + 1; op < VYRE_STMT_COUNT; op++)
+    if (!c->stmts[op] && !vyre_stmt_is_privileged((vyre_stmt_op_t)op))
+      fail_msg("no Program had statement %d '%s'", op, vyre_stmt_text((vyre_stmt_op_t)op));
+  for (int type = VYRE_TYPE_BOOL; type < VYRE_TYPE_COUNT; type++) assert_true(c->types[type]);
+  for (int role = 0; role < VYRE_ROLE_COUNT; role++) assert_true(c->roles[role]);
+  for (int reducer = 0; reducer < VYRE_REDUCER_COUNT; reducer++) assert_true(c->reducers[reducer]);
+}
+
 static void random_programs_survive_the_text_form(void **state) {
   (void)state;
+  coverage_t coverage = {0};
   for (uint64_t i = 0; i < PROGRAMS; i++) {
     uint64_t seed = seed_of_run() * 1000003 + i;
     generate_options_t options = options_of(seed);
@@ -72,14 +103,17 @@ static void random_programs_survive_the_text_form(void **state) {
     char what[64];
     snprintf(what, sizeof what, "program of seed %llu", (unsigned long long)seed);
     expect_round_trip(program, false, what); /* a generated name such as i8 is a word of the language */
+    cover(&coverage, program);
     vyre_program_release(program);
   }
+  expect_covered(&coverage);
 }
 
 /* A builder may name its variables as it likes, also with words of the language and names that can be seen already. */
 static void clashing_names_become_unique(void **state) {
   (void)state;
-  static const char *const names[] = {"x", "x", "x_2", "while", "u8", "len", "stream", "sum", "i", "true"};
+  static const char *const names[] = {"x",    "x",      "x_2",   "while",  "u8",  "len", "stream",   "sum", "i",
+                                      "true", "switch", "state", "finish", "min", "f32", "function", "halo"};
   for (uint64_t i = 0; i < PROGRAMS / 4; i++) {
     uint64_t seed = seed_of_run() * 1000003 + i;
     random_t random = {seed};
@@ -89,6 +123,13 @@ static void clashing_names_become_unique(void **state) {
       vyre_free(program->vars[var].name);
       program->vars[var].name = vyre_strdup(names[random_below(&random, sizeof names / sizeof *names)]);
       assert_non_null(program->vars[var].name);
+    }
+    /* Two functions never have one name, but any of them may have that of something else. */
+    static const char *const functions[] = {"min", "min_2", "barrier", "f16", "switch", "len", "x", "fence"};
+    for (uint32_t f = 0; f < program->function_count && f < sizeof functions / sizeof *functions; f++) {
+      vyre_free(program->functions[f].name);
+      program->functions[f].name = vyre_strdup(functions[f]);
+      assert_non_null(program->functions[f].name);
     }
     char what[64];
     snprintf(what, sizeof what, "clashing names, seed %llu", (unsigned long long)seed);
@@ -111,6 +152,27 @@ static void long_clashing_names_stay_within_the_limit(void **state) {
   }
   expect_round_trip(program, false, "long names");
   vyre_program_release(program);
+}
+
+/* Of both types: any bits, the smallest values, whole numbers. */
+static void floats_read_as_they_were_written(void **state) {
+  (void)state;
+  random_t random = {seed_of_run()};
+  for (uint32_t i = 0; i < FLOATS; i++) {
+    vyre_type_t type = i % 2 ? VYRE_TYPE_F32 : VYRE_TYPE_F64;
+    uint64_t sign = UINT64_C(1) << (vyre_type_bits(type) - 1), bits = random_next(&random) & (sign - 1), read = 0;
+    if (i % 8 < 2) bits = i / 8; /* the smallest ones */
+    if (i % 8 > 5) bits = vyre_value_cast(VYRE_TYPE_U64, type, random_next(&random) >> random_below(&random, 64));
+    if (!vyre_float_is_finite(type, bits)) continue;
+    vyre_strbuf_t text;
+    vyre_strbuf_init(&text);
+    vyre_float_write(&text, type, bits);
+    assert_true(strpbrk(text.text, ".e") != NULL);
+    assert_true(vyre_float_read(text.text, (uint32_t)text.length, type, &read));
+    if (read != bits)
+      fail_msg("%s is %llx, %llx was written", text.text, (unsigned long long)read, (unsigned long long)bits);
+    vyre_strbuf_deinit(&text);
+  }
 }
 
 /* Flips, cuts, doubles and splices bytes; half of the spliced ones come from another text. */
@@ -213,9 +275,8 @@ static void damaged_texts_give_programs_or_good_errors(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(random_programs_survive_the_text_form),
-      cmocka_unit_test(clashing_names_become_unique),
-      cmocka_unit_test(long_clashing_names_stay_within_the_limit),
+      cmocka_unit_test(random_programs_survive_the_text_form),      cmocka_unit_test(clashing_names_become_unique),
+      cmocka_unit_test(long_clashing_names_stay_within_the_limit),  cmocka_unit_test(floats_read_as_they_were_written),
       cmocka_unit_test(damaged_texts_give_programs_or_good_errors),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -175,7 +175,7 @@ static void examples_of_the_page_are_right(void **state) {
     at = end + 1;
     count++;
   }
-  assert_int_equal(count, 4);
+  assert_int_equal(count, 7);
   free(page);
 }
 
@@ -278,6 +278,20 @@ static void sizes_are_limited(void **state) {
   assert_int_equal(code_of_nested("program p\n", "trap\n", "", "", VYRE_LIMIT_NODES), VYRE_OK);
   assert_int_equal(code_of_nested("program p\n", "trap\n", "", "", VYRE_LIMIT_NODES + 1), VYRE_E_LIMIT);
   assert_int_equal(code_of_nested("program p\nlet x = 0", "0", "", "", 2000000), VYRE_OK);
+  assert_int_equal(code_of_nested("program p\n", "{ let x = 1 }\n", "", "", VYRE_LIMIT_VARS), VYRE_OK);
+  assert_int_equal(code_of_nested("program p\n", "{ let x = 1 }\n", "", "", VYRE_LIMIT_VARS + 1), VYRE_E_LIMIT);
+  static const char most[] = "program p\nworkgroup_size 1024\nchunk 1073741824\nstream d : u8 halo(1048576, 1048576)\n"
+                             "state s : u8[268435456]\nworkgroup t : u32[8192]\nprivate q : u8[1024]\n"
+                             "output o : u64[131072] sum\n";
+  assert_int_equal(code_of(most, sizeof most - 1), VYRE_OK);
+  assert_int_equal(code_of_nested("program p\nprivate q : u8[4096]\n", ";", "", "", 1), VYRE_OK);
+  assert_int_equal(code_of_nested("program p\nlet x = 0.", "1", "", "", VYRE_LIMIT_FLOAT_BYTES - 2), VYRE_OK);
+  assert_int_equal(code_of_nested("program p\nlet x = 0.", "1", "", "", VYRE_LIMIT_FLOAT_BYTES - 1), VYRE_E_LIMIT);
+  static const char call[] = "program p\nfunction f(a : u64) : u64 { return a }\nlet x = ";
+  assert_int_equal(code_of_nested(call, "f(", "1", ")", VYRE_LIMIT_DEPTH / 2 - 1), VYRE_OK);
+  assert_int_equal(code_of_nested(call, "f(", "1", ")", VYRE_LIMIT_DEPTH / 2), VYRE_E_LIMIT);
+  assert_int_equal(code_of_nested("program p\n", "switch 1 { default { ", "", "}}", VYRE_LIMIT_DEPTH / 2), VYRE_OK);
+  assert_int_equal(code_of_nested("program p\n", "switch 1 { default { ", "", "}}", VYRE_LIMIT_DEPTH / 2 + 1), VYRE_E_LIMIT);
 }
 
 static void bytes_of_all_kinds_are_safe(void **state) {
