@@ -64,7 +64,7 @@ typedef struct vyre_completion {
   vyre_slot_state_t state;
   uint32_t result[2]; /* of a DONE slot */
   uint32_t fault;     /* of a FAULT slot: the reason, see vyre_fault_summary */
-  uint32_t fault_line, fault_column; /* in the Program's source; 0 when unknown */
+  uint32_t fault_node; /* where in the Program, see vyre_completion_place */
 } vyre_completion_t;
 
 typedef struct vyre_session_stats {
@@ -118,6 +118,9 @@ VYRE_API void vyre_session_destroy(vyre_session_t **session);
 VYRE_API vyre_session_stats_t vyre_session_stats(const vyre_session_t *session);
 /* "index out of range"; never NULL. */
 VYRE_API const char *vyre_fault_summary(uint32_t fault);
+/* Where in the source of the opcode's Program a FAULT slot stopped; 0 and 0 when unknown. */
+VYRE_API void vyre_completion_place(const vyre_session_t *session, uint32_t opcode, const vyre_completion_t *completion,
+                                    uint32_t *out_line, uint32_t *out_column);
 /* A FAULT as a status with the Program's name, the place and a Fix; NULL for a DONE slot. */
 VYRE_API vyre_status_t vyre_completion_status(const vyre_session_t *session, uint32_t opcode,
                                               const vyre_completion_t *completion);

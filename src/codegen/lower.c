@@ -75,20 +75,20 @@ static void mark_seen(vyre_lower_t *l, LLVMValueRef failed) {
   l->foreach_can_fault = true;
 }
 
-void vyre_lower_fault(vyre_lower_t *l, vyre_fault_t fault, vyre_position_t position) {
+void vyre_lower_fault(vyre_lower_t *l, vyre_fault_t fault, vyre_node_t node) {
   if (l->mode == VYRE_MODE_FAST) {
     mark_seen(l, LLVMConstInt(l->i1, 1, false));
     LLVMBuildBr(l->ir, l->iteration_end);
   } else {
     LLVMBuildStore(l->ir, LLVMConstInt(l->i32, fault, false), l->fault);
-    LLVMBuildStore(l->ir, LLVMConstInt(l->i32, position, false), l->position);
+    LLVMBuildStore(l->ir, LLVMConstInt(l->i32, node, false), l->node);
     LLVMBuildStore(l->ir, l->foreach_index ? l->foreach_index : vyre_lower_i64(l, 0), l->iteration);
     LLVMBuildBr(l->ir, l->exit);
   }
   LLVMPositionBuilderAtEnd(l->ir, vyre_lower_block(l, "after_fault"));
 }
 
-void vyre_lower_check(vyre_lower_t *l, LLVMValueRef failed, vyre_fault_t fault, vyre_position_t position) {
+void vyre_lower_check(vyre_lower_t *l, LLVMValueRef failed, vyre_fault_t fault, vyre_node_t node) {
   if (!l->is_checked) return;
   /* Out of range and division go on with 0; what bounds time cannot. */
   if (l->mode == VYRE_MODE_FAST && fault != VYRE_FAULT_FUEL && fault != VYRE_FAULT_CANCELLED) {
@@ -98,7 +98,7 @@ void vyre_lower_check(vyre_lower_t *l, LLVMValueRef failed, vyre_fault_t fault, 
   LLVMBasicBlockRef bad = vyre_lower_block(l, "fault"), good = vyre_lower_block(l, "");
   LLVMBuildCondBr(l->ir, failed, bad, good);
   LLVMPositionBuilderAtEnd(l->ir, bad);
-  vyre_lower_fault(l, fault, position);
+  vyre_lower_fault(l, fault, node);
   LLVMBuildUnreachable(l->ir);
   LLVMPositionBuilderAtEnd(l->ir, good);
 }
@@ -121,7 +121,7 @@ static void load_frame(vyre_lower_t *l) {
   LLVMBuildStore(l->ir, FIELD(l->i64, fuel), l->fuel);
 #undef FIELD
   l->fault = vyre_lower_alloca(l, l->i32, "fault");
-  l->position = vyre_lower_alloca(l, l->i32, "position");
+  l->node = vyre_lower_alloca(l, l->i32, "node");
   l->iteration = vyre_lower_alloca(l, l->i64, "iteration");
   l->seen = vyre_lower_alloca(l, l->i32, "seen");
   if (l->target->is_group) {
@@ -148,7 +148,7 @@ static void build_done(vyre_lower_t *l) {
   vyre_lower_flush_outputs(l);
   begin_leader(l);
   store_field(l, offsetof(vyre_frame_t, fault), LLVMConstInt(l->i32, VYRE_FAULT_NONE, false));
-  store_field(l, offsetof(vyre_frame_t, fault_position), LLVMConstInt(l->i32, 0, false));
+  store_field(l, offsetof(vyre_frame_t, fault_node), LLVMConstInt(l->i32, 0, false));
   store_field(l, offsetof(vyre_frame_t, fault_iteration), vyre_lower_i64(l, 0));
   LLVMBuildRetVoid(l->ir);
 }
@@ -157,7 +157,7 @@ static void build_exit(vyre_lower_t *l) {
   LLVMPositionBuilderAtEnd(l->ir, l->exit);
   begin_leader(l);
   store_field(l, offsetof(vyre_frame_t, fault), vyre_lower_load(l, l->i32, l->fault, ""));
-  store_field(l, offsetof(vyre_frame_t, fault_position), vyre_lower_load(l, l->i32, l->position, ""));
+  store_field(l, offsetof(vyre_frame_t, fault_node), vyre_lower_load(l, l->i32, l->node, ""));
   store_field(l, offsetof(vyre_frame_t, fault_iteration), vyre_lower_load(l, l->i64, l->iteration, ""));
   LLVMBuildRetVoid(l->ir);
 }

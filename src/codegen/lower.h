@@ -84,7 +84,7 @@ struct vyre_lower {
   LLVMValueRef scalars[VYRE_LIMIT_PARAMS];    /* allocas: private sums of scalar outputs */
   LLVMValueRef narrow[VYRE_LIMIT_PARAMS];     /* allocas: their sums over one strip, in fewer bits; NULL where not used */
   LLVMTypeRef narrow_type[VYRE_LIMIT_PARAMS];
-  LLVMValueRef fault, position, iteration;    /* allocas: i32, i32, i64 */
+  LLVMValueRef fault, node, iteration;    /* allocas: i32, i32, i64 */
   LLVMValueRef fuel;                          /* alloca: i64, of the call, or of the iteration inside a foreach */
 
   bool in_lanes;                              /* this access is made by each lane, not once by the worker */
@@ -127,9 +127,9 @@ LLVMValueRef vyre_lower_frame_field(vyre_lower_t *l, LLVMValueRef frame, LLVMTyp
                                     const char *name);
 /* Emits what a fault does when `failed` (i1) holds; building goes on where it does not (uniform, slow), or behind the
  * mark in `seen` (fast). */
-void vyre_lower_check(vyre_lower_t *l, LLVMValueRef failed, vyre_fault_t fault, vyre_position_t position);
+void vyre_lower_check(vyre_lower_t *l, LLVMValueRef failed, vyre_fault_t fault, vyre_node_t node);
 /* The same, always. Building goes on in a new block that is not reached (uniform, slow). */
-void vyre_lower_fault(vyre_lower_t *l, vyre_fault_t fault, vyre_position_t position);
+void vyre_lower_fault(vyre_lower_t *l, vyre_fault_t fault, vyre_node_t node);
 
 LLVMValueRef vyre_lower_byte_offset(vyre_lower_t *l, LLVMValueRef pointer, uint64_t offset);
 
@@ -177,6 +177,6 @@ void vyre_lower_vote(vyre_lower_t *l, const vyre_stmt_t *stmt);
 
 /* lower_range.c: for and foreach */
 void vyre_lower_range(vyre_lower_t *l, const vyre_stmt_t *stmt);
-void vyre_lower_look_at_stop(vyre_lower_t *l, vyre_position_t position);
+void vyre_lower_look_at_stop(vyre_lower_t *l, vyre_node_t node);
 
 #endif

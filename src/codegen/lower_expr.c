@@ -113,7 +113,7 @@ static LLVMValueRef lower_stream_load(vyre_lower_t *l, const vyre_expr_t *e) {
   LLVMBasicBlockRef skipped = NULL, join = NULL;
   if (!is_proven && l->is_checked) {
     LLVMValueRef outside = LLVMBuildICmp(l->ir, LLVMIntUGE, index, l->data_elements, "outside");
-    vyre_lower_check(l, outside, VYRE_FAULT_OUT_OF_RANGE, e->position);
+    vyre_lower_check(l, outside, VYRE_FAULT_OUT_OF_RANGE, vyre_node_of_expr(l->program, e));
     if (l->mode == VYRE_MODE_FAST) {
       LLVMBasicBlockRef load = vyre_lower_block(l, "load");
       join = vyre_lower_block(l, "loaded");
@@ -157,7 +157,7 @@ static LLVMValueRef lower_division(vyre_lower_t *l, const vyre_expr_t *e, LLVMVa
   LLVMValueRef none = LLVMConstInt(type, 0, false), one = LLVMConstInt(type, 1, false);
   LLVMValueRef is_zero = LLVMBuildICmp(l->ir, LLVMIntEQ, b, none, "");
   bool is_constant = LLVMIsAConstantInt(b) && LLVMConstIntGetZExtValue(b) != 0;
-  if (!is_constant) vyre_lower_check(l, is_zero, VYRE_FAULT_DIVISION, e->position);
+  if (!is_constant) vyre_lower_check(l, is_zero, VYRE_FAULT_DIVISION, vyre_node_of_expr(l->program, e));
   if (!is_signed) {
     LLVMValueRef divisor = LLVMBuildSelect(l->ir, is_zero, one, b, "");
     LLVMValueRef result = is_rem ? LLVMBuildURem(l->ir, a, divisor, "") : LLVMBuildUDiv(l->ir, a, divisor, "");
@@ -261,6 +261,7 @@ LLVMValueRef vyre_lower_expr(vyre_lower_t *l, uint32_t id) {
       for (unsigned i = 0; i < vyre_expr_arity(e->op); i++) operands[i] = vyre_lower_expr(l, vyre_expr_operand(e, i));
       return l->target->expr(l, e, operands);
     }
+    default: break;
   }
   VYRE_UNREACHABLE();
 }

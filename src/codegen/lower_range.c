@@ -28,7 +28,7 @@ static LLVMValueRef unsigned_min(vyre_lower_t *l, LLVMValueRef a, LLVMValueRef b
   return vyre_lower_intrinsic(l, "llvm.umin", l->i64, (LLVMValueRef[]){a, b}, 2);
 }
 
-void vyre_lower_look_at_stop(vyre_lower_t *l, vyre_position_t position) {
+void vyre_lower_look_at_stop(vyre_lower_t *l, vyre_node_t node) {
   LLVMValueRef word = vyre_lower_load(l, l->i32, l->stop, "stop");
   LLVMSetAlignment(word, 4);
   LLVMSetOrdering(word, LLVMAtomicOrderingMonotonic);
@@ -36,7 +36,7 @@ void vyre_lower_look_at_stop(vyre_lower_t *l, vyre_position_t position) {
   LLVMValueRef now = LLVMBuildICmp(l->ir, LLVMIntUGE, word, LLVMConstInt(l->i32, VYRE_STOP_NOW, false), "");
   /* The threads of a group may read different values; outside of iterations they must agree. */
   if (l->target->is_group && l->mode != VYRE_MODE_FAST) now = l->target->any(l, now);
-  vyre_lower_check(l, now, VYRE_FAULT_CANCELLED, position);
+  vyre_lower_check(l, now, VYRE_FAULT_CANCELLED, node);
 }
 
 static range_t begin_range(vyre_lower_t *l, const vyre_stmt_t *s) {
@@ -59,7 +59,7 @@ static range_t begin_range(vyre_lower_t *l, const vyre_stmt_t *s) {
 static void end_range(vyre_lower_t *l, const range_t *r) {
   if (!l->is_bounded) return;
   LLVMValueRef is_short = LLVMBuildICmp(l->ir, LLVMIntULT, r->bound, r->count, "");
-  vyre_lower_check(l, is_short, VYRE_FAULT_FUEL, r->stmt->position);
+  vyre_lower_check(l, is_short, VYRE_FAULT_FUEL, vyre_node_of_stmt(l->program, r->stmt));
 }
 
 /* One iteration: sets the loop variable, lowers the body; building goes on behind it. */
@@ -295,7 +295,7 @@ static void lower_strips(vyre_lower_t *l, const range_t *r, LLVMBasicBlockRef on
   LLVMValueRef from = LLVMBuildPhi(l->ir, l->i64, "from");
   LLVMBuildCondBr(l->ir, LLVMBuildICmp(l->ir, LLVMIntULT, from, r->bound, ""), body, after);
   LLVMPositionBuilderAtEnd(l->ir, body);
-  if (l->is_bounded) vyre_lower_look_at_stop(l, r->stmt->position);
+  if (l->is_bounded) vyre_lower_look_at_stop(l, vyre_node_of_stmt(l->program, r->stmt));
   LLVMValueRef left = LLVMBuildSub(l->ir, r->bound, from, "");
   LLVMValueRef to = LLVMBuildAdd(l->ir, from, unsigned_min(l, left, vyre_lower_i64(l, strip_iterations(l))), "to");
   if (is_foreach) {

@@ -30,9 +30,9 @@ static void lower_uncounted(vyre_lower_t *l, const vyre_stmt_t *s) {
   LLVMPositionBuilderAtEnd(l->ir, body);
   if (l->is_bounded) {
     LLVMValueRef fuel = vyre_lower_load(l, l->i64, l->fuel, "");
-    vyre_lower_check(l, LLVMBuildICmp(l->ir, LLVMIntEQ, fuel, vyre_lower_i64(l, 0), ""), VYRE_FAULT_FUEL, s->position);
+    vyre_lower_check(l, LLVMBuildICmp(l->ir, LLVMIntEQ, fuel, vyre_lower_i64(l, 0), ""), VYRE_FAULT_FUEL, vyre_node_of_stmt(l->program, s));
     LLVMBuildStore(l->ir, LLVMBuildSub(l->ir, fuel, vyre_lower_i64(l, 1), ""), l->fuel);
-    vyre_lower_look_at_stop(l, s->position);
+    vyre_lower_look_at_stop(l, vyre_node_of_stmt(l->program, s));
   }
   vyre_lower_loop_t loop = {.on_break = after, .on_continue = head, .outer = l->loop};
   l->loop = &loop;
@@ -49,7 +49,7 @@ static void lower_reduce_at(vyre_lower_t *l, const vyre_stmt_t *s) {
   LLVMBasicBlockRef after = NULL;
   if (!vyre_lower_in_range(l, param, s->param, s->arg[0]) && l->is_checked) {
     LLVMValueRef outside = LLVMBuildICmp(l->ir, LLVMIntUGE, index, vyre_lower_i64(l, param->count), "outside");
-    vyre_lower_check(l, outside, VYRE_FAULT_OUT_OF_RANGE, s->position);
+    vyre_lower_check(l, outside, VYRE_FAULT_OUT_OF_RANGE, vyre_node_of_stmt(l->program, s));
     if (l->mode == VYRE_MODE_FAST) {
       LLVMBasicBlockRef add = vyre_lower_block(l, "add");
       after = vyre_lower_block(l, "added");
@@ -83,7 +83,7 @@ static void lower_stmt(vyre_lower_t *l, const vyre_stmt_t *s) {
     case VYRE_STMT_RETURN: lower_jump(l, l->done); return;
     case VYRE_STMT_LANES: l->target->lanes(l, s); return;
     case VYRE_STMT_VOTE: vyre_lower_vote(l, s); return;
-    case VYRE_STMT_TRAP: vyre_lower_fault(l, VYRE_FAULT_TRAP, s->position); return;
+    case VYRE_STMT_TRAP: vyre_lower_fault(l, VYRE_FAULT_TRAP, vyre_node_of_stmt(l->program, s)); return;
     default: {
       VYRE_ASSERT(vyre_stmt_is_privileged(s->op));
       LLVMValueRef operands[5] = {NULL, NULL, NULL, NULL, NULL};

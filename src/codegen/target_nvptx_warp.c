@@ -116,7 +116,7 @@ static LLVMValueRef raw_load(vyre_lower_t *l, const vyre_expr_t *e, LLVMValueRef
 static LLVMValueRef atomic(vyre_lower_t *l, const vyre_expr_t *e, LLVMValueRef operands[3]) {
   static const char *const orders[VYRE_ORDER_COUNT] = {"relaxed", "acquire", "release", "acq_rel", "acq_rel"};
   unsigned bits = vyre_type_bits(e->type);
-  bool is_add = e->op == VYRE_EXPR_ATOMIC_ADD;
+  bool is_add = e->op == VYRE_EXPR_RAW_ATOMIC_ADD;
   char text[160], constraints[32];
   if (e->order == VYRE_ORDER_SEQ_CST) fence(l, e->order, e->scope);
   snprintf(text, sizeof text, "{ .reg .pred p; setp.%s.u32 p, $2, 0; mov.%s $0, 0; @p atom.%s.%s.%s.%s $0, [$1], $3%s; }",
@@ -141,8 +141,8 @@ static LLVMValueRef lower_expr(vyre_lower_t *l, const vyre_expr_t *e, LLVMValueR
       return LLVMBuildPtrToInt(l->ir, LLVMBuildAddrSpaceCast(l->ir, shared, l->ptr, ""), l->i64, "local");
     }
     case VYRE_EXPR_RAW_LOAD: return raw_load(l, e, operands[0]);
-    case VYRE_EXPR_ATOMIC_ADD:
-    case VYRE_EXPR_ATOMIC_CAS: return atomic(l, e, operands);
+    case VYRE_EXPR_RAW_ATOMIC_ADD:
+    case VYRE_EXPR_RAW_ATOMIC_CAS: return atomic(l, e, operands);
     case VYRE_EXPR_PUMP: return i32_const(l, 0); /* io is pumped by a thread of the host */
     default: VYRE_UNREACHABLE();
   }
@@ -213,7 +213,7 @@ static void lower_stmt(vyre_lower_t *l, const vyre_stmt_t *s, LLVMValueRef opera
       assembly(l, l->void_, "nanosleep.u32 $0;", "r,~{memory}", &duration, 1);
       return;
     }
-    case VYRE_STMT_CALL: lower_call(l, operands[0], operands[1]); return;
+    case VYRE_STMT_CALL_HANDLER: lower_call(l, operands[0], operands[1]); return;
     default: VYRE_UNREACHABLE();
   }
 }

@@ -79,10 +79,10 @@ static LLVMValueRef lower_expr(vyre_lower_t *l, const vyre_expr_t *e, LLVMValueR
     case VYRE_EXPR_WORKER: return worker(l);
     case VYRE_EXPR_RAW_LOAD:
       return atomic_load(l, type, pointer(l, operands[0], 0), e->order, vyre_type_bytes(e->type));
-    case VYRE_EXPR_ATOMIC_ADD:
+    case VYRE_EXPR_RAW_ATOMIC_ADD:
       return LLVMBuildAtomicRMW(l->ir, LLVMAtomicRMWBinOpAdd, pointer(l, operands[0], 0), operands[1],
                                 ordering(e->order), false);
-    case VYRE_EXPR_ATOMIC_CAS: {
+    case VYRE_EXPR_RAW_ATOMIC_CAS: {
       LLVMValueRef pair = LLVMBuildAtomicCmpXchg(l->ir, pointer(l, operands[0], 0), operands[1], operands[2],
                                                  ordering(e->order), failure_ordering(e->order), false);
       return LLVMBuildExtractValue(l->ir, pair, 0, "");
@@ -148,7 +148,7 @@ static void lower_stmt(vyre_lower_t *l, const vyre_stmt_t *s, LLVMValueRef opera
       call_hook(l, offsetof(vyre_hooks_t, sleep), l->void_, arguments, (LLVMTypeRef[]){l->i32, l->i64, l->i32}, 3);
       return;
     }
-    case VYRE_STMT_CALL: lower_call(l, operands[0], operands[1]); return;
+    case VYRE_STMT_CALL_HANDLER: lower_call(l, operands[0], operands[1]); return;
     default: VYRE_UNREACHABLE();
   }
 }

@@ -109,6 +109,7 @@ struct vyre_device {
   const vyre_device_ops_t *ops;
   vyre_device_info_t info;
   vyre_topology_t topology;
+  uint32_t lacks; /* VYRE_NEEDS_* that it cannot do */
   bool sleeps;    /* idle workers sleep on a word and are woken by publishers */
   uint32_t pumps; /* workers of a pump: 0 for as many as the session has */
   char name[32];

@@ -58,6 +58,7 @@ static vyre_status_t open_host(unsigned which, vyre_device_t **out_device) {
   device->ops = host_devices[which].ops;
   device->topology = VYRE_TOPOLOGY_DIRECT;
   device->sleeps = true;
+  device->lacks = VYRE_NEEDS_ALL;
   snprintf(device->name, sizeof device->name, "%s", host_devices[which].name);
   snprintf(device->target, sizeof device->target, "x86_64");
   snprintf(device->description, sizeof device->description, "%s, %u processors", host_devices[which].what, count);

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "interp/memory.h"
-#include "interp/value.h"
+#include "ir/value.h"
 #include "ir/typing.h"
 #include "ir/validate.h"
 
@@ -30,15 +30,15 @@ typedef struct run {
   uint64_t iteration;                  /* of the open foreach, 0 outside */
   uint32_t lane;                       /* of the open lanes block */
   vyre_fault_t fault;
-  vyre_position_t fault_position;
+  vyre_node_t fault_node;
 } run_t;
 
 typedef enum flow { FLOW_NEXT, FLOW_BREAK, FLOW_CONTINUE, FLOW_END /* return, or a fault */ } flow_t;
 
-static void raise_fault(run_t *run, vyre_fault_t fault, vyre_position_t position) {
+static void raise_fault(run_t *run, vyre_fault_t fault, vyre_node_t node) {
   VYRE_ASSERT(run->fault == VYRE_FAULT_NONE);
   run->fault = fault;
-  run->fault_position = position;
+  run->fault_node = node;
 }
 
 /* The value of an expression. After a fault it means nothing: the caller looks at run->fault before it uses it. */
@@ -64,7 +64,7 @@ static uint64_t eval_leaf(run_t *run, const vyre_expr_t *e) {
 
 static uint64_t eval_load(run_t *run, const vyre_expr_t *e, uint64_t index) {
   if (index >= stream_count(run, e->a)) {
-    raise_fault(run, VYRE_FAULT_OUT_OF_RANGE, e->position);
+    raise_fault(run, VYRE_FAULT_OUT_OF_RANGE, vyre_node_of_expr(run->program, e));
     return 0;
   }
   unsigned bytes = vyre_type_bytes(e->type);
@@ -75,7 +75,7 @@ static uint64_t eval_load(run_t *run, const vyre_expr_t *e, uint64_t index) {
 
 static uint64_t eval_binary(run_t *run, const vyre_expr_t *e, uint64_t a, uint64_t b) {
   if ((e->op == VYRE_EXPR_DIV || e->op == VYRE_EXPR_REM) && b == 0) {
-    raise_fault(run, VYRE_FAULT_DIVISION, e->position);
+    raise_fault(run, VYRE_FAULT_DIVISION, vyre_node_of_expr(run->program, e));
     return 0;
   }
   return vyre_value_binary(e->op, e->type, a, b);
@@ -96,8 +96,8 @@ static uint64_t eval_privileged(run_t *run, const vyre_expr_t *e, const uint64_t
     case VYRE_EXPR_LOCAL: return run->frame->scratch;
     case VYRE_EXPR_WORKER: return run->frame->worker;
     case VYRE_EXPR_RAW_LOAD: return vyre_memory_load(v[0], vyre_type_bytes(e->type), e->order);
-    case VYRE_EXPR_ATOMIC_ADD: return vyre_memory_add(v[0], vyre_type_bytes(e->type), e->order, v[1]);
-    case VYRE_EXPR_ATOMIC_CAS:
+    case VYRE_EXPR_RAW_ATOMIC_ADD: return vyre_memory_add(v[0], vyre_type_bytes(e->type), e->order, v[1]);
+    case VYRE_EXPR_RAW_ATOMIC_CAS:
       return vyre_memory_compare_exchange(v[0], vyre_type_bytes(e->type), e->order, v[1], v[2]);
     case VYRE_EXPR_PUMP: return hooks->pump(hooks, run->frame->worker);
     default: VYRE_UNREACHABLE();
@@ -121,7 +121,7 @@ static uint64_t eval(run_t *run, uint32_t id) {
     case VYRE_CLASS_SELECT: return v[0] ? v[1] : v[2];
     case VYRE_CLASS_CAST: return vyre_value_cast(run->program->exprs[e->a].type, e->type, v[0]);
     case VYRE_CLASS_PRIVILEGED: return eval_privileged(run, e, v);
-    case VYRE_CLASS_LOGIC: break;
+    default: break;
   }
   VYRE_UNREACHABLE();
 }
@@ -177,11 +177,11 @@ static bool is_stopped(const run_t *run) {
 static bool begin_uncounted_iteration(run_t *run, const vyre_stmt_t *s) {
   if (run->program->is_privileged) return true;
   if (run->fuel == 0) {
-    raise_fault(run, VYRE_FAULT_FUEL, s->position);
+    raise_fault(run, VYRE_FAULT_FUEL, vyre_node_of_stmt(run->program, s));
     return false;
   }
   run->fuel--;
-  if (is_stopped(run)) raise_fault(run, VYRE_FAULT_CANCELLED, s->position);
+  if (is_stopped(run)) raise_fault(run, VYRE_FAULT_CANCELLED, vyre_node_of_stmt(run->program, s));
   return run->fault == VYRE_FAULT_NONE;
 }
 
@@ -210,7 +210,7 @@ static uint64_t charge(run_t *run, uint64_t n) {
 /* What precedes iteration k of a counted loop; false: a fault. */
 static bool begin_counted_iteration(run_t *run, const vyre_stmt_t *s, uint64_t k) {
   if (run->program->is_privileged || k % VYRE_STRIP_ITERATIONS != 0 || !is_stopped(run)) return true;
-  raise_fault(run, VYRE_FAULT_CANCELLED, s->position);
+  raise_fault(run, VYRE_FAULT_CANCELLED, vyre_node_of_stmt(run->program, s));
   return false;
 }
 
@@ -225,7 +225,7 @@ static flow_t exec_for(run_t *run, const vyre_stmt_t *s, uint64_t low, uint64_t 
     if (flow == FLOW_END) return FLOW_END;
   }
   if (m == n) return FLOW_NEXT;
-  raise_fault(run, VYRE_FAULT_FUEL, s->position);
+  raise_fault(run, VYRE_FAULT_FUEL, vyre_node_of_stmt(run->program, s));
   return FLOW_END;
 }
 
@@ -248,7 +248,7 @@ static flow_t exec_foreach(run_t *run, const vyre_stmt_t *s, uint64_t low, uint6
   run->fuel = f - used;
   run->iteration = m < n ? m : 0;
   if (m == n) return FLOW_NEXT;
-  raise_fault(run, VYRE_FAULT_FUEL, s->position);
+  raise_fault(run, VYRE_FAULT_FUEL, vyre_node_of_stmt(run->program, s));
   return FLOW_END;
 }
 
@@ -265,7 +265,7 @@ static flow_t exec_lanes(run_t *run, const vyre_stmt_t *s) {
 
 static flow_t exec_reduce_at(run_t *run, const vyre_stmt_t *s, uint64_t index, uint64_t value) {
   if (index >= run->program->params[s->param].count) {
-    raise_fault(run, VYRE_FAULT_OUT_OF_RANGE, s->position);
+    raise_fault(run, VYRE_FAULT_OUT_OF_RANGE, vyre_node_of_stmt(run->program, s));
     return FLOW_END;
   }
   table_add(run, s->param, index, value);
@@ -292,7 +292,7 @@ static void exec_privileged(run_t *run, const vyre_stmt_t *s, const uint64_t v[5
     case VYRE_STMT_PAUSE: vyre_cpu_relax(); return;
     case VYRE_STMT_HEAVY_FENCE: hooks->heavy_fence(hooks); return;
     case VYRE_STMT_SLEEP: hooks->sleep(hooks, run->frame->worker, v[0], (uint32_t)v[1]); return;
-    case VYRE_STMT_CALL: {
+    case VYRE_STMT_CALL_HANDLER: {
       const vyre_entry_t *handler = &hooks->handlers[v[0]];
       handler->function((vyre_frame_t *)(uintptr_t)v[1], handler->context);
       return;
@@ -321,7 +321,7 @@ static flow_t exec(run_t *run, const vyre_stmt_t *s) {
     case VYRE_STMT_BREAK: return FLOW_BREAK;
     case VYRE_STMT_CONTINUE: return FLOW_CONTINUE;
     case VYRE_STMT_RETURN: return FLOW_END;
-    case VYRE_STMT_TRAP: raise_fault(run, VYRE_FAULT_TRAP, s->position); return FLOW_END;
+    case VYRE_STMT_TRAP: raise_fault(run, VYRE_FAULT_TRAP, vyre_node_of_stmt(run->program, s)); return FLOW_END;
     default: exec_privileged(run, s, v); return FLOW_NEXT;
   }
 }
@@ -354,6 +354,6 @@ void vyre_interp_call(vyre_frame_t *frame, void *context) {
   exec_block(&run, interp->program->body);
   if (run.fault == VYRE_FAULT_NONE) publish_outputs(&run);
   frame->fault = run.fault;
-  frame->fault_position = run.fault_position;
+  frame->fault_node = run.fault_node;
   frame->fault_iteration = run.fault ? run.iteration : 0;
 }

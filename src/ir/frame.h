@@ -36,6 +36,7 @@ enum { VYRE_LOCAL_BYTES = 8192 };
 enum { VYRE_LANES = 32 };
 
 #define VYRE_FRAME_IS_LAST 1u /* flags: this chunk ends its file */
+#define VYRE_FRAME_FINISH 2u  /* flags: runs `finish` over the output block instead of the body */
 
 typedef struct vyre_frame {
   /* in */
@@ -53,10 +54,21 @@ typedef struct vyre_frame {
   uint64_t hooks;         /* address of struct vyre_hooks; host devices only */
   /* out */
   uint32_t fault;           /* vyre_fault_t; not NONE: nothing was added to the outputs */
-  uint32_t fault_position;  /* of the node: vyre_position_t, 0 when unknown */
+  uint32_t fault_node;      /* vyre_node_t of the Program that runs; means nothing without a fault */
   uint64_t fault_iteration; /* of the outermost foreach, relative to its lower bound; 0 outside */
-  uint64_t reserved[4];
+  /* in */
+  uint64_t bindings;   /* address of a vyre_binding_t for each parameter; 0 when the Program needs none */
+  uint32_t halo_left;  /* bytes that can be read before data[0], multiples of the element size */
+  uint32_t halo_right; /* and behind data[data_bytes] */
+  uint64_t reserved[2];
 } vyre_frame_t;
+
+/* What a call's parameter is bound to; entries of streams, outputs, workgroup and private memory are not read. */
+typedef struct vyre_binding {
+  uint64_t value; /* SCALAR: the value, masked to its type; CONSTANT, STATE, WINDOW: the address, aligned to an element */
+  uint64_t bytes; /* CONSTANT, STATE, WINDOW: the length, at least that of a declared one */
+} vyre_binding_t;
+_Static_assert(sizeof(vyre_binding_t) == 16, "code reads it by offset");
 
 _Static_assert(sizeof(vyre_frame_t) == 128, "the frame is two cache lines");
 _Static_assert(offsetof(vyre_frame_t, fault) == 80, "the loop's IR reads the fault word here");

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/memory.h"
 #include "ir/parser.h"
 
@@ -77,7 +78,7 @@ static bool parse_scope(vyre_parser_t *p, vyre_scope_t *out_scope) {
   return false;
 }
 
-bool vyre_parser_order(vyre_parser_t *p, vyre_access_t *out_access, const char *fix) {
+bool vyre_parser_order(vyre_parser_t *p, vyre_access_spec_t *out_access, const char *fix) {
   if (!vyre_parser_expect(p, VYRE_TOKEN_DOT, "before the memory order", fix)) return false;
   for (int order = 0; order < VYRE_ORDER_COUNT; order++)
     if (vyre_parser_at(p, VYRE_TOKEN_NAME) && vyre_parser_token_is(p, &p->token, vyre_order_text((vyre_order_t)order))) {
@@ -90,7 +91,7 @@ bool vyre_parser_order(vyre_parser_t *p, vyre_access_t *out_access, const char *
   return false;
 }
 
-bool vyre_parser_access(vyre_parser_t *p, vyre_access_t *out_access) {
+bool vyre_parser_access(vyre_parser_t *p, vyre_access_spec_t *out_access) {
   static const char fix[] = "Write the type and the order after the name, as in raw_load.u32.acquire(address).";
   if (!vyre_parser_expect(p, VYRE_TOKEN_DOT, "before the type of the memory", fix)) return false;
   if (!vyre_parser_at(p, VYRE_TOKEN_TYPE)) return vyre_parser_fail_type(p), false;
@@ -137,11 +138,19 @@ static uint32_t parse_len(vyre_parser_t *p, const vyre_token_t *name) {
       p, (vyre_term_t){.op = VYRE_EXPR_LEN, .type = VYRE_TYPE_U64, .a = id, .position = name->position});
 }
 
+/* The text form of the other nodes is still to come. */
+static bool is_written(vyre_expr_op_t op) {
+  vyre_op_class_t class_ = vyre_expr_class(op);
+  bool is_new_leaf = op >= VYRE_EXPR_SCALAR && op <= VYRE_EXPR_OUTPUT_AT;
+  return !is_new_leaf && op < VYRE_EXPR_FMA && class_ != VYRE_CLASS_CALL;
+}
+
 vyre_expr_op_t vyre_parser_function(const vyre_parser_t *p, const vyre_token_t *name) {
   const char *word = vyre_parser_text(p, name);
   for (int op = VYRE_EXPR_NONE + 1; op < VYRE_EXPR_COUNT; op++) {
     const char *text = vyre_expr_text((vyre_expr_op_t)op);
-    if (strlen(text) == name->length && memcmp(text, word, name->length) == 0) return (vyre_expr_op_t)op;
+    if (strlen(text) == name->length && memcmp(text, word, name->length) == 0)
+      return is_written((vyre_expr_op_t)op) ? (vyre_expr_op_t)op : VYRE_EXPR_NONE;
   }
   return VYRE_EXPR_NONE;
 }
@@ -149,7 +158,7 @@ vyre_expr_op_t vyre_parser_function(const vyre_parser_t *p, const vyre_token_t *
 static uint32_t parse_call(vyre_parser_t *p, const vyre_token_t *name) {
   vyre_term_t term = {.op = (uint8_t)vyre_parser_function(p, name), .position = name->position};
   uint32_t args[3] = {0};
-  vyre_access_t access = {VYRE_TYPE_VOID, VYRE_ORDER_RELAXED, VYRE_SCOPE_SYSTEM};
+  vyre_access_spec_t access = {VYRE_TYPE_VOID, VYRE_ORDER_RELAXED, VYRE_SCOPE_SYSTEM};
   if (term.op == VYRE_EXPR_NONE) return vyre_parser_fail_unknown_function(p, name), 0u;
   if (term.op == VYRE_EXPR_LEN) return parse_len(p, name);
   vyre_op_class_t class_ = vyre_expr_class((vyre_expr_op_t)term.op);
@@ -172,8 +181,8 @@ static uint32_t parse_call(vyre_parser_t *p, const vyre_token_t *name) {
     case VYRE_EXPR_WORKER:
     case VYRE_EXPR_PUMP: term.type = VYRE_TYPE_U32; break;
     case VYRE_EXPR_RAW_LOAD:
-    case VYRE_EXPR_ATOMIC_ADD:
-    case VYRE_EXPR_ATOMIC_CAS: term.type = (uint8_t)access.type; break;
+    case VYRE_EXPR_RAW_ATOMIC_ADD:
+    case VYRE_EXPR_RAW_ATOMIC_CAS: term.type = (uint8_t)access.type; break;
     default: term.type = VYRE_TYPE_U64; break;
   }
   return vyre_parser_add_term(p, term);
@@ -374,8 +383,8 @@ static vyre_expr_id_t emit_privileged(vyre_parser_t *p, const vyre_term_t *t) {
   vyre_expr_id_t made = 0;
   switch (t->op) {
     case VYRE_EXPR_RAW_LOAD: made = vyre_build_raw_load(&p->builder, type, order, address); break;
-    case VYRE_EXPR_ATOMIC_ADD: made = vyre_build_atomic_add(&p->builder, type, order, address, b); break;
-    default: made = vyre_build_atomic_cas(&p->builder, type, order, address, b, c); break;
+    case VYRE_EXPR_RAW_ATOMIC_ADD: made = vyre_build_raw_atomic_add(&p->builder, type, order, address, b); break;
+    default: made = vyre_build_raw_atomic_cas(&p->builder, type, order, address, b, c); break;
   }
   p->builder.scope = VYRE_SCOPE_SYSTEM;
   return made;
@@ -435,6 +444,7 @@ vyre_expr_id_t vyre_parser_emit(vyre_parser_t *p, uint32_t term, vyre_type_t exp
       return vyre_build_cast(&p->builder, type, a);
     }
     case VYRE_CLASS_PRIVILEGED: return emit_privileged(p, t);
+    default: VYRE_UNREACHABLE();
   }
   return 0;
 }

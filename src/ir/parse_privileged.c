@@ -19,7 +19,7 @@ static unsigned take_tag(vyre_parser_t *p, const char *name) {
 }
 
 /* The order of load16 and store16 and its scope, where they are written. */
-static bool take_order(vyre_parser_t *p, vyre_access_t *access) {
+static bool take_order(vyre_parser_t *p, vyre_access_spec_t *access) {
   return !vyre_parser_at(p, VYRE_TOKEN_DOT) || vyre_parser_order(p, access, "Write an order such as relaxed.");
 }
 
@@ -48,7 +48,7 @@ void vyre_parser_load16(vyre_parser_t *p, vyre_position_t position, const vyre_t
   }
   if (!vyre_parser_privileged(p, &word)) return;
   vyre_parser_advance(p);
-  vyre_access_t access = {VYRE_TYPE_U32, VYRE_ORDER_ACQUIRE, VYRE_SCOPE_SYSTEM};
+  vyre_access_spec_t access = {VYRE_TYPE_U32, VYRE_ORDER_ACQUIRE, VYRE_SCOPE_SYSTEM};
   unsigned tag = take_tag(p, "load16");
   if (tag > 3 || !take_order(p, &access) || !vyre_parser_expect(p, VYRE_TOKEN_LEFT_PAREN, "after load16", fix)) return;
   uint32_t address = vyre_parser_expr(p);
@@ -113,7 +113,7 @@ static void parse_vote(vyre_parser_t *p, const vyre_token_t *word) {
 
 static void parse_fence(vyre_parser_t *p, const vyre_token_t *word) {
   static const char fix[] = "Write fence.acquire() or another order, and perhaps a scope: fence.release.device().";
-  vyre_access_t access = {VYRE_TYPE_VOID, VYRE_ORDER_RELAXED, VYRE_SCOPE_SYSTEM};
+  vyre_access_spec_t access = {VYRE_TYPE_VOID, VYRE_ORDER_RELAXED, VYRE_SCOPE_SYSTEM};
   if (!vyre_parser_order(p, &access, fix) || !vyre_parser_expect(p, VYRE_TOKEN_LEFT_PAREN, "after the order", fix) ||
       !vyre_parser_expect(p, VYRE_TOKEN_RIGHT_PAREN, "after '('", fix))
     return;
@@ -126,7 +126,7 @@ static void parse_fence(vyre_parser_t *p, const vyre_token_t *word) {
 /* raw_store, store16, prefetch_write, sleep, call_handler, after the name. */
 static void parse_effect(vyre_parser_t *p, vyre_stmt_op_t op, const vyre_token_t *name) {
   vyre_type_t types[5] = {VYRE_TYPE_U64, VYRE_TYPE_U32, VYRE_TYPE_U32, VYRE_TYPE_U32, VYRE_TYPE_U32};
-  vyre_access_t access = {VYRE_TYPE_VOID, VYRE_ORDER_RELEASE, VYRE_SCOPE_SYSTEM};
+  vyre_access_spec_t access = {VYRE_TYPE_VOID, VYRE_ORDER_RELEASE, VYRE_SCOPE_SYSTEM};
   unsigned tag = 0, count = op == VYRE_STMT_STORE16 ? 5 : op == VYRE_STMT_PREFETCH || op == VYRE_STMT_PREFETCH_WRITE ? 1 : 2;
   uint32_t terms[5] = {0};
   vyre_expr_id_t values[5] = {0};
@@ -136,7 +136,7 @@ static void parse_effect(vyre_parser_t *p, vyre_stmt_op_t op, const vyre_token_t
   } else if (op == VYRE_STMT_STORE16) {
     tag = take_tag(p, "store16");
     if (tag > 3 || !take_order(p, &access)) return;
-  } else if (op == VYRE_STMT_CALL) {
+  } else if (op == VYRE_STMT_CALL_HANDLER) {
     types[0] = VYRE_TYPE_U32;
     types[1] = VYRE_TYPE_U64;
   }
@@ -160,7 +160,7 @@ static void parse_effect(vyre_parser_t *p, vyre_stmt_op_t op, const vyre_token_t
     case VYRE_STMT_PREFETCH:
     case VYRE_STMT_PREFETCH_WRITE: vyre_build_prefetch(&p->builder, op, values[0]); break;
     case VYRE_STMT_SLEEP: vyre_build_sleep(&p->builder, values[0], values[1]); break;
-    default: vyre_build_call(&p->builder, values[0], values[1]); break;
+    default: vyre_build_call_handler(&p->builder, values[0], values[1]); break;
   }
   p->builder.scope = VYRE_SCOPE_SYSTEM;
 }

@@ -88,15 +88,15 @@ vyre_expr_id_t vyre_parser_emit(vyre_parser_t *p, uint32_t term, vyre_type_t exp
 vyre_type_t vyre_parser_settle(const vyre_parser_t *p, uint32_t term, vyre_type_t expected);
 uint32_t vyre_parser_add_term(vyre_parser_t *p, vyre_term_t term);
 /* Between whom and how a privileged access orders. */
-typedef struct vyre_access {
+typedef struct vyre_access_spec {
   vyre_type_t type;
   vyre_order_t order;
   vyre_scope_t scope;
-} vyre_access_t;
+} vyre_access_spec_t;
 /* '.' type '.' order and perhaps '.' scope, as in raw_load.u32.acquire.device. */
-bool vyre_parser_access(vyre_parser_t *p, vyre_access_t *out_access);
+bool vyre_parser_access(vyre_parser_t *p, vyre_access_spec_t *out_access);
 /* The same without the type; `fix` shows how it is written. */
-bool vyre_parser_order(vyre_parser_t *p, vyre_access_t *out_access, const char *fix);
+bool vyre_parser_order(vyre_parser_t *p, vyre_access_spec_t *out_access, const char *fix);
 /* The node of a function's name, VYRE_EXPR_NONE when there is none. */
 vyre_expr_op_t vyre_parser_function(const vyre_parser_t *p, const vyre_token_t *name);
 /* Notes that the program is privileged; fails when that is not allowed. */

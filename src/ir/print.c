@@ -218,6 +218,7 @@ static void print_expr(printer_t *p, uint32_t id, vyre_type_t literals) {
       vyre_strbuf_append(p->out, ")");
       break;
     case VYRE_CLASS_PRIVILEGED: print_privileged(p, e); break;
+    default: VYRE_UNREACHABLE();
   }
 }
 
@@ -368,7 +369,7 @@ static void print_stmt(printer_t *p, const vyre_stmt_t *s) {
     case VYRE_STMT_PREFETCH:
     case VYRE_STMT_PREFETCH_WRITE: print_effect(p, s, VYRE_TYPE_U64, VYRE_TYPE_U64, 1); break;
     case VYRE_STMT_SLEEP: print_effect(p, s, VYRE_TYPE_U64, VYRE_TYPE_U32, 2); break;
-    case VYRE_STMT_CALL: print_effect(p, s, VYRE_TYPE_U32, VYRE_TYPE_U64, 2); break;
+    case VYRE_STMT_CALL_HANDLER: print_effect(p, s, VYRE_TYPE_U32, VYRE_TYPE_U64, 2); break;
     default: vyre_strbuf_append(p->out, vyre_stmt_text(s->op)); break; /* break, continue, return, trap, pause, ... */
   }
 }

@@ -11,9 +11,9 @@
 static const struct {
   const char *text;
   uint8_t bits;
-  bool is_signed;
+  uint8_t kind;
 } types[VYRE_TYPE_COUNT] = {
-#define VYRE_TYPE(name, text, bits, is_signed) {text, bits, is_signed},
+#define VYRE_TYPE(name, text, bits, kind) {text, bits, VYRE_KIND_##kind},
 #include "ir/types.def"
 #undef VYRE_TYPE
 };
@@ -22,9 +22,10 @@ static const struct {
   const char *text;
   uint8_t class_;
   uint8_t arity;
+  uint8_t on;
 } exprs[VYRE_EXPR_COUNT] = {
-    {"", VYRE_CLASS_LEAF, 0},
-#define VYRE_EXPR(name, text, class, arity) {text, VYRE_CLASS_##class, arity},
+    {"", VYRE_CLASS_LEAF, 0, VYRE_ON_NONE},
+#define VYRE_EXPR(name, text, class, arity, on) {text, VYRE_CLASS_##class, arity, VYRE_ON_##on},
 #define VYRE_STMT(name, text, privileged)
 #include "ir/ops.def"
 #undef VYRE_EXPR
@@ -36,7 +37,7 @@ static const struct {
   bool is_privileged;
 } stmts[VYRE_STMT_COUNT] = {
     {"", false},
-#define VYRE_EXPR(name, text, class, arity)
+#define VYRE_EXPR(name, text, class, arity, on)
 #define VYRE_STMT(name, text, privileged) {text, privileged},
 #include "ir/ops.def"
 #undef VYRE_EXPR
@@ -46,16 +47,46 @@ static const struct {
 const char *vyre_type_text(vyre_type_t type) { return types[type].text; }
 unsigned vyre_type_bits(vyre_type_t type) { return types[type].bits; }
 unsigned vyre_type_bytes(vyre_type_t type) { return (types[type].bits + 7u) / 8u; }
-bool vyre_type_is_signed(vyre_type_t type) { return types[type].is_signed; }
-bool vyre_type_is_integer(vyre_type_t type) { return types[type].bits >= 8; }
+vyre_type_kind_t vyre_type_kind(vyre_type_t type) { return (vyre_type_kind_t)types[type].kind; }
+bool vyre_type_is_signed(vyre_type_t type) { return types[type].kind == VYRE_KIND_SIGNED; }
+bool vyre_type_is_float(vyre_type_t type) { return types[type].kind == VYRE_KIND_FLOAT; }
+bool vyre_type_is_scalar(vyre_type_t type) {
+  return types[type].kind != VYRE_KIND_NONE && types[type].kind != VYRE_KIND_VECTOR;
+}
+bool vyre_type_is_integer(vyre_type_t type) {
+  return types[type].kind == VYRE_KIND_UNSIGNED || types[type].kind == VYRE_KIND_SIGNED;
+}
 
 uint64_t vyre_type_mask(vyre_type_t type) {
-  return types[type].bits == 64 ? UINT64_MAX : (UINT64_C(1) << types[type].bits) - 1;
+  return types[type].bits >= 64 ? UINT64_MAX : (UINT64_C(1) << types[type].bits) - 1;
+}
+
+bool vyre_type_fits(vyre_type_t type, vyre_operands_t on) {
+  bool is_bool = type == VYRE_TYPE_BOOL, is_integer = vyre_type_is_integer(type), is_float = vyre_type_is_float(type);
+  bool is_word = is_integer && types[type].bits >= 32;
+  switch (on) {
+    case VYRE_ON_NONE: return false;
+    case VYRE_ON_BOOL: return is_bool;
+    case VYRE_ON_INTEGER: return is_integer;
+    case VYRE_ON_FLOAT: return is_float;
+    case VYRE_ON_NUMBER: return is_integer || is_float;
+    case VYRE_ON_BITS: return is_integer || is_bool;
+    case VYRE_ON_SCALAR: return is_integer || is_float || is_bool;
+    case VYRE_ON_WORD: return is_word;
+    case VYRE_ON_REDUCIBLE: return is_word || is_float;
+    case VYRE_ON_MOVABLE: return is_word || is_float || is_bool;
+    case VYRE_ON_ANY: return type != VYRE_TYPE_VOID;
+  }
+  VYRE_UNREACHABLE();
 }
 
 const char *vyre_expr_text(vyre_expr_op_t op) { return exprs[op].text; }
 vyre_op_class_t vyre_expr_class(vyre_expr_op_t op) { return (vyre_op_class_t)exprs[op].class_; }
 unsigned vyre_expr_arity(vyre_expr_op_t op) { return exprs[op].arity; }
+vyre_operands_t vyre_expr_on(vyre_expr_op_t op) { return (vyre_operands_t)exprs[op].on; }
+bool vyre_expr_is_collective(vyre_expr_op_t op) {
+  return exprs[op].class_ == VYRE_CLASS_SUBGROUP || exprs[op].class_ == VYRE_CLASS_WORKGROUP;
+}
 const char *vyre_stmt_text(vyre_stmt_op_t op) { return stmts[op].text; }
 bool vyre_stmt_is_privileged(vyre_stmt_op_t op) { return stmts[op].is_privileged; }
 
@@ -68,6 +99,32 @@ const char *vyre_scope_text(vyre_scope_t scope) {
   static const char *const texts[VYRE_SCOPE_COUNT] = {"system", "device", "workgroup"};
   return texts[scope];
 }
+
+const char *vyre_reducer_text(vyre_reducer_t reducer) {
+  static const char *const texts[VYRE_REDUCER_COUNT] = {"",    "sum",     "min",       "max",   "or",
+                                                        "xor", "combine", "per_chunk", "append"};
+  return texts[reducer];
+}
+
+const char *vyre_role_text(vyre_role_t role) {
+  static const char *const texts[VYRE_ROLE_COUNT] = {"stream", "output", "param",     "constant",
+                                                     "state",  "window", "workgroup", "private"};
+  return texts[role];
+}
+
+bool vyre_param_is_buffer(const vyre_param_t *param) {
+  return param->role != VYRE_ROLE_OUTPUT && param->role != VYRE_ROLE_SCALAR;
+}
+
+bool vyre_param_has_halo(const vyre_param_t *param) {
+  return param->left.is_param || param->left.count || param->right.is_param || param->right.count;
+}
+
+bool vyre_reducer_is_commutative(vyre_reducer_t reducer) {
+  return reducer >= VYRE_REDUCER_SUM && reducer <= VYRE_REDUCER_XOR;
+}
+
+bool vyre_atomic_commutes(vyre_expr_op_t op) { return op >= VYRE_EXPR_ATOMIC_ADD && op <= VYRE_EXPR_ATOMIC_XOR; }
 
 const char *vyre_fault_text(uint32_t fault) {
   switch (fault) {
@@ -84,6 +141,7 @@ vyre_program_t *vyre_program_create(void) {
   if (!program) return NULL;
   atomic_init(&program->references, 1);
   program->var_count = program->expr_count = program->stmt_count = 1;
+  program->workgroup_size = 1;
   if (!vyre_array_reserve((void **)&program->vars, &program->var_capacity, 1, sizeof *program->vars) ||
       !vyre_array_reserve((void **)&program->exprs, &program->expr_capacity, 1, sizeof *program->exprs) ||
       !vyre_array_reserve((void **)&program->stmts, &program->stmt_capacity, 1, sizeof *program->stmts)) {
@@ -107,6 +165,8 @@ void vyre_program_release(vyre_program_t *program) {
   for (uint32_t i = 0; i < program->param_count; i++) vyre_free(program->params[i].name);
   if (program->vars)
     for (uint32_t i = 1; i < program->var_count; i++) vyre_free(program->vars[i].name);
+  for (uint32_t i = 0; i < program->function_count; i++) vyre_free(program->functions[i].name);
+  vyre_free(program->functions);
   vyre_free(program->vars);
   vyre_free(program->exprs);
   vyre_free(program->stmts);
@@ -119,27 +179,61 @@ void vyre_program_release(vyre_program_t *program) {
  * wait for each other's store; larger ones would only fall out of the first-level cache. */
 enum { COPIED_TABLE_BYTES_MAX = 4096, TABLE_COPIES = 4 };
 
+static uint32_t round_up(uint32_t value, uint32_t multiple) { return (value + multiple - 1) / multiple * multiple; }
+
+uint32_t vyre_output_value_bytes(const vyre_param_t *param) {
+  uint32_t bytes = vyre_type_bytes(param->type);
+  return vyre_reducer_is_commutative(param->reducer) || bytes > 8 ? bytes : 8;
+}
+
+uint64_t vyre_output_bytes(const vyre_param_t *param) {
+  uint64_t value = vyre_output_value_bytes(param);
+  switch (param->reducer) {
+    case VYRE_REDUCER_COMBINE:
+    case VYRE_REDUCER_PER_CHUNK: return 8 + value;
+    case VYRE_REDUCER_APPEND: return 8 + param->count * (8 + value);
+    default: return value * (param->count ? param->count : 1);
+  }
+}
+
 void vyre_program_layout(const vyre_program_t *program, vyre_layout_t *out_layout) {
   *out_layout = (vyre_layout_t){0};
   uint32_t output = 0, scratch = 0;
   for (uint32_t i = 0; i < program->param_count; i++) {
     const vyre_param_t *param = &program->params[i];
-    if (param->role != VYRE_ROLE_OUTPUT) continue;
-    uint32_t element = vyre_type_bytes(param->type);
-    uint32_t bytes = element * (param->count ? param->count : 1);
-    output = (output + 7u) & ~7u;
-    out_layout->output_offset[i] = output;
-    output += bytes;
-    if (param->count) {
-      uint32_t table = (bytes + 63u) & ~63u;
-      out_layout->scratch_offset[i] = scratch;
-      out_layout->table_copies[i] = (uint8_t)(bytes <= COPIED_TABLE_BYTES_MAX ? TABLE_COPIES : 1);
-      out_layout->table_stride[i] = table;
-      scratch += table * out_layout->table_copies[i];
+    uint32_t bytes = vyre_type_bytes(param->type) * (param->count ? param->count : 1);
+    if (param->role == VYRE_ROLE_OUTPUT) {
+      out_layout->output_offset[i] = round_up(output, 8);
+      output = out_layout->output_offset[i] + (uint32_t)vyre_output_bytes(param);
     }
+    bool has_table = param->role == VYRE_ROLE_OUTPUT && param->count && vyre_reducer_is_commutative(param->reducer);
+    if (!has_table && param->role != VYRE_ROLE_WORKGROUP && param->role != VYRE_ROLE_PRIVATE) continue;
+    bool is_private = param->role == VYRE_ROLE_PRIVATE;
+    out_layout->scratch_offset[i] = scratch;
+    out_layout->table_copies[i] = (uint8_t)(has_table && bytes <= COPIED_TABLE_BYTES_MAX ? TABLE_COPIES : 1);
+    out_layout->table_stride[i] = round_up(bytes, is_private ? 16 : 64);
+    scratch += out_layout->table_stride[i] * (is_private ? program->workgroup_size : out_layout->table_copies[i]);
+    scratch = round_up(scratch, 64);
   }
-  out_layout->output_bytes = (output + 63u) & ~63u;
+  out_layout->output_bytes = round_up(output, 64);
   out_layout->scratch_bytes = scratch;
+}
+
+vyre_status_t vyre_program_check_needs(const vyre_program_t *program, uint32_t lacks, const char *who) {
+  static const char *const names[] = {"floating point", "vectors", "scalars, constants, state or windows", "workgroups",
+                                      "atomics", "reducers other than integer sums", "functions or switch"};
+  uint32_t missing = program->needs & lacks;
+  if (!missing) return NULL;
+  unsigned first = 0;
+  while (!(missing >> first & 1)) first++;
+  return vyre_status_with_fix(vyre_program_error(program, VYRE_E_UNSUPPORTED, 0, "%s does not run %s yet", who, names[first]),
+                              "Choose --device cpu or --device ref.");
+}
+
+vyre_position_t vyre_program_node_position(const vyre_program_t *program, vyre_node_t node) {
+  uint32_t id = node & ~VYRE_NODE_STMT;
+  if (node & VYRE_NODE_STMT) return id < program->stmt_count ? program->stmts[id].position : 0;
+  return id < program->expr_count ? program->exprs[id].position : 0;
 }
 
 vyre_status_t vyre_program_error(const vyre_program_t *program, vyre_code_t code, vyre_position_t position,

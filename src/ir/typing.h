@@ -12,6 +12,7 @@ vyre_status_t vyre_type_stmt(const vyre_program_t *program, const vyre_stmt_t *s
 
 /* The operand expression ids of a node, in evaluation order; the count is vyre_expr_arity. */
 uint32_t vyre_expr_operand(const vyre_expr_t *expr, unsigned index);
+void vyre_expr_set_operand(vyre_expr_t *expr, unsigned index, uint32_t operand);
 /* The same for a statement: how many of arg[] it uses. */
 unsigned vyre_stmt_arity(vyre_stmt_op_t op);
 

@@ -188,11 +188,11 @@ static void build_call(loop_t *l, const vyre_loop_order_t *o, const operands_t *
   /* Behind the fence, which on a GPU waits for stores that stand before it. */
   store32(l, DEVICE, at(l, l->self, VYRE_WORKER_CELL), var(l, o->cell));
   store32(l, DEVICE, at(l, l->self, VYRE_WORKER_RUNNING), add(l, var(l, o->handler), c32(l, 1)));
-  vyre_build_call(l->b, var(l, o->handler), var(l, o->frame));
+  vyre_build_call_handler(l->b, var(l, o->handler), var(l, o->frame));
   build_fence(l, VYRE_ORDER_RELEASE, o->output.is_host);
   store32(l, DEVICE, at(l, l->self, VYRE_WORKER_RUNNING), c32(l, 0));
   set(l, x->fault, load32(l, WORKER, at(l, o->frame, offsetof(vyre_frame_t, fault))));
-  set(l, place, load32(l, WORKER, at(l, o->frame, offsetof(vyre_frame_t, fault_position))));
+  set(l, place, load32(l, WORKER, at(l, o->frame, offsetof(vyre_frame_t, fault_node))));
 }
 
 void vyre_loop_execute(loop_t *l, const vyre_loop_order_t *o) {
@@ -222,7 +222,7 @@ void vyre_loop_sleep(loop_t *l, vyre_expr_id_t queue_is_empty) {
   vyre_expr_id_t event = load(l, U32, VYRE_ORDER_ACQUIRE, SYSTEM, at(l, l->shared, VYRE_SHARED_EVENT));
   vyre_var_id_t seen = let(l, "seen", event);
   vyre_expr_id_t sleepers = at(l, l->shared, VYRE_SHARED_SLEEPERS);
-  let(l, "before", vyre_build_atomic_add(b, U32, VYRE_ORDER_SEQ_CST, sleepers, c32(l, 1)));
+  let(l, "before", vyre_build_raw_atomic_add(b, U32, VYRE_ORDER_SEQ_CST, sleepers, c32(l, 1)));
   vyre_build_plain(b, VYRE_STMT_HEAVY_FENCE);
   vyre_var_id_t taken =
       let(l, "next_ticket", load(l, U64, VYRE_ORDER_ACQUIRE, SYSTEM, at(l, l->shared, VYRE_SHARED_TAKEN)));
@@ -238,7 +238,7 @@ void vyre_loop_sleep(loop_t *l, vyre_expr_id_t queue_is_empty) {
   vyre_build_sleep(b, at(l, l->shared, VYRE_SHARED_EVENT), var(l, seen));
   end(l);
   sleepers = at(l, l->shared, VYRE_SHARED_SLEEPERS);
-  let(l, "after", vyre_build_atomic_add(b, U32, VYRE_ORDER_SEQ_CST, sleepers, c32(l, UINT32_MAX)));
+  let(l, "after", vyre_build_raw_atomic_add(b, U32, VYRE_ORDER_SEQ_CST, sleepers, c32(l, UINT32_MAX)));
 }
 
 vyre_status_t vyre_megakernel_build(const vyre_loop_params_t *params, vyre_program_t **out_program) {

@@ -76,7 +76,7 @@ static void build_prefetch(loop_t *l, vyre_var_id_t first, vyre_var_id_t ticket)
 static void build_shutdown(loop_t *l, const slot_vars_t *s) {
   vyre_expr_id_t stop = at(l, l->control, VYRE_CONTROL_STOP);
   vyre_expr_id_t run = c32(l, VYRE_STOP_RUN), finish = c32(l, VYRE_STOP_FINISH);
-  let(l, "was", vyre_build_atomic_cas(l->b, U32, VYRE_ORDER_ACQ_REL, stop, run, finish));
+  let(l, "was", vyre_build_raw_atomic_cas(l->b, U32, VYRE_ORDER_ACQ_REL, stop, run, finish));
   store32(l, SYSTEM, at(l, l->shared, VYRE_SHARED_ENDING), c32(l, 1));
   vyre_loop_complete(l, VYRE_ORDER_RELEASE, s->completion, s->tag, VYRE_STATE_DONE, c32(l, 0), c32(l, 0));
   vyre_build_plain(l->b, VYRE_STMT_BREAK);
@@ -87,7 +87,7 @@ static void build_dispatch(loop_t *l, vyre_var_id_t worked) {
   vyre_builder_t *b = l->b;
   vyre_expr_id_t is_free = is(l, control_word(l, VYRE_CONTROL_LOCK, U32, VYRE_ORDER_RELAXED), 0);
   vyre_expr_id_t lock = at(l, l->control, VYRE_CONTROL_LOCK);
-  vyre_expr_id_t got = is(l, vyre_build_atomic_cas(b, U32, VYRE_ORDER_ACQUIRE, lock, c32(l, 0), c32(l, 1)), 0);
+  vyre_expr_id_t got = is(l, vyre_build_raw_atomic_cas(b, U32, VYRE_ORDER_ACQUIRE, lock, c32(l, 0), c32(l, 1)), 0);
   begin_if(l, both(l, is_free, got));
   vyre_var_id_t first = let(l, "first", load64(l, SYSTEM, at(l, l->shared, VYRE_SHARED_TAKEN)));
   vyre_var_id_t ticket = mutable(l, "ticket", var(l, first));
@@ -145,7 +145,7 @@ static void build_pop(loop_t *l, vyre_var_id_t worked) {
   begin_if(l, op(l, VYRE_EXPR_NE, control_word(l, VYRE_CONTROL_QUEUE_TAIL, U64, VYRE_ORDER_ACQUIRE), var(l, head)));
   /* The entry is read before it is claimed: should the queue have gone round meanwhile, the claim fails. */
   vyre_var_id_t cell = let(l, "cell", load32(l, DEVICE, element(l, l->queue, in_ring(l, var(l, head)), 2)));
-  vyre_expr_id_t claimed = vyre_build_atomic_cas(b, U64, VYRE_ORDER_ACQ_REL, at(l, l->control, VYRE_CONTROL_QUEUE_HEAD),
+  vyre_expr_id_t claimed = vyre_build_raw_atomic_cas(b, U64, VYRE_ORDER_ACQ_REL, at(l, l->control, VYRE_CONTROL_QUEUE_HEAD),
                                                  var(l, head), add(l, var(l, head), c64(l, 1)));
   begin_if(l, op(l, VYRE_EXPR_EQ, claimed, var(l, head)));
   set(l, worked, boolean(l, true));

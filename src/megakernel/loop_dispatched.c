@@ -315,7 +315,7 @@ static void build_shutdown(dispatcher_t *d) {
   vyre_expr_id_t stop = at(l, l->control, VYRE_CONTROL_STOP);
   vyre_expr_id_t run = c32(l, VYRE_STOP_RUN), finish = c32(l, VYRE_STOP_FINISH);
   l->b->scope = DEVICE;
-  vyre_expr_id_t was = vyre_build_atomic_cas(l->b, U32, VYRE_ORDER_RELAXED, stop, run, finish);
+  vyre_expr_id_t was = vyre_build_raw_atomic_cas(l->b, U32, VYRE_ORDER_RELAXED, stop, run, finish);
   l->b->scope = SYSTEM;
   let(l, "was", was);
   store32(l, SYSTEM, at(l, l->shared, VYRE_SHARED_ENDING), c32(l, 1));

@@ -131,8 +131,7 @@ bool vyre_ring_take(vyre_ring_t *ring, vyre_ticket_t ticket, vyre_completion_t *
   uint32_t low = atomic_load_explicit(&words[2], memory_order_relaxed);
   uint32_t high = atomic_load_explicit(&words[3], memory_order_relaxed);
   if (state == VYRE_STATE_FAULT)
-    *out_completion = (vyre_completion_t){.state = VYRE_SLOT_FAULT, .fault = low, .fault_line = high >> 12,
-                                          .fault_column = high & 0xFFF};
+    *out_completion = (vyre_completion_t){.state = VYRE_SLOT_FAULT, .fault = low, .fault_node = high};
   else
     *out_completion = (vyre_completion_t){.state = VYRE_SLOT_DONE, .result = {low, high}};
   atomic_store_explicit(&ring->cell_tickets[ticket.cell], 0, memory_order_relaxed);

@@ -1,6 +1,7 @@
 /* A session's life: create, register, start, swap, stop, destroy. */
 #include "megakernel/session.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -97,6 +98,9 @@ vyre_status_t vyre_session_register(vyre_session_t *session, const vyre_program_
   if (find_handler(session, wanted)) return vyre_status_make(VYRE_E_OPCODE_RANGE, "0x%x is registered already", wanted);
   if (session->handler_count == VYRE_HANDLERS_MAX)
     return vyre_status_make(VYRE_E_TABLE_FULL, "%d Programs are registered", VYRE_HANDLERS_MAX);
+  char who[64];
+  snprintf(who, sizeof who, "device %s", session->device->name);
+  VYRE_TRY(vyre_program_check_needs(program, session->device->lacks, who));
   session->handlers[session->handler_count++] = (vyre_handler_t){wanted, vyre_program_retain(program)};
   *opcode = wanted;
   return NULL;

@@ -96,6 +96,15 @@ vyre_status_t vyre_session_drain(vyre_session_t *session, uint64_t timeout_ns) {
   return NULL;
 }
 
+void vyre_completion_place(const vyre_session_t *session, uint32_t opcode, const vyre_completion_t *completion,
+                           uint32_t *out_line, uint32_t *out_column) {
+  const vyre_program_t *program = vyre_session_program(session, opcode);
+  bool is_fault = program && completion->state == VYRE_SLOT_FAULT;
+  vyre_position_t position = is_fault ? vyre_program_node_position(program, completion->fault_node) : 0;
+  *out_line = vyre_position_line(position);
+  *out_column = vyre_position_column(position);
+}
+
 const char *vyre_fault_summary(uint32_t fault) { return vyre_fault_text(fault); }
 
 vyre_status_t vyre_completion_status(const vyre_session_t *session, uint32_t opcode,
@@ -107,6 +116,5 @@ vyre_status_t vyre_completion_status(const vyre_session_t *session, uint32_t opc
   vyre_code_t code = completion->fault == VYRE_FAULT_FUEL ? VYRE_E_FUEL : VYRE_E_FAULT;
   const char *text = vyre_fault_text(completion->fault);
   if (!program) return vyre_status_make(code, "opcode 0x%x: %s", opcode, text);
-  return vyre_program_error(program, code, vyre_position_make(completion->fault_line, completion->fault_column),
-                            "%s: %s", program->name, text);
+  return vyre_program_error(program, code, vyre_program_node_position(program, completion->fault_node), "%s: %s", program->name, text);
 }

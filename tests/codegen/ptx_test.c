@@ -179,8 +179,8 @@ static void privileged_nodes(void **state) {
     }
     for (unsigned t = 2; t < 4; t++)
       for (unsigned o = 0; o < 5; o++) {
-        ADD("let s%u%u = atomic_add.%s.%s%s(a, 1)\n", t, o, types[t], atomics[o], scopes[scope]);
-        ADD("let c%u%u = atomic_compare_exchange.%s.%s%s(a, 1, 2)\n", t, o, types[t], atomics[o], scopes[scope]);
+        ADD("let s%u%u = raw_atomic_add.%s.%s%s(a, 1)\n", t, o, types[t], atomics[o], scopes[scope]);
+        ADD("let c%u%u = raw_atomic_compare_exchange.%s.%s%s(a, 1, 2)\n", t, o, types[t], atomics[o], scopes[scope]);
       }
     for (unsigned o = 1; o < 5; o++) ADD("fence.%s%s()\n", atomics[o], scopes[scope]);
     ADD("heavy_fence\npause\nprefetch(a)\nprefetch_write(a)\nsleep(a, mask)\ncall_handler(mask, frame())\n"

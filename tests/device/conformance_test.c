@@ -195,7 +195,9 @@ static void check(conformance_t *c, flight_t *flight) {
                          .fault_iteration = reference.fault_iteration};
   if (is_fault) {
     result.fault = completion.fault;
-    result.fault_position = vyre_position_make(completion.fault_line, completion.fault_column);
+    uint32_t line = 0, column = 0;
+    vyre_completion_place(c->session, c->opcodes[flight->program], &completion, &line, &column);
+    result.fault_position = vyre_position_make(line, column);
   } else if (completion.state != VYRE_SLOT_DONE || completion.result[0] || completion.result[1]) {
     fail_msg("state %d, result %u %u", (int)completion.state, completion.result[0], completion.result[1]);
   }

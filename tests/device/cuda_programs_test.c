@@ -103,7 +103,7 @@ static uint32_t compare(uint64_t seed, const vyre_program_t *program, vyre_cu_fu
   cu(cuda->MemcpyDtoH(outputs, d.outputs, INPUTS * out_bytes), "cuMemcpyDtoH");
   for (uint32_t i = 0; i < INPUTS; i++) {
     run_result_t reference, gpu = {.outputs = outputs + i * out_bytes, .output_bytes = layout.output_bytes,
-                                   .fault = frames[i].fault, .fault_position = frames[i].fault_position,
+                                   .fault = frames[i].fault, .fault_position = vyre_program_node_position(program, frames[i].fault_node),
                                    .fault_iteration = frames[i].fault_iteration};
     run_reference(program, &inputs[i], &reference);
     faults += reference.fault != 0;

@@ -62,7 +62,7 @@ static void an_addition_outside(void **state) {
 
 static void division_by_zero(void **state) {
   (void)state;
-  for (vyre_type_t type = VYRE_TYPE_U8; type < VYRE_TYPE_COUNT; type++) {
+  for (vyre_type_t type = VYRE_TYPE_U8; type <= VYRE_TYPE_I64; type++) {
     for (vyre_expr_op_t op = VYRE_EXPR_DIV; op <= VYRE_EXPR_REM; op++) {
       fixture_t f;
       open_with_bytes(&f, VYRE_TYPE_U8);

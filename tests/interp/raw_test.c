@@ -60,10 +60,10 @@ static void atomics_give_the_old_value(void **state) {
       vyre_builder_t b;
       vyre_builder_init(&b, "raw", "", true);
       vyre_expr_id_t values[3];
-      values[0] = vyre_build_atomic_add(&b, type, order, word(&b, 0), vyre_build_const(&b, type, UINT64_MAX));
-      values[1] = vyre_build_atomic_cas(&b, type, order, word(&b, 8), vyre_build_const(&b, type, 7),
+      values[0] = vyre_build_raw_atomic_add(&b, type, order, word(&b, 0), vyre_build_const(&b, type, UINT64_MAX));
+      values[1] = vyre_build_raw_atomic_cas(&b, type, order, word(&b, 8), vyre_build_const(&b, type, 7),
                                         vyre_build_const(&b, type, 8));
-      values[2] = vyre_build_atomic_cas(&b, type, order, word(&b, 16), vyre_build_const(&b, type, 7),
+      values[2] = vyre_build_raw_atomic_cas(&b, type, order, word(&b, 16), vyre_build_const(&b, type, 7),
                                         vyre_build_const(&b, type, 8));
       for (uint64_t i = 0; i < 3; i++)
         vyre_build_raw_store(&b, type, VYRE_ORDER_RELAXED, word(&b, 24 + 8 * i), values[i]);
@@ -139,7 +139,7 @@ static void hooks_are_called(void **state) {
   vyre_build_raw_store(&b, VYRE_TYPE_U64, VYRE_ORDER_RELAXED, word(&b, 8), vyre_build_leaf(&b, VYRE_EXPR_FRAME));
   vyre_build_sleep(&b, word(&b, 4), u32(&b, 123));
   vyre_build_plain(&b, VYRE_STMT_HEAVY_FENCE);
-  vyre_build_call(&b, u32(&b, 2), vyre_build_raw_load(&b, VYRE_TYPE_U64, VYRE_ORDER_RELAXED, word(&b, 16)));
+  vyre_build_call_handler(&b, u32(&b, 2), vyre_build_raw_load(&b, VYRE_TYPE_U64, VYRE_ORDER_RELAXED, word(&b, 16)));
   vyre_program_t *program = finish(&b);
   vyre_frame_t callee = {0};
   uint64_t memory[3] = {0, 0, (uint64_t)(uintptr_t)&callee};
@@ -168,7 +168,7 @@ static void a_fault_comes_before_the_effect(void **state) {
   vyre_build_raw_store(&b, VYRE_TYPE_U64, VYRE_ORDER_RELAXED, word(&b, 0), u64(&b, 1));
   vyre_expr_id_t nowhere = bad(&b);
   vyre_build_raw_store(&b, VYRE_TYPE_U64, VYRE_ORDER_RELAXED, word(&b, 8),
-                       vyre_build_atomic_add(&b, VYRE_TYPE_U64, VYRE_ORDER_RELAXED, nowhere, u64(&b, 1)));
+                       vyre_build_raw_atomic_add(&b, VYRE_TYPE_U64, VYRE_ORDER_RELAXED, nowhere, u64(&b, 1)));
   vyre_program_t *program = finish(&b);
   uint64_t memory[2] = {0};
   vyre_frame_t frame = {.control = (uint64_t)(uintptr_t)memory};
@@ -215,10 +215,10 @@ static void two_workers_on_one_word(void **state) {
   vyre_builder_init(&b, "raw", "", true);
   vyre_var_id_t old = vyre_build_let(&b, "old", u64(&b, 0), true);
   range(&b, VYRE_STMT_FOR, "i", ROUNDS);
-  vyre_build_assign(&b, old, vyre_build_atomic_add(&b, VYRE_TYPE_U64, VYRE_ORDER_RELAXED, word(&b, 0), u64(&b, 1)));
+  vyre_build_assign(&b, old, vyre_build_raw_atomic_add(&b, VYRE_TYPE_U64, VYRE_ORDER_RELAXED, word(&b, 0), u64(&b, 1)));
   vyre_build_forever(&b);
   vyre_expr_id_t taken =
-      vyre_build_atomic_cas(&b, VYRE_TYPE_U32, VYRE_ORDER_ACQUIRE, word(&b, 16), u32(&b, 0), u32(&b, 1));
+      vyre_build_raw_atomic_cas(&b, VYRE_TYPE_U32, VYRE_ORDER_ACQUIRE, word(&b, 16), u32(&b, 0), u32(&b, 1));
   when(&b, VYRE_EXPR_EQ, taken, u32(&b, 0));
   vyre_build_plain(&b, VYRE_STMT_BREAK);
   vyre_build_end(&b);

@@ -208,7 +208,7 @@ static void handle(vyre_frame_t *frame, void *context) {
   if (h->inside) h->inside(h, worker);
   memset(h->image->scratches[worker], (int)(index + 1), FINITE_SCRATCH_BYTES);
   frame->fault = own_fault(frame->stream_offset);
-  frame->fault_position = frame->fault ? index << 12 | 5 : 0xDEAD;
+  frame->fault_node = frame->fault ? index << 12 | 5 : 0xDEAD;
 }
 
 static const vyre_entry_t handlers[FINITE_OPCODES] = {

@@ -1,7 +1,7 @@
 #include "support/generate_state.h"
 
 vyre_type_t generate_type(generator_t *g) {
-  return (vyre_type_t)(VYRE_TYPE_BOOL + random_below(&g->random, VYRE_TYPE_COUNT - VYRE_TYPE_BOOL));
+  return (vyre_type_t)(VYRE_TYPE_BOOL + random_below(&g->random, VYRE_TYPE_I64 + 1 - VYRE_TYPE_BOOL));
 }
 
 vyre_type_t generate_unsigned_type(generator_t *g) { return (vyre_type_t)(VYRE_TYPE_U8 + random_below(&g->random, 4)); }

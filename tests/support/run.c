@@ -64,7 +64,7 @@ void run_entry(const vyre_program_t *program, vyre_entry_t entry, const run_inpu
       .stop = (uint64_t)(uintptr_t)&stop,
       .flags = input->is_last ? VYRE_FRAME_IS_LAST : 0,
       .fault = 0xDEAD, /* an entry writes it even when nothing faulted */
-      .fault_position = 0xDEAD,
+      .fault_node = 0xDEAD,
       .fault_iteration = 0xDEAD,
   };
   vyre_frame_t before = frame;
@@ -80,7 +80,7 @@ void run_entry(const vyre_program_t *program, vyre_entry_t entry, const run_inpu
   *out_result = (run_result_t){.output_bytes = layout.output_bytes,
                                .fault = frame.fault,
                                /* without a fault the other two mean nothing */
-                               .fault_position = frame.fault ? frame.fault_position : 0,
+                               .fault_position = frame.fault ? vyre_program_node_position(program, frame.fault_node) : 0,
                                .fault_iteration = frame.fault ? frame.fault_iteration : 0};
   out_result->outputs = vyre_alloc(layout.output_bytes + 1u);
   require(out_result->outputs != NULL, "out of memory");

@@ -2,8 +2,8 @@
  * and out, signed types too.
  *
  * Threads: pure functions. */
-#ifndef VYRE_INTERP_VALUE_H
-#define VYRE_INTERP_VALUE_H
+#ifndef VYRE_IR_VALUE_H
+#define VYRE_IR_VALUE_H
 
 #include "ir/program.h"
 

@@ -1,4 +1,4 @@
-#include "interp/value.h"
+#include "ir/value.h"
 
 #include "base/assert.h"
 
