@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/memory.h"
+#include "codegen/lower_part.h"
 
 LLVMTypeRef vyre_lower_type(const vyre_lower_t *l, vyre_type_t type) {
   return LLVMIntTypeInContext(l->context, vyre_type_bits(type));
@@ -212,7 +213,7 @@ static void find_definitions(vyre_lower_t *l) {
   }
 }
 
-static void build_body(vyre_lower_t *l, const char *name) {
+static bool build_body(vyre_lower_t *l, const char *name) {
   const vyre_program_t *p = l->program;
   l->function = build_entry(l, name);
   l->entry = vyre_lower_block(l, "entry");
@@ -223,10 +224,12 @@ static void build_body(vyre_lower_t *l, const char *name) {
   vyre_lower_clear_outputs(l);
   for (uint32_t i = 1; i < p->var_count; i++)
     l->vars[i] = vyre_lower_alloca(l, vyre_lower_type(l, p->vars[i].type), p->vars[i].name);
+  if (l->is_large && !vyre_lower_begin_parts(l)) return false;
   vyre_lower_stmts(l, p->body);
   if (!LLVMGetBasicBlockTerminator(LLVMGetInsertBlock(l->ir))) LLVMBuildBr(l->ir, l->done);
   build_done(l);
   build_exit(l);
+  return !l->parts || vyre_lower_end_parts(l);
 }
 
 void vyre_lower_types(vyre_lower_t *l, LLVMModuleRef module) {
@@ -240,16 +243,25 @@ void vyre_lower_types(vyre_lower_t *l, LLVMModuleRef module) {
   l->void_ = LLVMVoidTypeInContext(l->context);
 }
 
+/* From here on default<O2> takes more than 2 s for some shapes of Programs. */
+enum { LARGE_NODES = 500 };
+
+bool vyre_lower_is_large(const vyre_program_t *program) {
+  return !program->is_privileged && program->expr_count + program->stmt_count > LARGE_NODES;
+}
+
 LLVMValueRef vyre_lower_program(const vyre_program_t *program, const vyre_target_t *target,
                                 const vyre_lower_options_t *options, LLVMModuleRef module, const char *name) {
   VYRE_ASSERT(program->is_validated);
   vyre_lower_t *l = vyre_calloc(1, sizeof *l);
   if (!l) return NULL;
+  LLVMValueRef function = NULL;
   l->program = program;
   l->target = target;
   l->is_checked = options->is_checked;
   l->is_bounded = options->is_checked && !program->is_privileged;
   l->group_threads = options->threads;
+  l->is_large = vyre_lower_is_large(program) && !target->is_gpu;
   vyre_program_layout(program, &l->layout);
   l->vars = vyre_calloc(program->var_count, sizeof *l->vars);
   l->definitions = vyre_calloc(program->var_count, sizeof *l->definitions);
@@ -259,10 +271,10 @@ LLVMValueRef vyre_lower_program(const vyre_program_t *program, const vyre_target
     vyre_lower_types(l, module);
     l->ir = LLVMCreateBuilderInContext(l->context);
     find_definitions(l);
-    build_body(l, name);
+    bool is_good = build_body(l, name);
     LLVMDisposeBuilder(l->ir);
+    if (is_good) function = l->entry_function;
   }
-  LLVMValueRef function = l->entry_function;
   vyre_free(l->vars);
   vyre_free(l->definitions);
   vyre_free(l->ranges);

@@ -298,7 +298,12 @@ static void lower_strips(vyre_lower_t *l, const range_t *r, LLVMBasicBlockRef on
   if (l->is_bounded) vyre_lower_look_at_stop(l, vyre_node_of_stmt(l->program, r->stmt));
   LLVMValueRef left = LLVMBuildSub(l->ir, r->bound, from, "");
   LLVMValueRef to = LLVMBuildAdd(l->ir, from, unsigned_min(l, left, vyre_lower_i64(l, strip_iterations(l))), "to");
-  if (is_foreach) {
+  if (is_foreach && l->is_large) {
+    l->mode = VYRE_MODE_SLOW;
+    lower_loop(l, r, from, to, 1, NULL);
+    l->mode = VYRE_MODE_UNIFORM;
+    l->foreach_index = NULL;
+  } else if (is_foreach) {
     l->mode = VYRE_MODE_FAST;
     l->foreach_can_fault = false;
     begin_narrow_sums(l, r->stmt->body);

@@ -1,6 +1,7 @@
 /* Statements, but for lanes blocks (lower_lanes.c) and counted loops (lower_range.c). */
 #include "base/assert.h"
 #include "codegen/lower.h"
+#include "codegen/lower_part.h"
 #include "ir/typing.h"
 
 static void lower_if(vyre_lower_t *l, const vyre_stmt_t *s) {
@@ -94,5 +95,10 @@ static void lower_stmt(vyre_lower_t *l, const vyre_stmt_t *s) {
 }
 
 void vyre_lower_stmts(vyre_lower_t *l, uint32_t block) {
-  for (uint32_t id = block; id != 0; id = l->program->stmts[id].next) lower_stmt(l, &l->program->stmts[id]);
+  bool has_parts = l->parts && !vyre_lower_is_in_part(l);
+  for (uint32_t id = block; id != 0; id = l->program->stmts[id].next) {
+    if (has_parts) vyre_lower_part_at(l, id);
+    lower_stmt(l, &l->program->stmts[id]);
+  }
+  if (has_parts) vyre_lower_end_part(l);
 }
