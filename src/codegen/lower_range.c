@@ -39,6 +39,16 @@ void vyre_lower_look_at_stop(vyre_lower_t *l, vyre_node_t node) {
   vyre_lower_check(l, now, VYRE_FAULT_CANCELLED, node);
 }
 
+/* The same value, from where LLVM cannot see. What is left of the fuel is a minimum of minima when there were many loops
+ * before, and analyses would follow it through all of them. */
+static LLVMValueRef opaque(vyre_lower_t *l, LLVMValueRef value) {
+  static char constraints[] = "=r,0";
+  LLVMTypeRef type = LLVMTypeOf(value), function = LLVMFunctionType(type, &type, 1, false);
+  LLVMValueRef code = LLVMGetInlineAsm(function, "", 0, constraints, sizeof constraints - 1, false, false,
+                                       LLVMInlineAsmDialectATT, false);
+  return LLVMBuildCall2(l->ir, function, code, &value, 1, "");
+}
+
 static range_t begin_range(vyre_lower_t *l, const vyre_stmt_t *s) {
   range_t r = {.stmt = s};
   LLVMValueRef low = vyre_lower_expr(l, s->arg[0]), high = vyre_lower_expr(l, s->arg[1]);
@@ -50,7 +60,8 @@ static range_t begin_range(vyre_lower_t *l, const vyre_stmt_t *s) {
   if (l->is_bounded) {
     LLVMValueRef fuel = vyre_lower_load(l, l->i64, l->fuel, "");
     r.bound = unsigned_min(l, r.count, fuel);
-    LLVMBuildStore(l->ir, LLVMBuildSub(l->ir, fuel, r.bound, ""), l->fuel);
+    LLVMValueRef left = LLVMBuildSub(l->ir, fuel, r.bound, "");
+    LLVMBuildStore(l->ir, l->is_large ? opaque(l, left) : left, l->fuel);
   }
   return r;
 }
@@ -298,12 +309,7 @@ static void lower_strips(vyre_lower_t *l, const range_t *r, LLVMBasicBlockRef on
   if (l->is_bounded) vyre_lower_look_at_stop(l, vyre_node_of_stmt(l->program, r->stmt));
   LLVMValueRef left = LLVMBuildSub(l->ir, r->bound, from, "");
   LLVMValueRef to = LLVMBuildAdd(l->ir, from, unsigned_min(l, left, vyre_lower_i64(l, strip_iterations(l))), "to");
-  if (is_foreach && l->is_large) {
-    l->mode = VYRE_MODE_SLOW;
-    lower_loop(l, r, from, to, 1, NULL);
-    l->mode = VYRE_MODE_UNIFORM;
-    l->foreach_index = NULL;
-  } else if (is_foreach) {
+  if (is_foreach) {
     l->mode = VYRE_MODE_FAST;
     l->foreach_can_fault = false;
     begin_narrow_sums(l, r->stmt->body);
@@ -323,9 +329,48 @@ static void lower_strips(vyre_lower_t *l, const range_t *r, LLVMBasicBlockRef on
   LLVMPositionBuilderAtEnd(l->ir, after);
 }
 
+/* The same in one loop where there would be two, or three: loops are what takes long to compile. A foreach runs in order
+ * like its slow loop. */
+static void lower_one_loop(vyre_lower_t *l, const range_t *r, LLVMBasicBlockRef on_break) {
+  bool is_foreach = r->stmt->op == VYRE_STMT_FOREACH;
+  LLVMBasicBlockRef before = LLVMGetInsertBlock(l->ir);
+  LLVMBasicBlockRef head = vyre_lower_block(l, "loop"), more = vyre_lower_block(l, "more");
+  LLVMBasicBlockRef first = vyre_lower_block(l, "first_of_strip"), body = vyre_lower_block(l, "body");
+  LLVMBasicBlockRef after = vyre_lower_block(l, "endloop");
+  LLVMBuildBr(l->ir, head);
+  LLVMPositionBuilderAtEnd(l->ir, head);
+  LLVMValueRef index = LLVMBuildPhi(l->ir, l->i64, "index");
+  LLVMBuildCondBr(l->ir, LLVMBuildICmp(l->ir, LLVMIntNE, index, r->bound, ""), more, after);
+  LLVMPositionBuilderAtEnd(l->ir, more);
+  LLVMValueRef in_strip = LLVMBuildAnd(l->ir, index, vyre_lower_i64(l, strip_iterations(l) - 1), "");
+  LLVMValueRef is_first = LLVMBuildICmp(l->ir, LLVMIntEQ, in_strip, vyre_lower_i64(l, 0), "");
+  LLVMBuildCondBr(l->ir, is_first, first, body);
+  LLVMPositionBuilderAtEnd(l->ir, first);
+  if (l->is_bounded) vyre_lower_look_at_stop(l, r->stmt->position);
+  vyre_lower_continue_in(l, body);
+  if (is_foreach) l->mode = VYRE_MODE_SLOW;
+  lower_iteration(l, r, index, on_break);
+  if (is_foreach) {
+    l->mode = VYRE_MODE_UNIFORM;
+    l->foreach_index = NULL;
+  }
+  LLVMValueRef values[] = {vyre_lower_i64(l, 0), LLVMBuildAdd(l->ir, index, vyre_lower_i64(l, 1), "")};
+  LLVMBasicBlockRef blocks[] = {before, LLVMGetInsertBlock(l->ir)};
+  LLVMBuildBr(l->ir, head);
+  LLVMAddIncoming(index, values, blocks, 2);
+  LLVMPositionBuilderAtEnd(l->ir, after);
+}
+
+static void lower_iterations(vyre_lower_t *l, const range_t *r, LLVMBasicBlockRef on_break) {
+  if (l->is_large)
+    lower_one_loop(l, r, on_break);
+  else
+    lower_strips(l, r, on_break);
+}
+
 static void lower_for(vyre_lower_t *l, const range_t *r) {
   LLVMBasicBlockRef left = vyre_lower_block(l, "left"); /* by break: no FUEL then */
-  lower_strips(l, r, left);
+  lower_iterations(l, r, left);
   end_range(l, r);
   vyre_lower_continue_in(l, left);
 }
@@ -343,7 +388,7 @@ static void lower_foreach(vyre_lower_t *l, const range_t *r) {
     l->fuel = vyre_lower_alloca(l, l->i64, "share_left");
   }
   LLVMBuildStore(l->ir, LLVMConstInt(l->i32, 0, false), l->seen);
-  lower_strips(l, r, NULL);
+  lower_iterations(l, r, NULL);
   if (l->foreach_used) {
     l->fuel = call_fuel;
     LLVMValueRef used = vyre_lower_load(l, l->i64, l->foreach_used, "");
