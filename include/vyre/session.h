@@ -79,6 +79,12 @@ VYRE_API vyre_status_t vyre_session_create(vyre_device_t *device, const vyre_ses
 /* Gives the Program an opcode: *opcode when that is not 0, else the next free one, stored there. The session keeps what
  * it needs of the Program. Before start only. Errors: VYRE_E_OPCODE_RANGE, _TABLE_FULL, _STATE. */
 VYRE_API vyre_status_t vyre_session_register(vyre_session_t *session, const vyre_program_t *program, uint32_t *opcode);
+/* Gives a scalar parameter or a constant of a registered Program its value: `bytes` of `value`, as it lies in memory (the
+ * scalar's size; of a constant whole elements, as many as it declares). Copied. Before start only; what is given last
+ * counts. Constants must have one; a scalar without one is brought by every slot, see OPERANDS in
+ * docs/protocol/megakernel.md. State begins as zeros at start. Errors: VYRE_E_ARGUMENT, _NAME, _STATE. */
+VYRE_API vyre_status_t vyre_session_set_param(vyre_session_t *session, uint32_t opcode, const char *name,
+                                              const void *value, uint64_t bytes);
 /* Compiles the loop and the registered Programs, and launches. Errors: VYRE_E_COMPILER_MISSING, _COMPILER, _OBJECT,
  * _THREADS, _MEMORY, _STATE; on a GPU, too: _DEVICE_LIMIT (another session runs there, or so many workers do not fit at
  * once), _DEVICE_MEMORY, _DRIVER. After a failure the session can only be destroyed. */

@@ -7,7 +7,63 @@
 #include "codegen/lower_part.h"
 
 LLVMTypeRef vyre_lower_type(const vyre_lower_t *l, vyre_type_t type) {
-  return LLVMIntTypeInContext(l->context, vyre_type_bits(type));
+  switch (vyre_type_kind(type)) {
+    case VYRE_KIND_FLOAT: return type == VYRE_TYPE_F32 ? l->f32 : l->f64;
+    case VYRE_KIND_VECTOR: return LLVMVectorType(l->i32, vyre_type_bits(type) / 32);
+    default: return LLVMIntTypeInContext(l->context, vyre_type_bits(type));
+  }
+}
+
+LLVMValueRef vyre_lower_element(vyre_lower_t *l, LLVMTypeRef type, LLVMValueRef array, LLVMValueRef index) {
+  return LLVMBuildInBoundsGEP2(l->ir, type, array, &index, 1, "");
+}
+
+LLVMValueRef vyre_lower_var(vyre_lower_t *l, uint32_t var) {
+  if (l->lanes.count == 1 || !l->lanes.is_array[var]) return l->vars[var];
+  bool is_subgroup = l->lanes.uniform.vars[var] == VYRE_LEVEL_SUBGROUP;
+  LLVMValueRef index = is_subgroup ? l->lanes.subgroup : l->lanes.lane;
+  VYRE_ASSERT(index);
+  return vyre_lower_element(l, vyre_lower_type(l, l->program->vars[var].type), l->vars[var], index);
+}
+
+vyre_counted_t vyre_lower_begin_loop(vyre_lower_t *l, LLVMValueRef from, LLVMValueRef to) {
+  vyre_counted_t loop = {.head = vyre_lower_block(l, "counted"), .after = vyre_lower_block(l, "endcounted")};
+  LLVMBasicBlockRef before = LLVMGetInsertBlock(l->ir), body = vyre_lower_block(l, "count");
+  LLVMBuildBr(l->ir, loop.head);
+  LLVMPositionBuilderAtEnd(l->ir, loop.head);
+  loop.index = LLVMBuildPhi(l->ir, l->i64, "i");
+  LLVMAddIncoming(loop.index, &from, &before, 1);
+  LLVMBuildCondBr(l->ir, LLVMBuildICmp(l->ir, LLVMIntULT, loop.index, to, ""), body, loop.after);
+  LLVMPositionBuilderAtEnd(l->ir, body);
+  return loop;
+}
+
+void vyre_lower_end_loop(vyre_lower_t *l, vyre_counted_t loop) {
+  LLVMValueRef next = LLVMBuildNUWAdd(l->ir, loop.index, vyre_lower_i64(l, 1), "");
+  LLVMBasicBlockRef latch = LLVMGetInsertBlock(l->ir);
+  LLVMAddIncoming(loop.index, &next, &latch, 1);
+  LLVMBuildBr(l->ir, loop.head);
+  LLVMPositionBuilderAtEnd(l->ir, loop.after);
+}
+
+LLVMValueRef vyre_lower_runtime(vyre_lower_t *l, const char *name, LLVMTypeRef result, LLVMValueRef *arguments,
+                                unsigned count) {
+  LLVMTypeRef types[4];
+  VYRE_ASSERT(count <= sizeof types / sizeof *types);
+  for (unsigned i = 0; i < count; i++) types[i] = LLVMTypeOf(arguments[i]);
+  LLVMTypeRef type = LLVMFunctionType(result, types, count, false);
+  LLVMValueRef function = LLVMGetNamedFunction(l->module, name);
+  if (!function) {
+    function = LLVMAddFunction(l->module, name, type);
+    static const char *const attributes[] = {"nounwind", "willreturn", "nofree", "nosync"};
+    for (unsigned i = 0; i < sizeof attributes / sizeof *attributes; i++)
+      vyre_lower_add_attribute(function, (unsigned)LLVMAttributeFunctionIndex, attributes[i]);
+    /* memory(none) */
+    unsigned kind = LLVMGetEnumAttributeKindForName("memory", 6);
+    LLVMAddAttributeAtIndex(function, (unsigned)LLVMAttributeFunctionIndex,
+                            LLVMCreateEnumAttribute(l->context, kind, 0));
+  }
+  return LLVMBuildCall2(l->ir, type, function, arguments, count, "");
 }
 
 LLVMValueRef vyre_lower_i64(const vyre_lower_t *l, uint64_t value) { return LLVMConstInt(l->i64, value, false); }
@@ -38,14 +94,18 @@ LLVMValueRef vyre_lower_load(vyre_lower_t *l, LLVMTypeRef type, LLVMValueRef poi
   return LLVMBuildLoad2(l->ir, type, pointer, name);
 }
 
-LLVMValueRef vyre_lower_intrinsic(vyre_lower_t *l, const char *name, LLVMTypeRef overload, LLVMValueRef *arguments,
-                                  unsigned count) {
+LLVMValueRef vyre_lower_intrinsic_of(vyre_lower_t *l, const char *name, LLVMTypeRef *overloads, unsigned overload_count,
+                                     LLVMValueRef *arguments, unsigned count) {
   unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
   VYRE_ASSERT(id != 0);
-  unsigned overloads = overload ? 1 : 0;
-  LLVMValueRef function = LLVMGetIntrinsicDeclaration(l->module, id, &overload, overloads);
-  LLVMTypeRef type = LLVMIntrinsicGetType(l->context, id, &overload, overloads);
+  LLVMValueRef function = LLVMGetIntrinsicDeclaration(l->module, id, overloads, overload_count);
+  LLVMTypeRef type = LLVMIntrinsicGetType(l->context, id, overloads, overload_count);
   return LLVMBuildCall2(l->ir, type, function, arguments, count, "");
+}
+
+LLVMValueRef vyre_lower_intrinsic(vyre_lower_t *l, const char *name, LLVMTypeRef overload, LLVMValueRef *arguments,
+                                  unsigned count) {
+  return vyre_lower_intrinsic_of(l, name, &overload, overload ? 1 : 0, arguments, count);
 }
 
 LLVMValueRef vyre_lower_byte_offset(vyre_lower_t *l, LLVMValueRef pointer, uint64_t offset) {
@@ -70,19 +130,48 @@ void vyre_lower_add_attribute(LLVMValueRef function, unsigned index, const char 
 
 /* ---- faults ---- */
 
-static void mark_seen(vyre_lower_t *l, LLVMValueRef failed) {
+static void mark(vyre_lower_t *l, LLVMValueRef seen, LLVMValueRef failed) {
   LLVMValueRef bit = LLVMBuildZExt(l->ir, failed, l->i32, "");
-  LLVMBuildStore(l->ir, LLVMBuildOr(l->ir, vyre_lower_load(l, l->i32, l->seen, ""), bit, ""), l->seen);
+  LLVMBuildStore(l->ir, LLVMBuildOr(l->ir, vyre_lower_load(l, l->i32, seen, ""), bit, ""), seen);
+}
+
+static void mark_seen(vyre_lower_t *l, LLVMValueRef failed) {
+  mark(l, l->seen, failed);
   l->foreach_can_fault = true;
+}
+
+static void store_fault(vyre_lower_t *l, vyre_fault_t fault, vyre_node_t node) {
+  LLVMBuildStore(l->ir, LLVMConstInt(l->i32, fault, false), l->fault);
+  LLVMBuildStore(l->ir, LLVMConstInt(l->i32, node, false), l->node);
+}
+
+/* A lane's part in its region is over; `seen` is set. */
+static void leave_lane(vyre_lower_t *l, vyre_fault_t fault, vyre_node_t node) {
+  LLVMValueRef code = vyre_lower_i64(l, (uint64_t)fault << 32 | node);
+  LLVMBuildStore(l->ir, code, vyre_lower_element(l, l->i64, l->lanes.codes, l->lanes.lane));
+  LLVMBuildBr(l->ir, l->lanes.end);
+  l->lanes.can_fault = true;
+}
+
+/* All lanes of the subgroup faulted, the first of them is the lowest; the subgroups behind it do not count. */
+static void leave_subgroup(vyre_lower_t *l, vyre_fault_t fault, vyre_node_t node) {
+  store_fault(l, fault, node);
+  LLVMValueRef first = LLVMBuildMul(l->ir, l->lanes.subgroup, vyre_lower_i64(l, VYRE_SUBGROUP_LANES), "");
+  LLVMBuildStore(l->ir, first, l->lanes.limit);
+  LLVMBuildBr(l->ir, l->lanes.leave);
 }
 
 void vyre_lower_fault(vyre_lower_t *l, vyre_fault_t fault, vyre_node_t node) {
   if (l->mode == VYRE_MODE_FAST) {
     mark_seen(l, LLVMConstInt(l->i1, 1, false));
     LLVMBuildBr(l->ir, l->iteration_end);
+  } else if (l->mode == VYRE_MODE_LANE) {
+    mark(l, l->lanes.seen, LLVMConstInt(l->i1, 1, false));
+    leave_lane(l, fault, node);
+  } else if (l->mode == VYRE_MODE_SUBGROUP) {
+    leave_subgroup(l, fault, node);
   } else {
-    LLVMBuildStore(l->ir, LLVMConstInt(l->i32, fault, false), l->fault);
-    LLVMBuildStore(l->ir, LLVMConstInt(l->i32, node, false), l->node);
+    store_fault(l, fault, node);
     LLVMBuildStore(l->ir, l->foreach_index ? l->foreach_index : vyre_lower_i64(l, 0), l->iteration);
     LLVMBuildBr(l->ir, l->exit);
   }
@@ -97,6 +186,14 @@ void vyre_lower_check(vyre_lower_t *l, LLVMValueRef failed, vyre_fault_t fault, 
     return;
   }
   LLVMBasicBlockRef bad = vyre_lower_block(l, "fault"), good = vyre_lower_block(l, "");
+  if (l->mode == VYRE_MODE_LANE) { /* noted outside of the branch, which lets the region be a vector loop */
+    mark(l, l->lanes.seen, failed);
+    LLVMBuildCondBr(l->ir, failed, bad, good);
+    LLVMPositionBuilderAtEnd(l->ir, bad);
+    leave_lane(l, fault, node);
+    LLVMPositionBuilderAtEnd(l->ir, good);
+    return;
+  }
   LLVMBuildCondBr(l->ir, failed, bad, good);
   LLVMPositionBuilderAtEnd(l->ir, bad);
   vyre_lower_fault(l, fault, node);
@@ -118,6 +215,13 @@ static void load_frame(vyre_lower_t *l) {
   for (uint32_t i = 0; i < p->param_count; i++)
     if (p->params[i].role == VYRE_ROLE_STREAM && vyre_type_bytes(p->params[i].type) > 1)
       l->data_elements = LLVMBuildUDiv(l->ir, bytes, vyre_lower_i64(l, vyre_type_bytes(p->params[i].type)), "elements");
+  for (uint32_t i = 0; i < p->param_count; i++) {
+    if (p->params[i].role != VYRE_ROLE_STREAM || !vyre_param_has_halo(&p->params[i])) continue;
+    LLVMValueRef size = LLVMConstInt(l->i32, vyre_type_bytes(p->params[i].type), false);
+    l->halo_left = LLVMBuildZExt(l->ir, LLVMBuildUDiv(l->ir, FIELD(l->i32, halo_left), size, ""), l->i64, "halo_left");
+    l->halo_right = LLVMBuildZExt(l->ir, LLVMBuildUDiv(l->ir, FIELD(l->i32, halo_right), size, ""), l->i64, "halo_right");
+  }
+  if (!l->halo_left) l->halo_left = l->halo_right = vyre_lower_i64(l, 0);
   l->fuel = vyre_lower_alloca(l, l->i64, "fuel");
   LLVMBuildStore(l->ir, FIELD(l->i64, fuel), l->fuel);
 #undef FIELD
@@ -144,14 +248,53 @@ static void begin_leader(vyre_lower_t *l) {
   LLVMPositionBuilderAtEnd(l->ir, leader);
 }
 
-static void build_done(vyre_lower_t *l) {
-  LLVMPositionBuilderAtEnd(l->ir, l->done);
-  vyre_lower_flush_outputs(l);
+static void store_good(vyre_lower_t *l) {
   begin_leader(l);
   store_field(l, offsetof(vyre_frame_t, fault), LLVMConstInt(l->i32, VYRE_FAULT_NONE, false));
   store_field(l, offsetof(vyre_frame_t, fault_node), LLVMConstInt(l->i32, 0, false));
   store_field(l, offsetof(vyre_frame_t, fault_iteration), vyre_lower_i64(l, 0));
   LLVMBuildRetVoid(l->ir);
+}
+
+/* Too many records are found out at the end, whoever appended them. */
+static void check_records(vyre_lower_t *l) {
+  LLVMValueRef is_over = vyre_lower_count_records(l);
+  if (!is_over) return;
+  LLVMBasicBlockRef bad = vyre_lower_block(l, "records"), good = vyre_lower_block(l, "");
+  LLVMBuildCondBr(l->ir, is_over, bad, good);
+  LLVMPositionBuilderAtEnd(l->ir, bad);
+  store_fault(l, VYRE_FAULT_RECORDS, 0);
+  LLVMBuildStore(l->ir, vyre_lower_i64(l, 0), l->iteration);
+  LLVMBuildBr(l->ir, l->exit);
+  LLVMPositionBuilderAtEnd(l->ir, good);
+}
+
+static void build_done(vyre_lower_t *l) {
+  LLVMPositionBuilderAtEnd(l->ir, l->done);
+  if (l->lanes.count > 1) vyre_lower_meet(l);
+  check_records(l);
+  vyre_lower_flush_outputs(l);
+  store_good(l);
+}
+
+/* `finish` is another body, chosen by a flag of the frame: one lane, over the output block. */
+static void build_finish(vyre_lower_t *l) {
+  if (!l->program->has_finish) return;
+  LLVMBasicBlockRef finish = vyre_lower_block(l, "finish"), body = vyre_lower_block(l, "not_finish");
+  LLVMValueRef flags = vyre_lower_frame_field(l, l->frame, l->i32, offsetof(vyre_frame_t, flags), "flags");
+  LLVMValueRef bit = LLVMBuildAnd(l->ir, flags, LLVMConstInt(l->i32, VYRE_FRAME_FINISH, false), "");
+  LLVMBuildCondBr(l->ir, LLVMBuildICmp(l->ir, LLVMIntNE, bit, LLVMConstInt(l->i32, 0, false), ""), finish, body);
+  LLVMPositionBuilderAtEnd(l->ir, finish);
+  LLVMBasicBlockRef done = l->done;
+  uint32_t lanes = l->lanes.count;
+  l->lanes.count = 1;
+  l->done = vyre_lower_block(l, "finish_done");
+  vyre_lower_stmts(l, l->program->finish);
+  vyre_lower_continue_in(l, l->done);
+  store_good(l);
+  l->done = done;
+  l->lanes.count = lanes;
+  LLVMPositionBuilderAtEnd(l->ir, body);
 }
 
 static void build_exit(vyre_lower_t *l) {
@@ -221,10 +364,16 @@ static bool build_body(vyre_lower_t *l, const char *name) {
   l->done = vyre_lower_block(l, "done");
   LLVMPositionBuilderAtEnd(l->ir, l->entry);
   load_frame(l);
-  vyre_lower_clear_outputs(l);
-  for (uint32_t i = 1; i < p->var_count; i++)
-    l->vars[i] = vyre_lower_alloca(l, vyre_lower_type(l, p->vars[i].type), p->vars[i].name);
+  for (uint32_t i = 1; i < p->var_count; i++) {
+    LLVMTypeRef type = vyre_lower_type(l, p->vars[i].type);
+    bool is_array = l->lanes.count > 1 && l->lanes.is_array[i];
+    l->vars[i] = vyre_lower_alloca(l, is_array ? LLVMArrayType2(type, l->lanes.count) : type, p->vars[i].name);
+  }
+  vyre_lower_bind(l);
   if (l->is_large && !vyre_lower_begin_parts(l)) return false;
+  build_finish(l);
+  if (!vyre_lower_clear_outputs(l)) return false;
+  if (l->lanes.count > 1) vyre_lower_begin_lanes(l);
   vyre_lower_stmts(l, p->body);
   if (!LLVMGetBasicBlockTerminator(LLVMGetInsertBlock(l->ir))) LLVMBuildBr(l->ir, l->done);
   build_done(l);
@@ -237,7 +386,10 @@ void vyre_lower_types(vyre_lower_t *l, LLVMModuleRef module) {
   l->module = module;
   l->i1 = LLVMInt1TypeInContext(l->context);
   l->i8 = LLVMInt8TypeInContext(l->context);
+  l->i16 = LLVMInt16TypeInContext(l->context);
   l->i32 = LLVMInt32TypeInContext(l->context);
+  l->f32 = LLVMFloatTypeInContext(l->context);
+  l->f64 = LLVMDoubleTypeInContext(l->context);
   l->i64 = LLVMInt64TypeInContext(l->context);
   l->ptr = LLVMPointerTypeInContext(l->context, 0);
   l->void_ = LLVMVoidTypeInContext(l->context);
@@ -255,7 +407,6 @@ LLVMValueRef vyre_lower_program(const vyre_program_t *program, const vyre_target
   VYRE_ASSERT(program->is_validated);
   vyre_lower_t *l = vyre_calloc(1, sizeof *l);
   if (!l) return NULL;
-  LLVMValueRef function = NULL;
   l->program = program;
   l->target = target;
   l->is_checked = options->is_checked;
@@ -267,14 +418,18 @@ LLVMValueRef vyre_lower_program(const vyre_program_t *program, const vyre_target
   l->definitions = vyre_calloc(program->var_count, sizeof *l->definitions);
   l->ranges = vyre_calloc(program->var_count, sizeof *l->ranges);
   l->masks = vyre_calloc(program->var_count, sizeof *l->masks);
-  if (l->vars && l->definitions && l->ranges && l->masks) {
+  bool is_whole = l->vars && l->definitions && l->ranges && l->masks && vyre_lower_init_lanes(l);
+  if (is_whole) {
     vyre_lower_types(l, module);
     l->ir = LLVMCreateBuilderInContext(l->context);
     find_definitions(l);
-    bool is_good = build_body(l, name);
+    is_whole = build_body(l, name);
     LLVMDisposeBuilder(l->ir);
-    if (is_good) function = l->entry_function;
   }
+  vyre_lower_free_parts(l);
+  LLVMValueRef function = is_whole ? l->entry_function : NULL;
+  vyre_lower_deinit_lanes(l);
+  vyre_lower_free_float_sums(l);
   vyre_free(l->vars);
   vyre_free(l->definitions);
   vyre_free(l->ranges);

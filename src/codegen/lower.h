@@ -13,6 +13,7 @@
 
 #include "codegen/codegen.h"
 #include "ir/frame.h"
+#include "ir/uniform.h"
 
 typedef struct vyre_lower vyre_lower_t;
 
@@ -47,10 +48,38 @@ extern const vyre_target_t vyre_target_nvptx;      /* a block of threads: Progra
 extern const vyre_target_t vyre_target_nvptx_warp; /* its first warp: the megakernel's loop */
 
 typedef enum vyre_lower_mode {
-  VYRE_MODE_UNIFORM, /* outside a foreach */
-  VYRE_MODE_FAST,    /* in the fast loop of a foreach */
-  VYRE_MODE_SLOW,    /* in the loop that finds the first fault */
+  VYRE_MODE_UNIFORM,  /* outside a foreach: a fault ends the call */
+  VYRE_MODE_FAST,     /* in the fast loop of a foreach: it is noted */
+  VYRE_MODE_SLOW,     /* in the loop that finds the first fault */
+  VYRE_MODE_SUBGROUP, /* once for each subgroup: a fault of its first lane */
+  VYRE_MODE_LANE,     /* once for each lane: it ends the lane's part in the region */
 } vyre_lower_mode_t;
+
+/* What follows a `return` inside a function that is lowered in place. */
+typedef struct vyre_lower_call {
+  LLVMBasicBlockRef on_return;
+  LLVMValueRef value; /* alloca, NULL without one */
+  struct vyre_lower_call *outer;
+} vyre_lower_call_t;
+
+/* Programs of several lanes, see lower_region.c. */
+typedef struct vyre_lower_lanes {
+  uint32_t count; /* 1: there are no others, and nothing below is used */
+  vyre_uniform_t uniform;
+  uint8_t *is_array;          /* by variable: one value for each lane, kept from one region to the next */
+  uint32_t *region;           /* by variable: the region that it is used in, while these are found out */
+  uint32_t regions;
+  vyre_level_t level;         /* of the code that is being built */
+  LLVMValueRef lane;          /* i64, at level LANE */
+  LLVMValueRef subgroup;      /* i64, at levels LANE and SUBGROUP */
+  LLVMValueRef limit;         /* alloca i64: lanes from here on have faulted, or come behind one that has */
+  LLVMValueRef codes;         /* alloca [count x i64]: fault << 32 | node of the lanes that faulted in a region */
+  LLVMValueRef seen;          /* alloca i32: a lane faulted in this region */
+  bool can_fault;             /* a check was emitted in this region */
+  LLVMValueRef lane_fuel, subgroup_fuel; /* allocas, arrays of i64 */
+  LLVMBasicBlockRef end;      /* of this lane's part in the region */
+  LLVMBasicBlockRef leave;    /* the subgroups' loop */
+} vyre_lower_lanes_t;
 
 /* Where break and continue go. */
 typedef struct vyre_lower_loop {
@@ -61,6 +90,8 @@ typedef struct vyre_lower_loop {
 struct vyre_lower {
   const vyre_program_t *program;
   const vyre_target_t *target;
+  vyre_lower_lanes_t lanes;
+  vyre_lower_call_t *call; /* the function that is lowered in place, NULL outside */
   bool is_checked; /* bounds and division are checked */
   unsigned group_threads; /* groups: how many threads, when that is known; else 0 */
   bool is_bounded; /* loops use fuel and look at the stop word: not in privileged programs */
@@ -75,15 +106,20 @@ struct vyre_lower {
   LLVMBasicBlockRef entry; /* allocas stand at its end, before `first` */
   LLVMBasicBlockRef exit;  /* of a faulted call */
   LLVMBasicBlockRef done;  /* of a good one: flushes the outputs */
-  LLVMTypeRef i1, i8, i32, i64, ptr, void_;
+  LLVMTypeRef i1, i8, i16, i32, i64, f32, f64, ptr, void_;
 
   LLVMValueRef frame, data, data_elements, scratch, output, stop, stream_offset, is_last;
+  LLVMValueRef halo_left, halo_right;             /* i64, elements */
+  LLVMValueRef buffers[VYRE_LIMIT_PARAMS];        /* where elements begin; of scalars the value */
+  LLVMValueRef lengths[VYRE_LIMIT_PARAMS];        /* i64, elements */
   LLVMValueRef thread, threads; /* i64; groups only */
   LLVMValueRef tables[VYRE_LIMIT_PARAMS]; /* groups: array outputs, in memory that the group shares or in its scratch */
   LLVMValueRef *vars;                         /* allocas, by variable */
   const vyre_expr_t **definitions;            /* by variable: the value of an immutable let, or NULL */
   const vyre_stmt_t **ranges;                 /* by variable: the for or foreach whose variable it is, or NULL */
-  LLVMValueRef scalars[VYRE_LIMIT_PARAMS];    /* allocas: private sums of scalar outputs */
+  LLVMValueRef scalars[VYRE_LIMIT_PARAMS];    /* allocas: what a call contributes to scalar outputs; APPEND: i64, records */
+  LLVMValueRef assigned[VYRE_LIMIT_PARAMS];   /* allocas i64: COMBINE, PER_CHUNK: a value was assigned */
+  struct vyre_float_sum *float_sums[VYRE_LIMIT_PARAMS]; /* sums of floats, see outputs_tree.c */
   LLVMValueRef narrow[VYRE_LIMIT_PARAMS];     /* allocas: their sums over one strip, in fewer bits; NULL where not used */
   LLVMTypeRef narrow_type[VYRE_LIMIT_PARAMS];
   LLVMValueRef fault, node, iteration;    /* allocas: i32, i32, i64 */
@@ -102,6 +138,7 @@ struct vyre_lower {
   LLVMBasicBlockRef iteration_end;
   LLVMValueRef seen;      /* alloca i32: a fault happened in this strip */
   bool foreach_can_fault; /* a check was emitted in the fast loop */
+  bool is_rerun;          /* the slow loop walks what the fast one did: the call has faulted */
   unsigned table_copy;    /* private copy of the tables that additions go to */
   uint32_t wide_var;      /* groups: the loop variable whose elements of the stream are in `wide`; 0: none */
   LLVMValueRef wide;      /* a vector of i32 or i64 words */
@@ -124,11 +161,27 @@ void vyre_lower_add_attribute(LLVMValueRef function, unsigned index, const char 
 LLVMValueRef vyre_lower_alloca(vyre_lower_t *l, LLVMTypeRef type, const char *name);
 LLVMBasicBlockRef vyre_lower_block(vyre_lower_t *l, const char *name);
 void vyre_lower_continue_in(vyre_lower_t *l, LLVMBasicBlockRef block); /* br there if open, then build there */
-LLVMTypeRef vyre_lower_type(const vyre_lower_t *l, vyre_type_t type);
+LLVMTypeRef vyre_lower_type(const vyre_lower_t *l, vyre_type_t type); /* halfs are i16 */
+/* The variable as the code that is being built has it. */
+LLVMValueRef vyre_lower_var(vyre_lower_t *l, uint32_t var);
+LLVMValueRef vyre_lower_element(vyre_lower_t *l, LLVMTypeRef type, LLVMValueRef array, LLVMValueRef index);
+/* A declared function of the loader's, TYPE name(arguments), without side effects. */
+LLVMValueRef vyre_lower_runtime(vyre_lower_t *l, const char *name, LLVMTypeRef result, LLVMValueRef *arguments,
+                                unsigned count);
+/* for index in from .. to, in steps of 1: opens the body, which vyre_lower_end_loop closes. */
+typedef struct vyre_counted {
+  LLVMBasicBlockRef head, after;
+  LLVMValueRef index; /* i64 */
+} vyre_counted_t;
+vyre_counted_t vyre_lower_begin_loop(vyre_lower_t *l, LLVMValueRef from, LLVMValueRef to);
+void vyre_lower_end_loop(vyre_lower_t *l, vyre_counted_t loop);
 LLVMValueRef vyre_lower_i64(const vyre_lower_t *l, uint64_t value);
 LLVMValueRef vyre_lower_load(vyre_lower_t *l, LLVMTypeRef type, LLVMValueRef pointer, const char *name);
 LLVMValueRef vyre_lower_intrinsic(vyre_lower_t *l, const char *name, LLVMTypeRef overload, LLVMValueRef *arguments,
                                   unsigned count);
+/* The same for several types in the name. */
+LLVMValueRef vyre_lower_intrinsic_of(vyre_lower_t *l, const char *name, LLVMTypeRef *overloads, unsigned overload_count,
+                                     LLVMValueRef *arguments, unsigned count);
 LLVMValueRef vyre_lower_frame_field(vyre_lower_t *l, LLVMValueRef frame, LLVMTypeRef type, uint64_t offset,
                                     const char *name);
 /* Emits what a fault does when `failed` (i1) holds; building goes on where it does not (uniform, slow), or behind the
@@ -139,11 +192,20 @@ void vyre_lower_fault(vyre_lower_t *l, vyre_fault_t fault, vyre_node_t node);
 
 LLVMValueRef vyre_lower_byte_offset(vyre_lower_t *l, LLVMValueRef pointer, uint64_t offset);
 
-/* outputs.c: private sums, which a call adds to the outputs when it ends without a fault */
-void vyre_lower_clear_outputs(vyre_lower_t *l);
+/* outputs.c: what a call contributes, kept apart until it ends without a fault */
+bool vyre_lower_clear_outputs(vyre_lower_t *l); /* false: memory is out */
+/* outputs_block.c: values that a call writes into its own block: COMBINE, PER_CHUNK, APPEND; and finish */
+void vyre_lower_set(vyre_lower_t *l, const vyre_stmt_t *s);
+void vyre_lower_append(vyre_lower_t *l, const vyre_stmt_t *s);
+void vyre_lower_flush_block_output(vyre_lower_t *l, uint32_t param, LLVMValueRef output);
+LLVMValueRef vyre_lower_count_records(vyre_lower_t *l); /* i1: more than an output holds; NULL without records */
+LLVMValueRef vyre_lower_output_value(vyre_lower_t *l, const vyre_expr_t *e); /* OUTPUT, OUTPUT_AT */
 void vyre_lower_add_scalar(vyre_lower_t *l, uint32_t param, LLVMValueRef value);
 void vyre_lower_add_element(vyre_lower_t *l, uint32_t param, LLVMValueRef index, LLVMValueRef value); /* index in range */
 void vyre_lower_flush_outputs(vyre_lower_t *l);
+LLVMValueRef vyre_lower_identity(vyre_lower_t *l, const vyre_param_t *param); /* of its reducer */
+/* a and b, by the output's reducer. */
+LLVMValueRef vyre_lower_combine(vyre_lower_t *l, const vyre_param_t *param, LLVMValueRef a, LLVMValueRef b);
 
 /* Bytes of the tables that a Program keeps in memory that its group shares. */
 uint32_t vyre_lower_shared_table_bytes(const vyre_program_t *program);
@@ -162,6 +224,74 @@ bool vyre_lower_megakernel(const vyre_program_t *loop, const vyre_program_t *con
 #define VYRE_KERNEL_FRAME "command_frame"
 enum { VYRE_SHARED_ADDRESS_SPACE = 3 };
 
+/* outputs_tree.c: sums of floats by position */
+bool vyre_lower_is_float_sum(const vyre_param_t *param);
+bool vyre_lower_clear_float_sum(vyre_lower_t *l, uint32_t param); /* false: memory is out */
+void vyre_lower_free_float_sums(vyre_lower_t *l);
+/* Around each execution of a foreach that adds to one; around each block of positions in it. */
+bool vyre_lower_has_float_sum(const vyre_lower_t *l, uint32_t body);
+LLVMValueRef vyre_lower_block_end(vyre_lower_t *l, LLVMValueRef from, LLVMValueRef to); /* the strip's end, if not earlier */
+void vyre_lower_begin_trees(vyre_lower_t *l);
+void vyre_lower_begin_blocks(vyre_lower_t *l);
+void vyre_lower_end_blocks(vyre_lower_t *l, LLVMValueRef from);
+void vyre_lower_end_trees(vyre_lower_t *l);
+void vyre_lower_add_float(vyre_lower_t *l, uint32_t param, LLVMValueRef value);
+LLVMValueRef vyre_lower_float_sum(vyre_lower_t *l, uint32_t param);
+
+/* lower_math.c: arithmetic on values */
+LLVMValueRef vyre_lower_const(const vyre_lower_t *l, vyre_type_t type, uint64_t bits);
+LLVMValueRef vyre_lower_unary(vyre_lower_t *l, const vyre_expr_t *e, LLVMValueRef a);
+LLVMValueRef vyre_lower_binary(vyre_lower_t *l, const vyre_expr_t *e, LLVMValueRef a, LLVMValueRef b);
+LLVMValueRef vyre_lower_compare(vyre_lower_t *l, vyre_expr_op_t op, vyre_type_t type, LLVMValueRef a, LLVMValueRef b);
+LLVMValueRef vyre_lower_cast(vyre_lower_t *l, vyre_type_t from, vyre_type_t to, LLVMValueRef a);
+LLVMValueRef vyre_lower_bitcast(vyre_lower_t *l, vyre_type_t from, vyre_type_t to, LLVMValueRef a);
+/* The minimum or maximum as language.md has it. */
+LLVMValueRef vyre_lower_extreme(vyre_lower_t *l, bool is_min, vyre_type_t type, LLVMValueRef a, LLVMValueRef b);
+/* A NaN whose bits can be seen has no payload. */
+LLVMValueRef vyre_lower_seen(vyre_lower_t *l, vyre_type_t type, LLVMValueRef value);
+
+/* lower_buffer.c: elements of buffers */
+void vyre_lower_bind(vyre_lower_t *l);
+LLVMValueRef vyre_lower_load_element(vyre_lower_t *l, const vyre_expr_t *e);
+void vyre_lower_store_element(vyre_lower_t *l, const vyre_stmt_t *s);
+LLVMValueRef vyre_lower_atomic(vyre_lower_t *l, const vyre_expr_t *e); /* NULL: a store */
+void vyre_lower_copy(vyre_lower_t *l, const vyre_stmt_t *s);
+LLVMAtomicOrdering vyre_lower_ordering(vyre_order_t order);
+/* Puts `index` (i64) into range, or emits its fault: what follows is for good indices only until end_access, which gives
+ * `value` there and 0 elsewhere (NULL for stores). */
+typedef struct vyre_access_check {
+  LLVMBasicBlockRef skipped, after;
+} vyre_access_check_t;
+vyre_access_check_t vyre_lower_begin_access(vyre_lower_t *l, LLVMValueRef outside, vyre_node_t node);
+LLVMValueRef vyre_lower_end_access(vyre_lower_t *l, vyre_access_check_t check, LLVMValueRef value);
+
+/* lower_call.c */
+LLVMValueRef vyre_lower_call(vyre_lower_t *l, const vyre_expr_t *e); /* NULL without a value */
+void vyre_lower_return(vyre_lower_t *l, const vyre_stmt_t *s);
+void vyre_lower_switch(vyre_lower_t *l, const vyre_stmt_t *s);
+
+/* lower_region.c: Programs of several lanes */
+bool vyre_lower_init_lanes(vyre_lower_t *l); /* false: memory is out */
+void vyre_lower_deinit_lanes(vyre_lower_t *l);
+void vyre_lower_begin_lanes(vyre_lower_t *l); /* at the start of the function */
+/* The statements of a block at the level that is being built. */
+void vyre_lower_level(vyre_lower_t *l, uint32_t block);
+/* All lanes are here: the call ends when one has faulted. */
+void vyre_lower_meet(vyre_lower_t *l);
+/* At level WORKGROUP or SUBGROUP: what is built between is done by each lane. */
+typedef struct vyre_region {
+  vyre_counted_t loop;
+  vyre_level_t level;
+  vyre_lower_mode_t mode;
+  LLVMValueRef fuel, from, to, subgroup;
+  LLVMBasicBlockRef end;
+} vyre_region_t;
+vyre_region_t vyre_lower_begin_region(vyre_lower_t *l);
+void vyre_lower_end_region(vyre_lower_t *l, vyre_region_t region);
+
+/* lower_collective.c: var = op(...), at level WORKGROUP or SUBGROUP */
+void vyre_lower_collective(vyre_lower_t *l, const vyre_stmt_t *s);
+
 /* lower_expr.c */
 LLVMValueRef vyre_lower_expr(vyre_lower_t *l, uint32_t expr);
 /* True when the index is below the length of the stream or array without a check. */
@@ -175,6 +305,8 @@ uint64_t vyre_lower_max_value(const vyre_lower_t *l, uint32_t expr);
 
 /* lower_stmt.c */
 void vyre_lower_stmts(vyre_lower_t *l, uint32_t block);
+void vyre_lower_run(vyre_lower_t *l, uint32_t first, uint32_t end); /* [first, end), each as it stands */
+void vyre_lower_stmt(vyre_lower_t *l, const vyre_stmt_t *stmt); /* one, at the level that is being built */
 
 /* lower_lanes.c. `lane` (i32) becomes the variable of the block. Building goes on at the end of the body, with
  * masks[] set. */

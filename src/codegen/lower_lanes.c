@@ -18,7 +18,7 @@ void vyre_lower_vote(vyre_lower_t *l, const vyre_stmt_t *s) {
   LLVMValueRef condition = LLVMBuildZExt(l->ir, vyre_lower_expr(l, s->arg[0]), l->i32, "");
   LLVMValueRef bit = LLVMBuildShl(l->ir, condition, l->lane, "bit");
   LLVMValueRef mask = vyre_lower_load(l, l->i32, l->vars[s->var], "");
-  LLVMBuildStore(l->ir, LLVMBuildOr(l->ir, mask, bit, ""), l->vars[s->var]);
+  LLVMBuildStore(l->ir, LLVMBuildOr(l->ir, mask, bit, ""), vyre_lower_var(l, s->var));
   for (uint32_t i = 0; i < l->mask_count; i++)
     if (l->masks[i] == s->var) return;
   l->masks[l->mask_count++] = s->var;

@@ -88,7 +88,7 @@ static uint32_t weigh_block(vyre_lower_t *l, uint32_t block) {
 
 /* ---- while statements are lowered ---- */
 
-static void free_parts(vyre_lower_t *l) {
+void vyre_lower_free_parts(vyre_lower_t *l) {
   struct vyre_lower_parts *parts = l->parts;
   l->parts = NULL;
   if (!parts) return;
@@ -106,10 +106,7 @@ bool vyre_lower_begin_parts(vyre_lower_t *l) {
   if (!parts) return false;
   parts->weights = vyre_calloc(l->program->stmt_count, sizeof *parts->weights);
   parts->functions = vyre_calloc(l->program->function_count + 1, sizeof *parts->functions);
-  if (!parts->weights || !parts->functions) {
-    free_parts(l);
-    return false;
-  }
+  if (!parts->weights || !parts->functions) return false;
   parts->body = l->function;
   parts->entry = l->entry;
   parts->body_arguments = LLVMCountParams(l->function);
@@ -118,6 +115,7 @@ bool vyre_lower_begin_parts(vyre_lower_t *l) {
   for (unsigned i = 0; i < parts->body_arguments; i++) types[FIRST_ARGUMENT + i] = LLVMTypeOf(LLVMGetParam(l->function, i));
   parts->type = LLVMFunctionType(l->i32, types, FIRST_ARGUMENT + parts->body_arguments, false);
   weigh_block(l, l->program->body);
+  weigh_block(l, l->program->finish);
   return true;
 }
 
@@ -240,7 +238,7 @@ static void look_at_uses(place_t *place) {
 static void give_slot(vyre_lower_t *l, place_t *place) {
   struct vyre_lower_parts *parts = l->parts;
   LLVMTargetDataRef layout = LLVMGetModuleDataLayout(l->module);
-  uint64_t alignment = LLVMABIAlignmentOfType(layout, place->type);
+  uint64_t alignment = place->is_variable ? LLVMGetAlignment(place->value) : LLVMABIAlignmentOfType(layout, place->type);
   VYRE_ASSERT(alignment <= STATE_ALIGNMENT);
   place->offset = (parts->state_bytes + alignment - 1) / alignment * alignment;
   parts->state_bytes = place->offset + LLVMABISizeOfType(layout, place->type);
@@ -422,6 +420,5 @@ bool vyre_lower_end_parts(vyre_lower_t *l) {
   for (size_t i = 0; i < parts->count && is_good; i++) is_good = end_one(l, &parts->parts[i]);
   for (size_t i = 0; i < parts->place_count && is_good; i++) keep_place(l, &parts->places[i]);
   LLVMSetOperand(parts->state, 0, vyre_lower_i64(l, parts->state_bytes));
-  free_parts(l);
   return is_good;
 }

@@ -23,7 +23,7 @@ bool vyre_lower_begin_parts(vyre_lower_t *l); /* l->function is the body; false 
 void vyre_lower_part_at(vyre_lower_t *l, uint32_t id);
 void vyre_lower_end_part(vyre_lower_t *l); /* if one is open */
 bool vyre_lower_is_in_part(const vyre_lower_t *l);
-/* All is lowered: passes what the parts use. Frees l->parts; false when memory is out. */
-bool vyre_lower_end_parts(vyre_lower_t *l);
+bool vyre_lower_end_parts(vyre_lower_t *l); /* all is lowered: passes what the parts use; false when memory is out */
+void vyre_lower_free_parts(vyre_lower_t *l);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "codegen/lower.h"
+#include "ir/typing.h"
 #include "ir/validate.h"
 
 /* A group shares a strip out, so that it has more iterations for the barrier at its end. */
@@ -79,7 +80,7 @@ static void lower_iteration(vyre_lower_t *l, const range_t *r, LLVMValueRef inde
   LLVMBasicBlockRef end = vyre_lower_block(l, "next");
   LLVMValueRef value = LLVMBuildAdd(l->ir, r->low, index, "");
   LLVMBuildStore(l->ir, LLVMBuildTrunc(l->ir, value, vyre_lower_type(l, l->program->vars[s->var].type), ""),
-                 l->vars[s->var]);
+                 vyre_lower_var(l, s->var));
   vyre_lower_loop_t loop = {.on_break = on_break, .on_continue = end, .outer = l->loop};
   l->loop = &loop;
   LLVMBasicBlockRef outer_end = l->iteration_end;
@@ -279,6 +280,45 @@ static void end_narrow_sums(vyre_lower_t *l) {
   }
 }
 
+/* True when the body stores to, or updates, a buffer that it also reads: a second walk would not see the same bytes. Then
+ * the strip is one plain loop with exact faults. */
+enum { READ = 1, WRITTEN = 2 };
+
+static bool expr_touches(const vyre_lower_t *l, uint32_t id, uint8_t *touched) {
+  const vyre_program_t *p = l->program;
+  const vyre_expr_t *e = &p->exprs[id];
+  if (e->op == VYRE_EXPR_LOAD) touched[e->a] |= READ;
+  if (vyre_expr_class(e->op) == VYRE_CLASS_ATOMIC) touched[e->a] |= WRITTEN;
+  bool has_call = e->op == VYRE_EXPR_CALL;
+  for (unsigned i = 0; i < vyre_expr_arity(e->op); i++) has_call |= expr_touches(l, vyre_expr_operand(e, i), touched);
+  for (uint32_t list = e->op == VYRE_EXPR_CALL ? e->b : 0; list; list = p->exprs[list].b)
+    has_call |= expr_touches(l, p->exprs[list].a, touched);
+  return has_call;
+}
+
+static bool block_touches(const vyre_lower_t *l, uint32_t first, uint8_t *touched) {
+  bool has_call = false;
+  for (uint32_t id = first; id != 0; id = l->program->stmts[id].next) {
+    const vyre_stmt_t *s = &l->program->stmts[id];
+    for (unsigned i = 0; i < vyre_stmt_arity(s->op) && s->op != VYRE_STMT_CASE; i++)
+      has_call |= expr_touches(l, s->arg[i], touched);
+    if (s->op == VYRE_STMT_STORE) touched[s->param] |= WRITTEN;
+    has_call |= block_touches(l, s->body, touched);
+    has_call |= block_touches(l, s->orelse, touched);
+  }
+  return has_call;
+}
+
+static bool reads_what_it_writes(const vyre_lower_t *l, uint32_t body) {
+  uint8_t touched[VYRE_LIMIT_PARAMS] = {0};
+  bool has_call = block_touches(l, body, touched), writes = false, both = false;
+  for (uint32_t i = 0; i < l->program->param_count; i++) {
+    writes |= (touched[i] & WRITTEN) != 0;
+    both |= touched[i] == (READ | WRITTEN);
+  }
+  return both || (has_call && writes); /* what a function reads is not looked up */
+}
+
 /* When `seen` is set: walks the strip again, in order, to the first fault, which leaves the call. */
 static void lower_slow_strip(vyre_lower_t *l, const range_t *r, LLVMValueRef from, LLVMValueRef to) {
   LLVMBasicBlockRef slow = vyre_lower_block(l, "slow"), good = vyre_lower_block(l, "strip_good");
@@ -288,11 +328,38 @@ static void lower_slow_strip(vyre_lower_t *l, const range_t *r, LLVMValueRef fro
   LLVMBuildCondBr(l->ir, is_bad, slow, good);
   LLVMPositionBuilderAtEnd(l->ir, slow);
   l->mode = VYRE_MODE_SLOW;
+  l->is_rerun = true;
   lower_loop(l, r, from, to, 1, NULL);
-  /* The slow loop finds what the fast one saw: the same statements over the same bytes. */
-  vyre_lower_intrinsic(l, "llvm.trap", NULL, NULL, 0);
+  l->is_rerun = false;
+  /* The slow loop finds what the fast one saw: the same statements over the same bytes. Only where two buffers of the call
+   * share memory it may not, and what happens then is not specified, but a fault it is. */
+  l->mode = VYRE_MODE_UNIFORM;
+  l->foreach_index = NULL;
+  vyre_lower_fault(l, VYRE_FAULT_OUT_OF_RANGE, vyre_node_of_stmt(l->program, r->stmt));
   LLVMBuildUnreachable(l->ir);
   LLVMPositionBuilderAtEnd(l->ir, good);
+}
+
+/* One strip, which ends where a block of positions ends if that comes first; gives where it ends. */
+static LLVMValueRef lower_foreach_strip(vyre_lower_t *l, const range_t *r, LLVMValueRef from, LLVMValueRef to) {
+  bool has_trees = vyre_lower_has_float_sum(l, r->stmt->body), is_fast = !l->is_large && !reads_what_it_writes(l, r->stmt->body);
+  if (has_trees) {
+    to = vyre_lower_block_end(l, from, to);
+    vyre_lower_begin_blocks(l);
+  }
+  l->mode = is_fast ? VYRE_MODE_FAST : VYRE_MODE_SLOW;
+  l->foreach_can_fault = false;
+  if (is_fast) begin_narrow_sums(l, r->stmt->body);
+  if (is_fast)
+    lower_fast_strip(l, r, from, to);
+  else
+    lower_loop(l, r, from, to, 1, NULL);
+  if (is_fast) end_narrow_sums(l);
+  if (l->foreach_can_fault) lower_slow_strip(l, r, from, to);
+  l->mode = VYRE_MODE_UNIFORM;
+  l->foreach_index = NULL;
+  if (has_trees) vyre_lower_end_blocks(l, from);
+  return to;
 }
 
 /* Iterations 0 .. bound in strips, with a look at the stop word before each. */
@@ -310,14 +377,7 @@ static void lower_strips(vyre_lower_t *l, const range_t *r, LLVMBasicBlockRef on
   LLVMValueRef left = LLVMBuildSub(l->ir, r->bound, from, "");
   LLVMValueRef to = LLVMBuildAdd(l->ir, from, unsigned_min(l, left, vyre_lower_i64(l, strip_iterations(l))), "to");
   if (is_foreach) {
-    l->mode = VYRE_MODE_FAST;
-    l->foreach_can_fault = false;
-    begin_narrow_sums(l, r->stmt->body);
-    lower_fast_strip(l, r, from, to);
-    end_narrow_sums(l);
-    if (l->foreach_can_fault) lower_slow_strip(l, r, from, to);
-    l->mode = VYRE_MODE_UNIFORM;
-    l->foreach_index = NULL;
+    to = lower_foreach_strip(l, r, from, to);
   } else {
     lower_loop(l, r, from, to, 1, on_break);
   }
@@ -346,7 +406,7 @@ static void lower_one_loop(vyre_lower_t *l, const range_t *r, LLVMBasicBlockRef 
   LLVMValueRef is_first = LLVMBuildICmp(l->ir, LLVMIntEQ, in_strip, vyre_lower_i64(l, 0), "");
   LLVMBuildCondBr(l->ir, is_first, first, body);
   LLVMPositionBuilderAtEnd(l->ir, first);
-  if (l->is_bounded) vyre_lower_look_at_stop(l, r->stmt->position);
+  if (l->is_bounded) vyre_lower_look_at_stop(l, vyre_node_of_stmt(l->program, r->stmt));
   vyre_lower_continue_in(l, body);
   if (is_foreach) l->mode = VYRE_MODE_SLOW;
   lower_iteration(l, r, index, on_break);
@@ -362,7 +422,7 @@ static void lower_one_loop(vyre_lower_t *l, const range_t *r, LLVMBasicBlockRef 
 }
 
 static void lower_iterations(vyre_lower_t *l, const range_t *r, LLVMBasicBlockRef on_break) {
-  if (l->is_large)
+  if (l->is_large && !vyre_lower_has_float_sum(l, r->stmt->body))
     lower_one_loop(l, r, on_break);
   else
     lower_strips(l, r, on_break);
@@ -377,6 +437,8 @@ static void lower_for(vyre_lower_t *l, const range_t *r) {
 
 static void lower_foreach(vyre_lower_t *l, const range_t *r) {
   VYRE_ASSERT(l->mode == VYRE_MODE_UNIFORM);
+  bool has_trees = vyre_lower_has_float_sum(l, r->stmt->body);
+  if (has_trees) vyre_lower_begin_trees(l);
   LLVMValueRef call_fuel = l->fuel;
   if (l->is_bounded && vyre_block_has_loop(l->program, r->stmt->body)) {
     LLVMValueRef fuel = vyre_lower_load(l, l->i64, call_fuel, "");
@@ -396,6 +458,7 @@ static void lower_foreach(vyre_lower_t *l, const range_t *r) {
     LLVMBuildStore(l->ir, LLVMBuildSub(l->ir, vyre_lower_load(l, l->i64, l->fuel, ""), used, ""), l->fuel);
     l->foreach_share = l->foreach_used = NULL;
   }
+  if (has_trees) vyre_lower_end_trees(l);
   l->foreach_index = r->bound; /* the iteration that fuel did not reach */
   end_range(l, r);
   l->foreach_index = NULL;

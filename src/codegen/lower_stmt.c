@@ -1,4 +1,4 @@
-/* Statements, but for lanes blocks (lower_lanes.c) and counted loops (lower_range.c). */
+/* Statements, but for lanes blocks (lower_lanes.c), counted loops (lower_range.c), meetings (lower_region.c). */
 #include "base/assert.h"
 #include "codegen/lower.h"
 #include "codegen/lower_part.h"
@@ -45,21 +45,13 @@ static void lower_uncounted(vyre_lower_t *l, const vyre_stmt_t *s) {
 
 static void lower_reduce_at(vyre_lower_t *l, const vyre_stmt_t *s) {
   const vyre_param_t *param = &l->program->params[s->param];
-  LLVMValueRef index = LLVMBuildZExt(l->ir, vyre_lower_expr(l, s->arg[0]), l->i64, "");
+  LLVMValueRef index = LLVMBuildZExt(l->ir, vyre_lower_expr(l, s->arg[0]), l->i64, ""), outside = NULL;
   LLVMValueRef value = vyre_lower_expr(l, s->arg[1]);
-  LLVMBasicBlockRef after = NULL;
-  if (!vyre_lower_in_range(l, param, s->param, s->arg[0]) && l->is_checked) {
-    LLVMValueRef outside = LLVMBuildICmp(l->ir, LLVMIntUGE, index, vyre_lower_i64(l, param->count), "outside");
-    vyre_lower_check(l, outside, VYRE_FAULT_OUT_OF_RANGE, vyre_node_of_stmt(l->program, s));
-    if (l->mode == VYRE_MODE_FAST) {
-      LLVMBasicBlockRef add = vyre_lower_block(l, "add");
-      after = vyre_lower_block(l, "added");
-      LLVMBuildCondBr(l->ir, outside, after, add);
-      LLVMPositionBuilderAtEnd(l->ir, add);
-    }
-  }
+  if (!vyre_lower_in_range(l, param, s->param, s->arg[0]))
+    outside = LLVMBuildICmp(l->ir, LLVMIntUGE, index, vyre_lower_i64(l, param->count), "outside");
+  vyre_access_check_t check = vyre_lower_begin_access(l, outside, vyre_node_of_stmt(l->program, s));
   vyre_lower_add_element(l, s->param, index, value);
-  if (after) vyre_lower_continue_in(l, after);
+  vyre_lower_end_access(l, check, NULL);
 }
 
 /* What follows a jump in its block is not reached, but is lowered all the same, into a block of its own. */
@@ -68,10 +60,10 @@ static void lower_jump(vyre_lower_t *l, LLVMBasicBlockRef target) {
   LLVMPositionBuilderAtEnd(l->ir, vyre_lower_block(l, "unreached"));
 }
 
-static void lower_stmt(vyre_lower_t *l, const vyre_stmt_t *s) {
+void vyre_lower_stmt(vyre_lower_t *l, const vyre_stmt_t *s) {
   switch (s->op) {
     case VYRE_STMT_LET:
-    case VYRE_STMT_ASSIGN: LLVMBuildStore(l->ir, vyre_lower_expr(l, s->arg[0]), l->vars[s->var]); return;
+    case VYRE_STMT_ASSIGN: LLVMBuildStore(l->ir, vyre_lower_expr(l, s->arg[0]), vyre_lower_var(l, s->var)); return;
     case VYRE_STMT_REDUCE: vyre_lower_add_scalar(l, s->param, vyre_lower_expr(l, s->arg[0])); return;
     case VYRE_STMT_REDUCE_AT: lower_reduce_at(l, s); return;
     case VYRE_STMT_IF: lower_if(l, s); return;
@@ -81,7 +73,17 @@ static void lower_stmt(vyre_lower_t *l, const vyre_stmt_t *s) {
     case VYRE_STMT_FOREACH: vyre_lower_range(l, s); return;
     case VYRE_STMT_BREAK: lower_jump(l, l->loop->on_break); return;
     case VYRE_STMT_CONTINUE: lower_jump(l, l->loop->on_continue); return;
-    case VYRE_STMT_RETURN: lower_jump(l, l->done); return;
+    case VYRE_STMT_RETURN:
+      vyre_lower_return(l, s);
+      LLVMPositionBuilderAtEnd(l->ir, vyre_lower_block(l, "unreached"));
+      return;
+    case VYRE_STMT_STORE: vyre_lower_store_element(l, s); return;
+    case VYRE_STMT_SET:
+    case VYRE_STMT_SET_AT: vyre_lower_set(l, s); return;
+    case VYRE_STMT_APPEND: vyre_lower_append(l, s); return;
+    case VYRE_STMT_EVAL: vyre_lower_expr(l, s->arg[0]); return;
+    case VYRE_STMT_BLOCK: vyre_lower_stmts(l, s->body); return;
+    case VYRE_STMT_SWITCH: vyre_lower_switch(l, s); return;
     case VYRE_STMT_LANES: l->target->lanes(l, s); return;
     case VYRE_STMT_VOTE: vyre_lower_vote(l, s); return;
     case VYRE_STMT_TRAP: vyre_lower_fault(l, VYRE_FAULT_TRAP, vyre_node_of_stmt(l->program, s)); return;
@@ -94,11 +96,19 @@ static void lower_stmt(vyre_lower_t *l, const vyre_stmt_t *s) {
   }
 }
 
-void vyre_lower_stmts(vyre_lower_t *l, uint32_t block) {
+void vyre_lower_run(vyre_lower_t *l, uint32_t first, uint32_t end) {
   bool has_parts = l->parts && !vyre_lower_is_in_part(l);
-  for (uint32_t id = block; id != 0; id = l->program->stmts[id].next) {
+  for (uint32_t id = first; id != end; id = l->program->stmts[id].next) {
     if (has_parts) vyre_lower_part_at(l, id);
-    lower_stmt(l, &l->program->stmts[id]);
+    vyre_lower_stmt(l, &l->program->stmts[id]);
   }
   if (has_parts) vyre_lower_end_part(l);
+}
+
+void vyre_lower_stmts(vyre_lower_t *l, uint32_t block) {
+  bool is_level = l->mode == VYRE_MODE_UNIFORM || l->mode == VYRE_MODE_SUBGROUP;
+  if (l->lanes.count > 1 && is_level)
+    vyre_lower_level(l, block);
+  else
+    vyre_lower_run(l, block, 0);
 }

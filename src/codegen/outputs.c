@@ -1,4 +1,4 @@
-/* The private sums of a call. One thread keeps scalars in registers and array outputs in its worker's scratch, in
+/* What a call contributes to its outputs. One thread keeps scalars in registers and array outputs in its worker's scratch, in
  * several copies. A group keeps a scalar per thread and one table that all its threads add to atomically. */
 #include "codegen/lower.h"
 
@@ -6,6 +6,64 @@
 enum { SHARED_TABLE_BYTES_MAX = 32 << 10 };
 
 static bool is_output(const vyre_param_t *param) { return param->role == VYRE_ROLE_OUTPUT; }
+static bool is_table(const vyre_param_t *param) {
+  return is_output(param) && param->count && vyre_reducer_is_commutative(param->reducer);
+}
+
+/* ---- reducers ---- */
+
+LLVMValueRef vyre_lower_identity(vyre_lower_t *l, const vyre_param_t *param) {
+  return vyre_lower_const(l, param->type, vyre_output_identity(param));
+}
+
+LLVMValueRef vyre_lower_combine(vyre_lower_t *l, const vyre_param_t *param, LLVMValueRef a, LLVMValueRef b) {
+  switch (param->reducer) {
+    case VYRE_REDUCER_SUM: return LLVMBuildAdd(l->ir, a, b, "");
+    case VYRE_REDUCER_OR: return LLVMBuildOr(l->ir, a, b, "");
+    case VYRE_REDUCER_XOR: return LLVMBuildXor(l->ir, a, b, "");
+    default: return vyre_lower_extreme(l, param->reducer == VYRE_REDUCER_MIN, param->type, a, b);
+  }
+}
+
+/* A float's minimum or maximum: until nobody else has written between the look and the exchange. */
+static void exchange_extreme(vyre_lower_t *l, const vyre_param_t *param, LLVMValueRef pointer, LLVMValueRef value) {
+  bool is_f32 = param->type == VYRE_TYPE_F32;
+  LLVMTypeRef word = is_f32 ? l->i32 : l->i64, type = vyre_lower_type(l, param->type);
+  LLVMBasicBlockRef before = LLVMGetInsertBlock(l->ir), again = vyre_lower_block(l, "exchange");
+  LLVMBasicBlockRef after = vyre_lower_block(l, "exchanged");
+  LLVMValueRef first = vyre_lower_load(l, word, pointer, "");
+  LLVMSetOrdering(first, LLVMAtomicOrderingMonotonic);
+  LLVMSetAlignment(first, vyre_type_bytes(param->type));
+  LLVMBuildBr(l->ir, again);
+  LLVMPositionBuilderAtEnd(l->ir, again);
+  LLVMValueRef old = LLVMBuildPhi(l->ir, word, "old");
+  LLVMValueRef joined = vyre_lower_combine(l, param, LLVMBuildBitCast(l->ir, old, type, ""), value);
+  joined = LLVMBuildBitCast(l->ir, vyre_lower_seen(l, param->type, joined), word, "");
+  LLVMValueRef pair = LLVMBuildAtomicCmpXchg(l->ir, pointer, old, joined, LLVMAtomicOrderingMonotonic,
+                                             LLVMAtomicOrderingMonotonic, false);
+  LLVMValueRef values[] = {first, LLVMBuildExtractValue(l->ir, pair, 0, "")};
+  LLVMBasicBlockRef blocks[] = {before, LLVMGetInsertBlock(l->ir)};
+  LLVMAddIncoming(old, values, blocks, 2);
+  LLVMBuildCondBr(l->ir, LLVMBuildExtractValue(l->ir, pair, 1, ""), after, again);
+  LLVMPositionBuilderAtEnd(l->ir, after);
+}
+
+static void combine_atomically(vyre_lower_t *l, const vyre_param_t *param, LLVMValueRef pointer, LLVMValueRef value) {
+  bool is_signed = vyre_type_is_signed(param->type);
+  LLVMAtomicRMWBinOp op = LLVMAtomicRMWBinOpAdd;
+  if (vyre_type_is_float(param->type)) {
+    exchange_extreme(l, param, pointer, value);
+    return;
+  }
+  switch (param->reducer) {
+    case VYRE_REDUCER_MIN: op = is_signed ? LLVMAtomicRMWBinOpMin : LLVMAtomicRMWBinOpUMin; break;
+    case VYRE_REDUCER_MAX: op = is_signed ? LLVMAtomicRMWBinOpMax : LLVMAtomicRMWBinOpUMax; break;
+    case VYRE_REDUCER_OR: op = LLVMAtomicRMWBinOpOr; break;
+    case VYRE_REDUCER_XOR: op = LLVMAtomicRMWBinOpXor; break;
+    default: break;
+  }
+  LLVMBuildAtomicRMW(l->ir, op, pointer, value, LLVMAtomicOrderingMonotonic, false);
+}
 
 /* for i in first .. count step `step`: gives i and opens the body, which end_elements closes. */
 typedef struct elements {
@@ -37,17 +95,9 @@ static void end_elements(vyre_lower_t *l, elements_t e) {
   LLVMPositionBuilderAtEnd(l->ir, e.after);
 }
 
-static LLVMValueRef element(vyre_lower_t *l, LLVMTypeRef type, LLVMValueRef table, LLVMValueRef index) {
-  return LLVMBuildInBoundsGEP2(l->ir, type, table, &index, 1, "");
-}
-
 static LLVMValueRef scratch_table(vyre_lower_t *l, uint32_t param, unsigned copy) {
   uint64_t offset = l->layout.scratch_offset[param] + (uint64_t)copy * l->layout.table_stride[param];
   return vyre_lower_byte_offset(l, l->scratch, offset);
-}
-
-static void add_atomically(vyre_lower_t *l, LLVMValueRef pointer, LLVMValueRef value) {
-  LLVMBuildAtomicRMW(l->ir, LLVMAtomicRMWBinOpAdd, pointer, value, LLVMAtomicOrderingMonotonic, false);
 }
 
 /* ---- clear ---- */
@@ -59,7 +109,7 @@ uint32_t vyre_lower_shared_table_bytes(const vyre_program_t *program) {
   vyre_program_layout(program, &layout);
   uint32_t used = 0;
   for (uint32_t i = 0; i < program->param_count; i++)
-    if (is_output(&program->params[i]) && program->params[i].count && fits_shared(used, layout.table_stride[i]))
+    if (is_table(&program->params[i]) && fits_shared(used, layout.table_stride[i]))
       used += layout.table_stride[i];
   return used;
 }
@@ -70,7 +120,7 @@ static void place_group_tables(vyre_lower_t *l) {
   uint32_t used = 0;
   for (uint32_t i = 0; i < l->program->param_count; i++) {
     const vyre_param_t *param = &l->program->params[i];
-    if (!is_output(param) || !param->count) continue;
+    if (!is_table(param)) continue;
     l->tables[i] = scratch_table(l, i, 0);
     if (!fits_shared(used, l->layout.table_stride[i])) continue;
     l->tables[i] = vyre_lower_byte_offset(l, shared, used);
@@ -80,38 +130,67 @@ static void place_group_tables(vyre_lower_t *l) {
 
 static bool has_group_tables(const vyre_lower_t *l) {
   for (uint32_t i = 0; i < l->program->param_count; i++)
-    if (l->target->is_group && is_output(&l->program->params[i]) && l->program->params[i].count) return true;
+    if (l->target->is_group && is_table(&l->program->params[i])) return true;
   return false;
 }
 
-void vyre_lower_clear_outputs(vyre_lower_t *l) {
+static void clear_table(vyre_lower_t *l, uint32_t i) {
+  const vyre_param_t *param = &l->program->params[i];
+  LLVMTypeRef type = vyre_lower_type(l, param->type);
+  if (l->target->is_group) {
+    elements_t e = begin_elements(l, param->count);
+    LLVMBuildStore(l->ir, vyre_lower_identity(l, param), vyre_lower_element(l, type, l->tables[i], e.index));
+    end_elements(l, e);
+    return;
+  }
+  uint64_t bytes = (uint64_t)l->layout.table_stride[i] * l->layout.table_copies[i];
+  if (vyre_output_identity(param) == 0) {
+    LLVMBuildMemSet(l->ir, scratch_table(l, i, 0), LLVMConstInt(l->i8, 0, false), vyre_lower_i64(l, bytes), 64);
+    return;
+  }
+  vyre_counted_t loop =
+      vyre_lower_begin_loop(l, vyre_lower_i64(l, 0), vyre_lower_i64(l, bytes / vyre_type_bytes(param->type)));
+  LLVMBuildStore(l->ir, vyre_lower_identity(l, param), vyre_lower_element(l, type, scratch_table(l, i, 0), loop.index));
+  vyre_lower_end_loop(l, loop);
+}
+
+static bool clear_output(vyre_lower_t *l, uint32_t i) {
+  const vyre_param_t *param = &l->program->params[i];
+  LLVMTypeRef type = vyre_lower_type(l, param->type);
+  if (vyre_lower_is_float_sum(param)) return vyre_lower_clear_float_sum(l, i);
+  if (is_table(param)) {
+    clear_table(l, i);
+    return true;
+  }
+  bool is_append = param->reducer == VYRE_REDUCER_APPEND, is_set = !is_append && !vyre_reducer_is_commutative(param->reducer);
+  l->scalars[i] = vyre_lower_alloca(l, is_append ? l->i64 : type, param->name);
+  LLVMValueRef first = is_append ? vyre_lower_i64(l, 0) : is_set ? LLVMConstNull(type) : vyre_lower_identity(l, param);
+  LLVMBuildStore(l->ir, first, l->scalars[i]);
+  if (!is_set) return true;
+  l->assigned[i] = vyre_lower_alloca(l, l->i64, "assigned");
+  LLVMBuildStore(l->ir, vyre_lower_i64(l, 0), l->assigned[i]);
+  return true;
+}
+
+bool vyre_lower_clear_outputs(vyre_lower_t *l) {
   const vyre_program_t *p = l->program;
   if (l->target->is_group) place_group_tables(l);
-  for (uint32_t i = 0; i < p->param_count; i++) {
-    const vyre_param_t *param = &p->params[i];
-    if (!is_output(param)) continue;
-    LLVMTypeRef type = vyre_lower_type(l, param->type);
-    LLVMValueRef zero = LLVMConstInt(type, 0, false);
-    if (param->count == 0) {
-      l->scalars[i] = vyre_lower_alloca(l, type, param->name);
-      LLVMBuildStore(l->ir, zero, l->scalars[i]);
-    } else if (l->target->is_group) {
-      elements_t e = begin_elements(l, param->count);
-      LLVMBuildStore(l->ir, zero, element(l, type, l->tables[i], e.index));
-      end_elements(l, e);
-    } else {
-      LLVMBuildMemSet(l->ir, scratch_table(l, i, 0), LLVMConstInt(l->i8, 0, false),
-                      vyre_lower_i64(l, (uint64_t)l->layout.table_stride[i] * l->layout.table_copies[i]), 64);
-    }
-  }
+  for (uint32_t i = 0; i < p->param_count; i++)
+    if (is_output(&p->params[i]) && !clear_output(l, i)) return false;
   if (has_group_tables(l)) l->target->barrier(l);
+  return true;
 }
 
 /* ---- add ---- */
 
 void vyre_lower_add_scalar(vyre_lower_t *l, uint32_t param, LLVMValueRef value) {
-  LLVMTypeRef type = vyre_lower_type(l, l->program->params[param].type);
+  const vyre_param_t *info = &l->program->params[param];
+  LLVMTypeRef type = vyre_lower_type(l, info->type);
   LLVMValueRef sum = l->scalars[param];
+  if (vyre_lower_is_float_sum(info)) {
+    vyre_lower_add_float(l, param, value);
+    return;
+  }
   if (l->mode == VYRE_MODE_FAST && l->narrow[param]) {
     type = l->narrow_type[param];
     sum = l->narrow[param];
@@ -122,21 +201,22 @@ void vyre_lower_add_scalar(vyre_lower_t *l, uint32_t param, LLVMValueRef value) 
     LLVMValueRef is_first = LLVMBuildICmp(l->ir, LLVMIntEQ, l->thread, vyre_lower_i64(l, 0), "");
     value = LLVMBuildSelect(l->ir, is_first, value, LLVMConstInt(type, 0, false), "");
   }
-  LLVMBuildStore(l->ir, LLVMBuildAdd(l->ir, vyre_lower_load(l, type, sum, ""), value, ""), sum);
+  LLVMBuildStore(l->ir, vyre_lower_combine(l, info, vyre_lower_load(l, type, sum, ""), value), sum);
 }
 
 static void add_group_element(vyre_lower_t *l, uint32_t param, LLVMValueRef index, LLVMValueRef value) {
   if (l->mode == VYRE_MODE_SLOW) return; /* the call has faulted: its sums are dropped */
-  LLVMValueRef slot = element(l, vyre_lower_type(l, l->program->params[param].type), l->tables[param], index);
+  LLVMValueRef slot = vyre_lower_element(l, vyre_lower_type(l, l->program->params[param].type), l->tables[param], index);
+  const vyre_param_t *info = &l->program->params[param];
   if (l->mode == VYRE_MODE_FAST) {
-    add_atomically(l, slot, value);
+    combine_atomically(l, info, slot, value);
     return;
   }
   LLVMBasicBlockRef first = vyre_lower_block(l, "first"), after = vyre_lower_block(l, "added_once");
   LLVMValueRef is_first = LLVMBuildICmp(l->ir, LLVMIntEQ, l->thread, vyre_lower_i64(l, 0), "");
   LLVMBuildCondBr(l->ir, is_first, first, after);
   LLVMPositionBuilderAtEnd(l->ir, first);
-  add_atomically(l, slot, value);
+  combine_atomically(l, info, slot, value);
   vyre_lower_continue_in(l, after);
 }
 
@@ -151,21 +231,24 @@ void vyre_lower_add_element(vyre_lower_t *l, uint32_t param, LLVMValueRef index,
       vyre_lower_i64(l, l->layout.scratch_offset[param] + (uint64_t)copy * l->layout.table_stride[param]);
   const char *name = l->program->params[param].name;
   LLVMValueRef table = LLVMBuildInBoundsGEP2(l->ir, l->i8, l->scratch, &offset, 1, name);
-  LLVMValueRef slot = element(l, type, table, index);
-  LLVMBuildStore(l->ir, LLVMBuildAdd(l->ir, vyre_lower_load(l, type, slot, ""), value, ""), slot);
+  LLVMValueRef slot = vyre_lower_element(l, type, table, index);
+  LLVMValueRef joined = vyre_lower_combine(l, &l->program->params[param], vyre_lower_load(l, type, slot, ""), value);
+  LLVMBuildStore(l->ir, joined, slot);
 }
 
 /* ---- flush ---- */
 
-/* Adds `value` to the output unless it is 0 or `is_mine` (i1, or NULL for always) is false. */
-static void flush_value(vyre_lower_t *l, LLVMValueRef pointer, LLVMValueRef value, LLVMValueRef is_mine) {
-  LLVMValueRef zero = LLVMConstInt(LLVMTypeOf(value), 0, false);
-  LLVMValueRef wanted = LLVMBuildICmp(l->ir, LLVMIntNE, value, zero, "");
+/* Adds `value` to the output unless it changes nothing or `is_mine` (i1, or NULL for always) is false. */
+static void flush_value(vyre_lower_t *l, const vyre_param_t *param, LLVMValueRef pointer, LLVMValueRef value,
+                        LLVMValueRef is_mine) {
+  LLVMValueRef identity = vyre_lower_identity(l, param);
+  LLVMValueRef wanted = vyre_type_is_float(param->type) ? LLVMConstInt(l->i1, 1, false)
+                                                        : LLVMBuildICmp(l->ir, LLVMIntNE, value, identity, "");
   if (is_mine) wanted = LLVMBuildAnd(l->ir, wanted, is_mine, "");
   LLVMBasicBlockRef adds = vyre_lower_block(l, "flush"), after = vyre_lower_block(l, "flushed");
   LLVMBuildCondBr(l->ir, wanted, adds, after);
   LLVMPositionBuilderAtEnd(l->ir, adds);
-  add_atomically(l, pointer, value);
+  combine_atomically(l, param, pointer, value);
   vyre_lower_continue_in(l, after);
 }
 
@@ -175,20 +258,20 @@ static void flush_table(vyre_lower_t *l, uint32_t param, LLVMValueRef output) {
   elements_t e = begin_elements(l, info->count);
   LLVMValueRef sum;
   if (l->target->is_group) {
-    sum = vyre_lower_load(l, type, element(l, type, l->tables[param], e.index), "");
+    sum = vyre_lower_load(l, type, vyre_lower_element(l, type, l->tables[param], e.index), "");
   } else {
-    sum = LLVMConstInt(type, 0, false);
+    sum = vyre_lower_identity(l, info);
     for (unsigned copy = 0; copy < l->layout.table_copies[param]; copy++) {
-      LLVMValueRef slot = element(l, type, scratch_table(l, param, copy), e.index);
-      sum = LLVMBuildAdd(l->ir, sum, vyre_lower_load(l, type, slot, ""), "");
+      LLVMValueRef slot = vyre_lower_element(l, type, scratch_table(l, param, copy), e.index);
+      sum = vyre_lower_combine(l, info, sum, vyre_lower_load(l, type, slot, ""));
     }
   }
-  flush_value(l, element(l, type, output, e.index), sum, NULL);
+  flush_value(l, info, vyre_lower_element(l, type, output, e.index), sum, NULL);
   end_elements(l, e);
 }
 
 /* Each warp adds the sum of its threads' values. Often only one of them has any: when what was added was uniform. */
-static void flush_group_scalar(vyre_lower_t *l, LLVMValueRef output, LLVMValueRef value) {
+static void flush_group_scalar(vyre_lower_t *l, const vyre_param_t *param, LLVMValueRef output, LLVMValueRef value) {
   LLVMValueRef zero = LLVMConstInt(LLVMTypeOf(value), 0, false), no_votes = LLVMConstInt(l->i32, 0, false);
   LLVMValueRef votes = l->target->warp_votes(l, LLVMBuildICmp(l->ir, LLVMIntNE, value, zero, ""));
   LLVMValueRef others = LLVMBuildAnd(l->ir, votes, LLVMBuildSub(l->ir, votes, LLVMConstInt(l->i32, 1, false), ""), "");
@@ -196,29 +279,35 @@ static void flush_group_scalar(vyre_lower_t *l, LLVMValueRef output, LLVMValueRe
   LLVMBasicBlockRef after = vyre_lower_block(l, "flushed_scalar");
   LLVMBuildCondBr(l->ir, LLVMBuildICmp(l->ir, LLVMIntEQ, others, no_votes, ""), alone, many);
   LLVMPositionBuilderAtEnd(l->ir, alone);
-  flush_value(l, output, value, NULL);
+  flush_value(l, param, output, value, NULL);
   vyre_lower_continue_in(l, after);
   LLVMPositionBuilderAtEnd(l->ir, many);
   LLVMValueRef lane = LLVMBuildAnd(l->ir, l->thread, vyre_lower_i64(l, 31), "");
   LLVMValueRef is_first = LLVMBuildICmp(l->ir, LLVMIntEQ, lane, vyre_lower_i64(l, 0), "");
-  flush_value(l, output, l->target->warp_sum(l, value), is_first);
+  flush_value(l, param, output, l->target->warp_sum(l, value), is_first);
   vyre_lower_continue_in(l, after);
 }
 
-void vyre_lower_flush_outputs(vyre_lower_t *l) {
-  const vyre_program_t *p = l->program;
-  if (has_group_tables(l)) l->target->barrier(l); /* all additions to the tables are done */
-  for (uint32_t i = 0; i < p->param_count; i++) {
-    if (!is_output(&p->params[i])) continue;
-    LLVMValueRef output = vyre_lower_byte_offset(l, l->output, l->layout.output_offset[i]);
-    if (p->params[i].count) {
-      flush_table(l, i, output);
-      continue;
-    }
-    LLVMValueRef sum = vyre_lower_load(l, vyre_lower_type(l, p->params[i].type), l->scalars[i], "");
+static void flush_output(vyre_lower_t *l, uint32_t i) {
+  const vyre_param_t *param = &l->program->params[i];
+  LLVMValueRef output = vyre_lower_byte_offset(l, l->output, l->layout.output_offset[i]);
+  if (vyre_lower_is_float_sum(param)) { /* the block is this call's */
+    LLVMBuildStore(l->ir, vyre_lower_seen(l, param->type, vyre_lower_float_sum(l, i)), output);
+  } else if (!vyre_reducer_is_commutative(param->reducer)) {
+    vyre_lower_flush_block_output(l, i, output);
+  } else if (param->count) {
+    flush_table(l, i, output);
+  } else {
+    LLVMValueRef value = vyre_lower_load(l, vyre_lower_type(l, param->type), l->scalars[i], "");
     if (l->target->is_group)
-      flush_group_scalar(l, output, sum);
+      flush_group_scalar(l, param, output, value);
     else
-      flush_value(l, output, sum, NULL);
+      flush_value(l, param, output, value, NULL);
   }
+}
+
+void vyre_lower_flush_outputs(vyre_lower_t *l) {
+  if (has_group_tables(l)) l->target->barrier(l); /* all additions to the tables are done */
+  for (uint32_t i = 0; i < l->program->param_count; i++)
+    if (is_output(&l->program->params[i])) flush_output(l, i);
 }

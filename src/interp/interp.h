@@ -1,25 +1,33 @@
 /* The reference interpreter: slow, obvious, the oracle. It follows docs/language.md word by word and shares no code
  * with codegen but the tables of ir/.
  *
- * Threads: any number at once, each with its own frame; privileged accesses are real atomics on real memory.
- * Errors:  faults go into the frame, as machine code puts them. Allocates only at create.
- * Stack:   a call keeps its variables there, 8 bytes each (512 KiB at VYRE_LIMIT_VARS), and recurses as deep as the
- *          program nests (400 levels at VYRE_LIMIT_DEPTH): 1 MiB is enough for a call, 2 MiB for a loop and a handler.
- */
+ * Threads: any number at once, each with its own frame; privileged accesses, atomics and additions to shared outputs are
+ *          real atomics on real memory.
+ * Errors:  faults go into the frame, as machine code puts them.
+ * Memory:  a call of one lane allocates nothing: it keeps its variables on the stack, 16 bytes each (1 MiB at
+ *          VYRE_LIMIT_VARS). The lanes of a workgroup have theirs in memory that interp/pool.h lends, which is enough for
+ *          the first call, grows with the number of calls at once, and never fails.
+ * Stack:   it recurses as deep as the program nests, called functions included, VYRE_INTERP_DEPTH levels at most: 2 MiB
+ *          are enough for a call, 3 MiB for a loop and a handler.
+ * Limits:  VYRE_INTERP_DEPTH; VYRE_INTERP_LANE_BYTES for the variables of a workgroup. */
 #ifndef VYRE_INTERP_INTERP_H
 #define VYRE_INTERP_INTERP_H
 
 #include "ir/frame.h"
 #include "ir/program.h"
 
+enum {
+  VYRE_INTERP_DEPTH = 2000,             /* nested statements and expressions */
+  VYRE_INTERP_LANE_BYTES = 256 << 20, /* 16 bytes for each variable of each lane */
+};
+
 typedef struct vyre_interp vyre_interp_t;
 
-/* Prepares a validated program, which must outlive the result. */
+/* Prepares a validated program, which must outlive the result. VYRE_E_LIMIT, VYRE_E_MEMORY. */
 vyre_status_t vyre_interp_create(const vyre_program_t *program, vyre_interp_t **out_interp);
-void vyre_interp_destroy(vyre_interp_t *interp);
+void vyre_interp_destroy(vyre_interp_t *interp); /* accepts NULL; no call is running */
 
-/* A vyre_entry_fn: `context` is the vyre_interp_t. Adds to frame->output at the end, atomically per element, only
- * when no fault occurred. */
+/* A vyre_entry_fn: `context` is the vyre_interp_t. Writes to frame->output at the end, as vyre_layout_t says. */
 void vyre_interp_call(vyre_frame_t *frame, void *context);
 
 #endif

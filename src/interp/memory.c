@@ -1,16 +1,17 @@
 #include "interp/memory.h"
 
 #include "base/assert.h"
+#include "ir/value.h"
 
 /* The builtins want a constant order: each order is a case of its own. */
 
 uint64_t vyre_memory_load(uint64_t address, unsigned bytes, vyre_order_t order) {
-  VYRE_ASSERT(order == VYRE_ORDER_RELAXED || order == VYRE_ORDER_ACQUIRE);
-  bool acquire = order == VYRE_ORDER_ACQUIRE;
+  VYRE_ASSERT(order == VYRE_ORDER_RELAXED || order == VYRE_ORDER_ACQUIRE || order == VYRE_ORDER_SEQ_CST);
   switch (bytes) {
-#define LOAD(type)                                                                     \
-  return acquire ? __atomic_load_n((const type *)(uintptr_t)address, __ATOMIC_ACQUIRE) \
-                 : __atomic_load_n((const type *)(uintptr_t)address, __ATOMIC_RELAXED)
+#define LOAD(type)                                                                                               \
+  return order == VYRE_ORDER_RELAXED   ? __atomic_load_n((const type *)(uintptr_t)address, __ATOMIC_RELAXED) \
+         : order == VYRE_ORDER_ACQUIRE ? __atomic_load_n((const type *)(uintptr_t)address, __ATOMIC_ACQUIRE) \
+                                       : __atomic_load_n((const type *)(uintptr_t)address, __ATOMIC_SEQ_CST)
     case 1: LOAD(uint8_t);
     case 2: LOAD(uint16_t);
     case 4: LOAD(uint32_t);
@@ -22,15 +23,16 @@ uint64_t vyre_memory_load(uint64_t address, unsigned bytes, vyre_order_t order) 
 
 #define STORE(type)                                                                \
   do {                                                                             \
-    if (release)                                                                   \
+    if (order == VYRE_ORDER_RELAXED)                                               \
+      __atomic_store_n((type *)(uintptr_t)address, (type)value, __ATOMIC_RELAXED); \
+    else if (order == VYRE_ORDER_RELEASE)                                          \
       __atomic_store_n((type *)(uintptr_t)address, (type)value, __ATOMIC_RELEASE); \
     else                                                                           \
-      __atomic_store_n((type *)(uintptr_t)address, (type)value, __ATOMIC_RELAXED); \
+      __atomic_store_n((type *)(uintptr_t)address, (type)value, __ATOMIC_SEQ_CST); \
   } while (0)
 
 void vyre_memory_store(uint64_t address, unsigned bytes, vyre_order_t order, uint64_t value) {
-  VYRE_ASSERT(order == VYRE_ORDER_RELAXED || order == VYRE_ORDER_RELEASE);
-  bool release = order == VYRE_ORDER_RELEASE;
+  VYRE_ASSERT(order == VYRE_ORDER_RELAXED || order == VYRE_ORDER_RELEASE || order == VYRE_ORDER_SEQ_CST);
   switch (bytes) {
     case 1: STORE(uint8_t); return;
     case 2: STORE(uint16_t); return;
@@ -103,6 +105,26 @@ uint64_t vyre_memory_compare_exchange(uint64_t address, unsigned bytes, vyre_ord
   VYRE_ASSERT(bytes == 8);
   COMPARE_EXCHANGE((uint64_t *)(uintptr_t)address, expected, desired, order);
   return expected;
+}
+
+/* By compare-exchange, until nobody came between. What is seen in an exchange that failed is tried with next. */
+uint64_t vyre_memory_update(uint64_t address, vyre_expr_op_t op, vyre_type_t type, vyre_order_t order, uint64_t value) {
+  unsigned bytes = vyre_type_bytes(type);
+  uint64_t seen = vyre_memory_load(address, bytes, VYRE_ORDER_RELAXED);
+  for (;;) {
+    uint64_t found = vyre_memory_compare_exchange(address, bytes, order, seen, vyre_value_binary(op, type, seen, value));
+    if (found == seen) return found;
+    seen = found;
+  }
+}
+
+uint64_t vyre_memory_exchange(uint64_t address, unsigned bytes, vyre_order_t order, uint64_t value) {
+  uint64_t seen = vyre_memory_load(address, bytes, VYRE_ORDER_RELAXED);
+  for (;;) {
+    uint64_t found = vyre_memory_compare_exchange(address, bytes, order, seen, value);
+    if (found == seen) return found;
+    seen = found;
+  }
 }
 
 void vyre_memory_fence(vyre_order_t order) {

@@ -8,13 +8,16 @@
 
 #include "ir/program.h"
 
-uint64_t vyre_memory_load(uint64_t address, unsigned bytes, vyre_order_t order);              /* RELAXED, ACQUIRE */
-void vyre_memory_store(uint64_t address, unsigned bytes, vyre_order_t order, uint64_t value); /* RELAXED, RELEASE */
+uint64_t vyre_memory_load(uint64_t address, unsigned bytes, vyre_order_t order);              /* RELAXED, ACQUIRE, SEQ_CST */
+void vyre_memory_store(uint64_t address, unsigned bytes, vyre_order_t order, uint64_t value); /* RELAXED, RELEASE, SEQ_CST */
 
-/* Both give the old value. */
+/* These give the old value; 4 or 8 bytes. */
 uint64_t vyre_memory_add(uint64_t address, unsigned bytes, vyre_order_t order, uint64_t value);
 uint64_t vyre_memory_compare_exchange(uint64_t address, unsigned bytes, vyre_order_t order, uint64_t expected,
                                       uint64_t desired);
+uint64_t vyre_memory_exchange(uint64_t address, unsigned bytes, vyre_order_t order, uint64_t value);
+/* The old value and `value` by a binary op of `type`. */
+uint64_t vyre_memory_update(uint64_t address, vyre_expr_op_t op, vyre_type_t type, vyre_order_t order, uint64_t value);
 
 void vyre_memory_fence(vyre_order_t order); /* not RELAXED */
 

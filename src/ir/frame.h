@@ -36,14 +36,14 @@ enum { VYRE_LOCAL_BYTES = 8192 };
 enum { VYRE_LANES = 32 };
 
 #define VYRE_FRAME_IS_LAST 1u /* flags: this chunk ends its file */
-#define VYRE_FRAME_FINISH 2u  /* flags: runs `finish` over the output block instead of the body */
+#define VYRE_FRAME_FINISH 2u  /* flags: runs `finish` over the output block instead of the body, in place */
 
 typedef struct vyre_frame {
   /* in */
   uint64_t data;          /* address of the stream chunk */
   uint64_t data_bytes;    /* its length, bytes; a Program sees data_bytes / element size elements */
   uint64_t stream_offset; /* of data[0] in its file, bytes */
-  uint64_t output;        /* address of the outputs, laid out by vyre_program_layout; written with atomic adds */
+  uint64_t output;        /* address of the outputs, laid out and written as vyre_layout_t says */
   uint64_t scratch;       /* address of at least layout.scratch_bytes (VYRE_LOCAL_BYTES for LOCAL), 64-byte aligned,
                              this worker's own */
   uint64_t fuel;          /* loop iterations this call may use */

@@ -124,6 +124,12 @@ bool vyre_reducer_is_commutative(vyre_reducer_t reducer) {
   return reducer >= VYRE_REDUCER_SUM && reducer <= VYRE_REDUCER_XOR;
 }
 
+bool vyre_output_is_ordered(const vyre_param_t *param) {
+  if (param->role != VYRE_ROLE_OUTPUT) return false;
+  bool is_float_sum = param->reducer == VYRE_REDUCER_SUM && vyre_type_is_float(param->type);
+  return is_float_sum || !vyre_reducer_is_commutative(param->reducer);
+}
+
 bool vyre_atomic_commutes(vyre_expr_op_t op) { return op >= VYRE_EXPR_ATOMIC_ADD && op <= VYRE_EXPR_ATOMIC_XOR; }
 
 const char *vyre_fault_text(uint32_t fault) {
@@ -217,6 +223,41 @@ void vyre_program_layout(const vyre_program_t *program, vyre_layout_t *out_layou
   }
   out_layout->output_bytes = round_up(output, 64);
   out_layout->scratch_bytes = scratch;
+}
+
+uint64_t vyre_output_identity(const vyre_param_t *param) {
+  vyre_type_t type = param->type;
+  bool is_wide = vyre_type_bits(type) == 64;
+  uint64_t sign = UINT64_C(1) << (vyre_type_bits(type) - 1);
+  uint64_t infinity = is_wide ? UINT64_C(0x7FF0000000000000) : UINT64_C(0x7F800000);
+  switch (param->reducer) {
+    case VYRE_REDUCER_SUM: return vyre_type_is_float(type) ? sign : 0;
+    case VYRE_REDUCER_MIN:
+      return vyre_type_is_float(type) ? infinity : vyre_type_mask(type) ^ (vyre_type_is_signed(type) ? sign : 0);
+    case VYRE_REDUCER_MAX:
+      return vyre_type_is_float(type) ? infinity | sign : (vyre_type_is_signed(type) ? sign : 0);
+    default: return 0;
+  }
+}
+
+void vyre_program_init_outputs(const vyre_program_t *program, void *block) {
+  vyre_layout_t layout;
+  vyre_program_layout(program, &layout);
+  memset(block, 0, layout.output_bytes);
+  for (uint32_t i = 0; i < program->param_count; i++) {
+    const vyre_param_t *param = &program->params[i];
+    if (param->role != VYRE_ROLE_OUTPUT || !vyre_reducer_is_commutative(param->reducer)) continue;
+    uint64_t identity = vyre_output_identity(param);
+    uint32_t bytes = vyre_output_value_bytes(param);
+    uint8_t *at = (uint8_t *)block + layout.output_offset[i];
+    for (uint32_t k = 0; k < (param->count ? param->count : 1); k++) memcpy(at + (size_t)k * bytes, &identity, bytes);
+  }
+}
+
+bool vyre_program_has_ordered_outputs(const vyre_program_t *program) {
+  for (uint32_t i = 0; i < program->param_count; i++)
+    if (vyre_output_is_ordered(&program->params[i])) return true;
+  return false;
 }
 
 vyre_status_t vyre_program_check_needs(const vyre_program_t *program, uint32_t lacks, const char *who) {

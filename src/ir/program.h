@@ -270,7 +270,13 @@ struct vyre_program {
 
 /* Where each output lies in the output block that a frame points to, and what a call needs besides. An output of COMBINE or
  * PER_CHUNK is {u64 whether one was assigned, value}; of APPEND {u64 count, records {u64 key, value}}; values of 4 bytes or
- * less take 8 in both. */
+ * less take 8 in both.
+ *
+ * A call takes its contributions to sums of integers, min, max, or, xor up into the block, atomically: many calls share
+ * one, which begins as vyre_program_init_outputs says. To the others, float sums among them, it writes what the call
+ * alone comes to (the value of its tree, its assigned value or 0, its records), and whoever called it folds the calls in
+ * the order of their chunks: a Program with such ordered outputs needs a block for each call that is in flight. After a
+ * fault these are not specified, the former are as before. */
 typedef struct vyre_layout {
   uint32_t output_offset[VYRE_LIMIT_PARAMS];  /* bytes, by parameter; 0 for others */
   uint32_t scratch_offset[VYRE_LIMIT_PARAMS]; /* array outputs: where their private tables begin in the scratch; workgroup
@@ -293,6 +299,13 @@ vyre_status_t vyre_program_check_needs(const vyre_program_t *program, uint32_t l
 void vyre_program_layout(const vyre_program_t *program, vyre_layout_t *out_layout);
 uint64_t vyre_output_bytes(const vyre_param_t *param);       /* of one output in the block */
 uint32_t vyre_output_value_bytes(const vyre_param_t *param); /* of one value in it */
+/* The bits of a value that changes nothing: what each value of an output with a commutative reducer begins with. Of a sum
+ * of floats it is -0.0; of other reducers 0. */
+uint64_t vyre_output_identity(const vyre_param_t *param);
+/* A block of layout.output_bytes before the first call. */
+void vyre_program_init_outputs(const vyre_program_t *program, void *block);
+/* Has outputs that a call writes and does not add to; see vyre_layout_t. */
+bool vyre_program_has_ordered_outputs(const vyre_program_t *program);
 
 /* Facts about types and ops, from the tables. */
 const char *vyre_type_text(vyre_type_t type);
@@ -319,6 +332,7 @@ const char *vyre_role_text(vyre_role_t role);
 bool vyre_param_is_buffer(const vyre_param_t *param); /* may stand before [i]; outputs are none */
 bool vyre_param_has_halo(const vyre_param_t *param);
 bool vyre_reducer_is_commutative(vyre_reducer_t reducer); /* SUM .. XOR: what REDUCE is for */
+bool vyre_output_is_ordered(const vyre_param_t *param);   /* folded in the order of the chunks: float sums, COMBINE .. */
 bool vyre_atomic_commutes(vyre_expr_op_t op);             /* ATOMIC_ADD .. ATOMIC_XOR */
 
 /* Names a node in faults, whatever the source looked like: the id of an expression, or of a statement with the top bit. */

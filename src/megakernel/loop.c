@@ -1,4 +1,5 @@
-/* What the topologies share: completions, windows, the opcode table, running a handler, sleep. */
+/* What the topologies share: completions, windows, the opcode table, running a handler, sleep. Operands of a handler besides
+ * its chunk are loop_bindings.c's. */
 #include "megakernel/loop.h"
 
 #include "megakernel/loop_parts.h"
@@ -110,14 +111,14 @@ vyre_expr_id_t vyre_loop_arg(loop_t *l, const vyre_loop_order_t *o, uint32_t ind
   return load32(l, o->scope, at(l, o->entry, vyre_slot_arg_offset(index)));
 }
 
-static void set_fault(loop_t *l, vyre_var_id_t fault, vyre_expr_id_t condition, vyre_fault_t value) {
+void vyre_loop_set_fault(loop_t *l, vyre_var_id_t fault, vyre_expr_id_t condition, vyre_fault_t value) {
   begin_if(l, both(l, is(l, var(l, fault), 0), condition));
   set(l, fault, c32(l, value));
   end(l);
 }
 
 /* offset + size fits into bytes, without overflow: offset <= bytes && size <= bytes - offset; negated */
-static vyre_expr_id_t outside(loop_t *l, vyre_var_id_t offset, vyre_var_id_t size, vyre_var_id_t bytes) {
+vyre_expr_id_t vyre_loop_outside(loop_t *l, vyre_var_id_t offset, vyre_var_id_t size, vyre_var_id_t bytes) {
   vyre_expr_id_t beyond = op(l, VYRE_EXPR_GT, var(l, offset), var(l, bytes));
   vyre_expr_id_t rest = op(l, VYRE_EXPR_SUB, var(l, bytes), var(l, offset));
   return op(l, VYRE_EXPR_LOGICAL_OR, beyond, op(l, VYRE_EXPR_GT, var(l, size), rest));
@@ -132,35 +133,40 @@ static vyre_expr_id_t misaligned(loop_t *l, vyre_expr_id_t bits, vyre_expr_id_t 
 static vyre_expr_id_t is_zero(loop_t *l, vyre_var_id_t v) { return op(l, VYRE_EXPR_EQ, var(l, v), c64(l, 0)); }
 static vyre_expr_id_t is_nonzero(loop_t *l, vyre_var_id_t v) { return op(l, VYRE_EXPR_NE, var(l, v), c64(l, 0)); }
 
-/* What the call works on, checked. */
-typedef struct operands {
-  vyre_var_id_t data, size, output, flags, fault;
-} operands_t;
+void vyre_loop_take_elements(loop_t *l, vyre_loop_order_t *o, vyre_expr_id_t word) {
+  vyre_var_id_t elements = let(l, "elements", word);
+  uint32_t mask = VYRE_HAS_FINISH - 1;
+  vyre_expr_id_t finish = op(l, VYRE_EXPR_AND, var(l, elements), c32(l, VYRE_HAS_FINISH));
+  o->flags_max = let(l, "flags_max", vyre_build_select(l->b, is_not(l, finish, 0),
+                                                       c32(l, VYRE_FRAME_IS_LAST | VYRE_FRAME_FINISH),
+                                                       c32(l, VYRE_FRAME_IS_LAST)));
+  o->element_bytes = let(l, "element_bytes", op(l, VYRE_EXPR_AND, var(l, elements), c32(l, mask)));
+  o->parameters = let(l, "parameters", op(l, VYRE_EXPR_SHR, var(l, elements), c32(l, VYRE_PARAMETERS_SHIFT)));
+}
 
-static void build_data(loop_t *l, const vyre_loop_order_t *o, operands_t *x) {
+static void build_data(loop_t *l, const vyre_loop_order_t *o, vyre_loop_call_t *x) {
   x->size = let(l, "data_bytes", wide(l, vyre_loop_arg(l, o, VYRE_ARG_DATA_BYTES)));
-  vyre_var_id_t offset = let(l, "data_offset", arg64(l, o, VYRE_ARG_DATA_OFFSET_LOW));
-  set_fault(l, x->fault, both(l, is_zero(l, o->data.base), is_nonzero(l, x->size)), VYRE_FAULT_BAD_HANDLE);
-  set_fault(l, x->fault, outside(l, offset, x->size, o->data.bytes), VYRE_FAULT_BAD_RANGE);
+  vyre_var_id_t offset = x->data_offset = let(l, "data_offset", arg64(l, o, VYRE_ARG_DATA_OFFSET_LOW));
+  vyre_loop_set_fault(l, x->fault, both(l, is_zero(l, o->data.base), is_nonzero(l, x->size)), VYRE_FAULT_BAD_HANDLE);
+  vyre_loop_set_fault(l, x->fault, vyre_loop_outside(l, offset, x->size, o->data.bytes), VYRE_FAULT_BAD_RANGE);
   x->data = let(l, "data", add(l, var(l, o->data.base), var(l, offset)));
   vyre_expr_id_t bits = op(l, VYRE_EXPR_OR, var(l, x->data), var(l, x->size));
-  set_fault(l, x->fault, misaligned(l, bits, wide(l, var(l, o->element_bytes))), VYRE_FAULT_BAD_RANGE);
+  vyre_loop_set_fault(l, x->fault, misaligned(l, bits, wide(l, var(l, o->element_bytes))), VYRE_FAULT_BAD_RANGE);
 }
 
-static void build_output(loop_t *l, const vyre_loop_order_t *o, operands_t *x) {
+static void build_output(loop_t *l, const vyre_loop_order_t *o, vyre_loop_call_t *x) {
   vyre_var_id_t size = let(l, "output_bytes", wide(l, var(l, o->output_bytes)));
   vyre_var_id_t offset = let(l, "output_offset", wide(l, vyre_loop_arg(l, o, VYRE_ARG_OUTPUT_OFFSET)));
-  set_fault(l, x->fault, both(l, is_zero(l, o->output.base), is_nonzero(l, size)), VYRE_FAULT_BAD_HANDLE);
-  set_fault(l, x->fault, both(l, is_nonzero(l, size), outside(l, offset, size, o->output.bytes)), VYRE_FAULT_BAD_RANGE);
+  vyre_loop_set_fault(l, x->fault, both(l, is_zero(l, o->output.base), is_nonzero(l, size)), VYRE_FAULT_BAD_HANDLE);
+  vyre_loop_set_fault(l, x->fault, both(l, is_nonzero(l, size), vyre_loop_outside(l, offset, size, o->output.bytes)), VYRE_FAULT_BAD_RANGE);
   x->output = let(l, "output", add(l, var(l, o->output.base), var(l, offset)));
-  set_fault(l, x->fault, misaligned(l, var(l, x->output), c64(l, 8)), VYRE_FAULT_BAD_RANGE);
+  vyre_loop_set_fault(l, x->fault, misaligned(l, var(l, x->output), c64(l, 8)), VYRE_FAULT_BAD_RANGE);
 }
 
-static void build_flags(loop_t *l, const vyre_loop_order_t *o, operands_t *x) {
+static void build_flags(loop_t *l, const vyre_loop_order_t *o, vyre_loop_call_t *x) {
   x->flags = let(l, "flags", vyre_loop_arg(l, o, VYRE_ARG_FLAGS));
-  vyre_expr_id_t odd_flags = op(l, VYRE_EXPR_GT, var(l, x->flags), c32(l, VYRE_FRAME_IS_LAST));
-  vyre_expr_id_t odd_reserved = is_not(l, vyre_loop_arg(l, o, VYRE_ARG_RESERVED), 0);
-  set_fault(l, x->fault, op(l, VYRE_EXPR_LOGICAL_OR, odd_flags, odd_reserved), VYRE_FAULT_BAD_ARGUMENT);
+  vyre_expr_id_t odd_flags = op(l, VYRE_EXPR_GT, var(l, x->flags), var(l, o->flags_max));
+  vyre_loop_set_fault(l, x->fault, odd_flags, VYRE_FAULT_BAD_ARGUMENT);
 }
 
 /* What is read was written before the slot was published: by the host, or by a copy engine into the device's memory,
@@ -175,7 +181,7 @@ static void build_fence(loop_t *l, vyre_order_t order, vyre_var_id_t is_host) {
   end(l);
 }
 
-static void build_call(loop_t *l, const vyre_loop_order_t *o, const operands_t *x, vyre_var_id_t place) {
+static void build_call(loop_t *l, const vyre_loop_order_t *o, const vyre_loop_call_t *x, vyre_var_id_t place) {
   store64(l, WORKER, at(l, o->frame, offsetof(vyre_frame_t, data)), var(l, x->data));
   store64(l, WORKER, at(l, o->frame, offsetof(vyre_frame_t, data_bytes)), var(l, x->size));
   store64(l, WORKER, at(l, o->frame, offsetof(vyre_frame_t, stream_offset)),
@@ -198,11 +204,12 @@ static void build_call(loop_t *l, const vyre_loop_order_t *o, const operands_t *
 void vyre_loop_execute(loop_t *l, const vyre_loop_order_t *o) {
   vyre_var_id_t completion = let(l, "completion", element(l, l->completions, var(l, o->cell), 6));
   vyre_var_id_t tag = let(l, "done_tag", load32(l, o->scope, at(l, o->entry, VYRE_ENTRY_TAG)));
-  operands_t x = {.fault = mutable(l, "fault", c32(l, 0))};
+  vyre_loop_call_t x = {.fault = mutable(l, "fault", c32(l, 0))};
   vyre_var_id_t place = mutable(l, "place", c32(l, 0));
   build_data(l, o, &x);
   build_output(l, o, &x);
   build_flags(l, o, &x);
+  vyre_loop_bind(l, o, &x);
   begin_if(l, is(l, var(l, x.fault), 0));
   build_call(l, o, &x, place);
   end(l);

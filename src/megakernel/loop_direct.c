@@ -131,7 +131,7 @@ static void build_order(loop_t *l, vyre_var_id_t cell) {
   vyre_var_id_t record = let(l, "record", element(l, l->opcodes, index, 4));
   o.handler = let(l, "handler", load32(l, WORKER, at(l, record, VYRE_OPCODE_HANDLER)));
   o.output_bytes = let(l, "block_bytes", load32(l, WORKER, at(l, record, VYRE_OPCODE_OUTPUT_BYTES)));
-  o.element_bytes = let(l, "element_bytes", load32(l, WORKER, at(l, record, VYRE_OPCODE_ELEMENT_BYTES)));
+  vyre_loop_take_elements(l, &o, load32(l, WORKER, at(l, record, VYRE_OPCODE_ELEMENT_BYTES)));
   o.data = vyre_loop_window(l, vyre_loop_arg(l, &o, VYRE_ARG_DATA_WINDOW), vyre_loop_arg(l, &o, VYRE_ARG_DATA_WINDOW));
   o.output =
       vyre_loop_window(l, vyre_loop_arg(l, &o, VYRE_ARG_OUTPUT_WINDOW), vyre_loop_arg(l, &o, VYRE_ARG_OUTPUT_WINDOW));

@@ -74,7 +74,7 @@ static void build_order(loop_t *l, vyre_var_id_t local) {
   end(l);
   o.handler = let(l, "handler", load32(l, WORKER, at(l, local, FOUND + VYRE_OPCODE_HANDLER)));
   o.output_bytes = let(l, "block_bytes", load32(l, WORKER, at(l, local, FOUND + VYRE_OPCODE_OUTPUT_BYTES)));
-  o.element_bytes = let(l, "element_bytes", load32(l, WORKER, at(l, local, FOUND + VYRE_OPCODE_ELEMENT_BYTES)));
+  vyre_loop_take_elements(l, &o, load32(l, WORKER, at(l, local, FOUND + VYRE_OPCODE_ELEMENT_BYTES)));
   o.data = found_window(l, local, FOUND + VYRE_OPCODE_BYTES_EACH);
   o.output = found_window(l, local, FOUND + VYRE_OPCODE_BYTES_EACH + VYRE_WINDOW_BYTES_EACH);
   vyre_loop_execute(l, &o);

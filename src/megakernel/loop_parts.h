@@ -117,9 +117,23 @@ typedef struct vyre_loop_order {
   vyre_scope_t scope;
   vyre_var_id_t entry, cell, frame; /* u64, u32, u64: the frame that the handler is called with */
   vyre_var_id_t handler, output_bytes, element_bytes; /* u32, of the opcode's record */
+  vyre_var_id_t flags_max;  /* u32 */
+  vyre_var_id_t parameters; /* u32: how many templates there are, 0 when nothing is bound */
   vyre_loop_window_t data, output;
 } vyre_loop_order_t;
 vyre_expr_id_t vyre_loop_arg(loop_t *l, const vyre_loop_order_t *order, uint32_t index);
+/* What a call works on, checked: u64, but for flags and fault. */
+typedef struct vyre_loop_call {
+  vyre_var_id_t data, size, data_offset, output, flags, fault;
+} vyre_loop_call_t;
+/* `fault` becomes `value` when it is 0 and the condition holds. */
+void vyre_loop_set_fault(loop_t *l, vyre_var_id_t fault, vyre_expr_id_t condition, vyre_fault_t value);
+/* offset + size is beyond bytes. */
+vyre_expr_id_t vyre_loop_outside(loop_t *l, vyre_var_id_t offset, vyre_var_id_t size, vyre_var_id_t bytes);
+/* loop_bindings.c: scalars, constants, state, windows, halos: into the table that the frame names. */
+void vyre_loop_bind(loop_t *l, const vyre_loop_order_t *order, const vyre_loop_call_t *call);
+/* ELEMENT_BYTES of an opcode's record, taken apart. */
+void vyre_loop_take_elements(loop_t *l, vyre_loop_order_t *order, vyre_expr_id_t word);
 /* Checks the operands, fills the frame, calls, completes. */
 void vyre_loop_execute(loop_t *l, const vyre_loop_order_t *order);
 /* Sleeps on EVENT unless there is something to do: the protocol with publishers. */

@@ -10,7 +10,7 @@
  *
  * Completion: 64 bytes per cell, of which quarter 0 is in use: {tag, status, low, high}, tag written last (release).
  * The tag is the ticket + 1, as a u32. status is VYRE_STATE_DONE (low, high: the result) or VYRE_STATE_FAULT (low: the
- * reason, high: the place in the Program). */
+ * reason, high: the node of the Program). */
 #ifndef VYRE_MEGAKERNEL_PROTOCOL_H
 #define VYRE_MEGAKERNEL_PROTOCOL_H
 
@@ -38,6 +38,11 @@ enum {
   VYRE_LETTER_STEP = 2, /* between the numbers of two letters to a worker: an even number */
   VYRE_WINDOW_BYTES_EACH = 32,
   VYRE_OPCODE_BYTES_EACH = 16,
+  VYRE_BINDING_BYTES_EACH = 16,
+  VYRE_TEMPLATE_BYTES_EACH = 32,
+  VYRE_OPERAND_BYTES_EACH = 32,
+  VYRE_HAS_FINISH = 0x80,    /* in an opcode's ELEMENT_BYTES */
+  VYRE_PARAMETERS_SHIFT = 8, /* likewise */
   VYRE_ENTRY_BYTES_EACH = 64,
   VYRE_WORKER_BYTES_EACH = 512,
 
@@ -60,6 +65,14 @@ enum {
 #undef VYRE_OPCODE
 #undef VYRE_HANDLER_ARG
 };
+
+typedef enum vyre_template_kind {
+  VYRE_TEMPLATE_NONE,
+  VYRE_TEMPLATE_FIXED,
+  VYRE_TEMPLATE_SCALAR,
+  VYRE_TEMPLATE_WINDOW,
+  VYRE_TEMPLATE_HALO,
+} vyre_template_kind_t;
 
 typedef enum vyre_state {
   VYRE_STATE_DONE = 3,

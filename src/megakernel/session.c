@@ -101,7 +101,9 @@ vyre_status_t vyre_session_register(vyre_session_t *session, const vyre_program_
   char who[64];
   snprintf(who, sizeof who, "device %s", session->device->name);
   VYRE_TRY(vyre_program_check_needs(program, session->device->lacks, who));
-  session->handlers[session->handler_count++] = (vyre_handler_t){wanted, vyre_program_retain(program)};
+  vyre_value_t *values = vyre_calloc(program->param_count + 1u, sizeof *values);
+  if (!values) return vyre_out_of_memory(program->param_count * sizeof *values);
+  session->handlers[session->handler_count++] = (vyre_handler_t){wanted, vyre_program_retain(program), values};
   *opcode = wanted;
   return NULL;
 }
@@ -140,6 +142,7 @@ static vyre_status_t launch(vyre_session_t *session) {
 }
 
 static vyre_status_t build_and_launch(vyre_session_t *session) {
+  VYRE_TRY(vyre_session_check_values(session));
   VYRE_TRY(vyre_session_allocate(session));
   VYRE_TRY(build_image(session, &session->image));
   return launch(session);
@@ -298,6 +301,7 @@ void vyre_session_destroy(vyre_session_t **session_pointer) {
   if (vyre_session_is_stuck(session)) return;
   const vyre_device_ops_t *device = session->device->ops;
   vyre_program_release(session->loop);
+  vyre_session_free_values(session);
   for (uint32_t i = 0; i < session->handler_count; i++) vyre_program_release(session->handlers[i].program);
   for (uint32_t i = 1; i <= session->params.windows; i++) device->release(session->device, &session->window_memory[i]);
   vyre_free(session->window_memory);

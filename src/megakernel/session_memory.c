@@ -12,9 +12,10 @@ enum { ROUND_NS = 40, DISPATCHED_ROUND_NS = 20000 };
 
 /* Places in the device's block, in bytes from its start. */
 typedef struct layout {
-  uint64_t control, table, queue, windows, opcodes, blocks, scratches;
+  uint64_t control, table, queue, windows, opcodes, templates, blocks, scratches;
   uint64_t filled; /* what the host writes: everything before the scratches */
   uint64_t total, scratch_each;
+  uint64_t bindings; /* the table of a call, in a worker's scratch */
   uint32_t opcode_shift;
 } layout_t;
 
@@ -32,7 +33,7 @@ static uint32_t opcode_table_shift(const vyre_session_t *session) {
 
 /* Of a worker: the loop's local memory, and behind it the scratch of its handlers. The loop keeps what it needs after a
  * call, and the frame of the call itself, in the former. */
-static uint64_t scratch_bytes(const vyre_session_t *session) {
+static uint64_t handler_scratch_bytes(const vyre_session_t *session) {
   uint64_t largest = 0;
   for (uint32_t i = 0; i < session->handler_count; i++) {
     vyre_layout_t layout;
@@ -42,18 +43,21 @@ static uint64_t scratch_bytes(const vyre_session_t *session) {
   return VYRE_LOCAL_BYTES + ((largest + 63) & ~(uint64_t)63);
 }
 
-static layout_t lay_out(const vyre_session_t *session) {
+static layout_t lay_out(vyre_session_t *session) {
   const vyre_session_params_t *p = &session->params;
-  layout_t l = {.opcode_shift = opcode_table_shift(session), .scratch_each = scratch_bytes(session)};
+  layout_t l = {.opcode_shift = opcode_table_shift(session), .bindings = handler_scratch_bytes(session)};
+  l.scratch_each = l.bindings + VYRE_LIMIT_PARAMS * sizeof(vyre_binding_t);
   uint64_t next = 0;
   l.control = carve(&next, VYRE_CONTROL_BYTES);
   l.table = carve(&next, (uint64_t)p->cells * VYRE_ENTRY_BYTES_EACH);
   l.queue = carve(&next, (uint64_t)p->ring_slots * VYRE_QUEUE_BYTES_EACH);
   l.windows = carve(&next, (p->windows + 1ull) * VYRE_WINDOW_BYTES_EACH);
   l.opcodes = carve(&next, (uint64_t)VYRE_OPCODE_BYTES_EACH << l.opcode_shift);
+  l.templates = carve(&next, vyre_session_template_bytes(session));
   l.blocks = carve(&next, (uint64_t)session->block_count * VYRE_WORKER_BYTES_EACH);
   l.filled = next;
   l.scratches = carve(&next, session->block_count * l.scratch_each);
+  vyre_session_place_values(session, &next);
   l.total = next;
   return l;
 }
@@ -81,7 +85,9 @@ static void fill_opcodes(const vyre_session_t *session, uint8_t *table, uint32_t
     store_word(record, VYRE_OPCODE_CODE, handler->opcode);
     store_word(record, VYRE_OPCODE_HANDLER, i);
     store_word(record, VYRE_OPCODE_OUTPUT_BYTES, layout.output_bytes);
-    store_word(record, VYRE_OPCODE_ELEMENT_BYTES, element_bytes);
+    store_word(record, VYRE_OPCODE_ELEMENT_BYTES,
+               element_bytes | (handler->program->has_finish ? VYRE_HAS_FINISH : 0u) |
+                   vyre_session_templates(handler->program) << VYRE_PARAMETERS_SHIFT);
   }
 }
 
@@ -97,6 +103,7 @@ static void fill_control(const vyre_session_t *session, const layout_t *l, uint8
   store_address(control, VYRE_CONTROL_WINDOWS, base + l->windows);
   store_address(control, VYRE_CONTROL_OPCODES, base + l->opcodes);
   store_address(control, VYRE_CONTROL_BLOCKS, base + l->blocks);
+  store_address(control, VYRE_CONTROL_BINDINGS, base + l->templates);
   store_address(control, VYRE_CONTROL_TICKET, p->first_ticket);
   store_word(control, VYRE_CONTROL_RING_SHIFT, session->ring.shift);
   store_word(control, VYRE_CONTROL_WINDOW_COUNT, p->windows + 1);
@@ -114,6 +121,7 @@ static void fill_blocks(const vyre_session_t *session, const layout_t *l, uint8_
                           .fuel = session->params.fuel, .worker = i,
                           .scratch = session->own.address + l->scratches + i * l->scratch_each};
     memcpy(block, &frame, sizeof frame);
+    frame.bindings = frame.scratch + l->bindings;
     frame.scratch += VYRE_LOCAL_BYTES;
     memcpy(block + VYRE_WORKER_CALL_FRAME, &frame, sizeof frame);
   }
@@ -125,6 +133,7 @@ static vyre_status_t fill_own(vyre_session_t *session, const layout_t *l) {
   if (!bytes) return vyre_out_of_memory(l->filled);
   fill_control(session, l, bytes + l->control);
   fill_opcodes(session, bytes + l->opcodes, l->opcode_shift);
+  vyre_session_fill_templates(session, bytes + l->templates, session->own.address + l->templates);
   fill_blocks(session, l, bytes + l->blocks);
   vyre_status_t status = session->device->ops->write(session->device, session->own.address, bytes, l->filled);
   vyre_free(bytes);
@@ -153,6 +162,7 @@ vyre_status_t vyre_session_allocate(vyre_session_t *session) {
   ring->cell_count = p->cells;
   ring->stalled = vyre_session_settle_ring;
   VYRE_TRY(fill_own(session, &l));
+  VYRE_TRY(vyre_session_write_constants(session));
   return vyre_ring_init(ring, p->first_ticket);
 }
 

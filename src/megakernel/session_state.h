@@ -20,9 +20,17 @@ typedef enum vyre_session_phase {
   VYRE_SESSION_STUCK, /* a stop has missed its deadline */
 } vyre_session_phase_t;
 
+/* The value of a parameter for a registration. */
+typedef struct vyre_value {
+  uint8_t *bytes; /* owned; NULL: not given */
+  uint64_t size;
+  uint64_t offset; /* of a constant or state in the device's block */
+} vyre_value_t;
+
 typedef struct vyre_handler {
   uint32_t opcode;
   vyre_program_t *program; /* retained */
+  vyre_value_t *values;    /* by parameter */
 } vyre_handler_t;
 
 struct vyre_session {
@@ -53,6 +61,19 @@ struct vyre_session {
 static inline vyre_session_phase_t vyre_session_phase(const vyre_session_t *session) {
   return (vyre_session_phase_t)atomic_load_explicit(&session->phase, memory_order_acquire);
 }
+
+/* session_bindings.c: what Programs are bound to for as long as they are registered. */
+/* Places state and constants behind *next, 64-byte aligned; gives the bytes of the directory and templates. */
+void vyre_session_place_values(vyre_session_t *session, uint64_t *next);
+uint64_t vyre_session_template_bytes(const vyre_session_t *session);
+/* Fills the directory and templates, which will lie at `address`. */
+void vyre_session_fill_templates(const vyre_session_t *session, uint8_t *at, uint64_t address);
+vyre_status_t vyre_session_write_constants(vyre_session_t *session);
+/* Every constant has a value, and no Program needs an order that several workers would not keep. */
+vyre_status_t vyre_session_check_values(const vyre_session_t *session);
+void vyre_session_free_values(vyre_session_t *session);
+/* How many templates a handler has; 0 when nothing is bound. */
+uint32_t vyre_session_templates(const vyre_program_t *program);
 
 /* session_memory.c */
 vyre_status_t vyre_session_allocate(vyre_session_t *session);

@@ -1,7 +1,10 @@
-/* Random Programs: the cpu device's machine code gives the same outputs and the same fault as the interpreter.
+/* Random Programs: the cpu device's machine code gives the same outputs, state, windows and the same fault as the
+ * interpreter, for the body and for `finish`.
  *
- * Arguments: [first seed] [count]. A difference prints the seed and the shrunken Program's results. */
+ * Arguments: [first seed] [count]. VYRE_LACKS: a number, VYRE_NEEDS_* and GENERATE_LACKS_*, that the Programs do without.
+ * A difference prints the seed, the shrunken Program and its results; the other seeds run all the same. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -9,97 +12,182 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/memory.h"
 #include "device/cpu/cpu.h"
 #include "ir/text.h"
 #include "support/generate.h"
+#include "support/inputs.h"
 #include "support/random.h"
-#include "support/run.h"
 #include "support/shrink.h"
 
 static uint64_t first_seed = 1;
-static uint64_t program_count = 240;
+static uint64_t program_count = 400;
 
-enum { INPUTS = 12, DATA_BYTES_MAX = 20000 };
+/* What the code generator lacks. */
+enum { LACKS = 0 };
+enum { INPUTS = 12, KINDS = 8, DIFFERENCES_MAX = 20, PROGRAM_SECONDS_MAX = 60 };
+
+typedef enum end { END_SAME, END_OTHER, END_REFUSED, END_CRASHED } end_t;
 
 typedef struct differs {
   uint64_t seed;
+  bool no_faults;
+  end_t end; /* while it is shrunk: what must stay */
+  vyre_loaded_t *object; /* NULL: none */
+  vyre_entry_t entry;
+  uint64_t runs, faults;
   run_result_t reference, machine; /* of the input that differs */
 } differs_t;
 
-/* Inputs differ in length (across strips of the counted loops), fuel (from hardly any to plenty) and bytes. */
-static run_input_t input_of(uint64_t seed, uint32_t index, uint8_t *data) {
-  static const uint32_t lengths[] = {0, 1, 7, 64, 255, 1000, 4095, 4096, 4097, 8193, 12345, 20000};
-  random_t random = {seed * 64 + index};
-  run_input_t input = {.data = data, .output_fill = (uint8_t)random_below(&random, 256)};
-  input.data_bytes = lengths[index] & ~7u;
-  if (index % 3 == 1 && index > 3) input.data_bytes = random_below(&random, 300) & ~7u;
-  for (size_t i = 0; i < input.data_bytes; i++)
-    data[i] = (uint8_t)(random_below(&random, 4) ? random_below(&random, 256) : random_below(&random, 3));
-  static const uint64_t fuels[] = {50000, 3, 1000, 200000, 60, 20000};
-  input.fuel = fuels[random_below(&random, 6)] + random_below(&random, 50);
-  input.stream_offset = random_next(&random) >> random_below(&random, 64);
-  input.is_last = random_below(&random, 2);
-  return input;
+static void release_results(differs_t *d) {
+  run_result_deinit(&d->reference);
+  run_result_deinit(&d->machine);
 }
 
-/* Compiles the program and compares all inputs; fills `out` for the first that differs. */
-static bool shows_difference(const vyre_program_t *program, void *context) {
-  static uint8_t data[DATA_BYTES_MAX];
-  differs_t *out = context;
-  vyre_loaded_t *object;
-  vyre_entry_t entry;
-  vyre_status_t status = vyre_cpu_compile(program, false, &object, &entry);
-  if (status) {
-    char text[2000];
-    vyre_status_format(status, text, sizeof text);
-    vyre_status_destroy(&status);
-    fail_msg("seed %llu does not compile: %s", (unsigned long long)out->seed, text);
-  }
-  bool differs = false;
-  for (uint32_t i = 0; i < INPUTS && !differs; i++) {
-    run_input_t input = input_of(out->seed, i, data);
-    run_result_t reference, machine;
-    run_reference(program, &input, &reference);
-    run_entry(program, entry, &input, &machine);
-    differs = !run_results_equal(&reference, &machine);
-    if (differs) {
-      run_result_deinit(&out->reference);
-      run_result_deinit(&out->machine);
-      out->reference = reference;
-      out->machine = machine;
-    } else {
-      run_result_deinit(&reference);
-      run_result_deinit(&machine);
-    }
-  }
-  vyre_loaded_destroy(object);
-  return differs;
+/* Runs both; keeps the results in `d`. */
+static bool differ(const vyre_program_t *program, const run_input_t *input, differs_t *d) {
+  release_results(d);
+  run_reference(program, input, &d->reference);
+  run_entry(program, d->entry, input, &d->machine);
+  d->runs++;
+  d->faults += d->reference.fault != VYRE_FAULT_NONE;
+  return !run_results_equal(&d->reference, &d->machine);
+}
+
+/* `finish` over what the body left. */
+static bool differ_in_finish(const vyre_program_t *program, const run_input_t *body, differs_t *d) {
+  uint8_t *outputs = d->reference.outputs; /* the next run gives back the rest */
+  d->reference.outputs = NULL;
+  run_input_t input = *body;
+  input.outputs = outputs;
+  input.is_finish = true;
+  input.data_bytes = input.halo_left = input.halo_right = 0;
+  bool result = differ(program, &input, d);
+  vyre_free(outputs);
+  return result;
+}
+
+/* Inputs differ in length (across strips of the counted loops), fuel (from hardly any to plenty) and contents. */
+static bool differ_on(const vyre_program_t *program, uint32_t index, differs_t *d) {
+  static const uint32_t lengths[] = {0, 1, 7, 64, 255, 1000, 4095, 4096, 4097, 8193, 12345, 20000};
+  random_t random = {d->seed * 64 + index};
+  inputs_options_t options = {.no_faults = d->no_faults, .data_bytes = lengths[index]};
+  if (index % 3 == 1 && index > 3) options.data_bytes = random_below(&random, 300);
+  if (program->workgroup_size > 1 && options.data_bytes > 1000) options.data_bytes = random_below(&random, 700);
+  inputs_t inputs;
+  inputs_init(&inputs, program, random_next(&random), &options);
+  bool result = differ(program, &inputs.input, d) ||
+                (program->has_finish && !d->reference.fault && differ_in_finish(program, &inputs.input, d));
+  inputs_deinit(&inputs);
+  return result;
+}
+
+/* ---- crashes ---- */
+
+/* Machine code that goes astray, and assertions in what made it, are differences like others: so that they can be
+ * shrunk, the process goes on behind them, with what they leave behind. */
+static sigjmp_buf before_crash;
+
+static void on_signal(int number) { siglongjmp(before_crash, number); }
+
+static void catch_signals(void) {
+  static const int numbers[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGALRM};
+  struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_NODEFER};
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) sigaction(numbers[i], &action, NULL);
+}
+
+/* The first input on which they differ decides. */
+static end_t compile_and_compare(const vyre_program_t *program, differs_t *d) {
+  vyre_status_t status = vyre_cpu_compile(program, false, &d->object, &d->entry);
+  bool is_refused = status != NULL;
+  vyre_status_destroy(&status);
+  if (is_refused) return END_REFUSED;
+  bool found = false;
+  for (uint32_t i = 0; i < INPUTS && !found; i++) found = differ_on(program, i, d);
+  vyre_loaded_destroy(d->object);
+  return found ? END_OTHER : END_SAME;
+}
+
+/* A crash is also what does not end in time. */
+static end_t end_of(const vyre_program_t *program, differs_t *d) {
+  if (sigsetjmp(before_crash, 1)) return END_CRASHED;
+  alarm(PROGRAM_SECONDS_MAX);
+  end_t end = compile_and_compare(program, d);
+  alarm(0);
+  return end;
+}
+
+static bool ends_so(const vyre_program_t *program, void *context) {
+  differs_t *d = context;
+  return end_of(program, d) == d->end;
+}
+
+static void explain(const vyre_program_t *program, differs_t *d) {
+  vyre_strbuf_t text;
+  vyre_strbuf_init(&text);
+  vyre_text_print(program, &text);
+  fprintf(stderr, "%s\n", text.text);
+  vyre_strbuf_deinit(&text);
+  if (d->end == END_OTHER) run_results_explain(stderr, program, &d->reference, &d->machine);
+  if (d->end != END_REFUSED) return;
+  char message[2000];
+  vyre_status_t status = vyre_cpu_compile(program, false, &d->object, &d->entry);
+  vyre_status_format(status, message, sizeof message);
+  fprintf(stderr, "%s", message);
+  vyre_status_destroy(&status);
+}
+
+static void report(vyre_program_t *program, differs_t *d) {
+  static const char *const texts[] = {"is the same", "differs", "does not compile", "crashes"};
+  uint32_t changes = getenv("VYRE_NO_SHRINK") ? 0 : shrink_program(program, ends_so, d);
+  (void)ends_so(program, d); /* the results are those of the Program that is left */
+  fprintf(stderr, "seed %llu %s (shrunk by %u changes):\n", (unsigned long long)d->seed, texts[d->end], changes);
+  explain(program, d);
+}
+
+static generate_options_t kind_of(uint64_t seed) {
+  static const generate_options_t kinds[KINDS] = {
+      {0},
+      {.no_faults = true},
+      {.foreach_heavy = true},
+      {.foreach_heavy = true, .no_faults = true, .lacks = VYRE_NEEDS_LANES},
+      {.statements = 8},
+      {.lanes_heavy = true},
+      {.float_heavy = true, .no_faults = true},
+      {.lanes_heavy = true, .no_faults = true, .statements = 12},
+  };
+  generate_options_t kind = kinds[seed % KINDS];
+  /* Deep nesting is slow to compile. */
+  kind.deep_nesting = seed % 37 == 5;
+  kind.lacks |= generate_lacks_given(LACKS);
+  return kind;
 }
 
 static void machine_code_equals_the_interpreter(void **state) {
   (void)state;
-  static const generate_options_t kinds[] = {{0}, {.no_faults = true}, {.foreach_heavy = true},
-                                             {.foreach_heavy = true, .no_faults = true}, {.statements = 8},
-                                             {.deep_nesting = true}};
+  uint64_t runs = 0, faults = 0, differences = 0;
+  catch_signals();
   for (uint64_t seed = first_seed; seed < first_seed + program_count; seed++) {
-    /* Deep nesting is slow to compile: one in twelve. */
-    unsigned kind = (unsigned)(seed % 12 == 5 ? 5 : seed % 5);
-    vyre_program_t *program = generate_program(seed, &kinds[kind]);
-    differs_t differs = {.seed = seed};
-    if (shows_difference(program, &differs)) {
-      uint32_t changes = shrink_program(program, shows_difference, &differs);
-      fprintf(stderr, "seed %llu differs (shrunk by %u changes):\n", (unsigned long long)seed, changes);
-      vyre_strbuf_t text;
-      vyre_strbuf_init(&text);
-      vyre_text_print(program, &text);
-      fprintf(stderr, "%s\n", text.text);
-      vyre_strbuf_deinit(&text);
-      run_results_explain(stderr, program, &differs.reference, &differs.machine);
-      fail();
+    generate_options_t kind = kind_of(seed);
+    vyre_program_t *program = generate_program(seed, &kind);
+    differs_t d = {.seed = seed, .no_faults = kind.no_faults};
+    d.end = end_of(program, &d);
+    if (d.end != END_SAME) {
+      report(program, &d);
+      differences++;
     }
+    runs += d.runs;
+    faults += d.faults;
+    release_results(&d);
     vyre_program_release(program);
+    if (differences >= DIFFERENCES_MAX) break;
   }
+  print_message("seeds %llu to %llu: %llu runs, %llu of them faults, %llu differences\n", (unsigned long long)first_seed,
+                (unsigned long long)(first_seed + program_count - 1), (unsigned long long)runs,
+                (unsigned long long)faults, (unsigned long long)differences);
+  assert_true(differences == 0);
 }
 
 int main(int argc, char **argv) {

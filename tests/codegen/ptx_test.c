@@ -114,7 +114,7 @@ static void random_programs(void **state) {
   const char *ptxas = find_ptxas();
   if (!ptxas) VYRE_TEST_SKIP("ptxas", "ptxas is not found (VYRE_PTXAS names one)");
   for (uint64_t seed = 1; seed <= RANDOM_PROGRAMS; seed++) {
-    vyre_program_t *program = generate_program(seed, &(generate_options_t){.foreach_heavy = seed % 2});
+    vyre_program_t *program = generate_program(seed, &(generate_options_t){.lacks = GENERATE_LACKS_ALL, .foreach_heavy = seed % 2});
     size_t size;
     char *ptx = ptx_of(program, gpus[seed / 2 % 2], &size), name[32];
     snprintf(name, sizeof name, "seed %llu", (unsigned long long)seed);
@@ -133,7 +133,7 @@ static void megakernels(void **state) {
   ok(vyre_megakernel_build(&(vyre_loop_params_t){.topology = VYRE_TOPOLOGY_DISPATCHED}, &loop));
   enum { HANDLERS = 9 };
   const vyre_program_t *handlers[HANDLERS];
-  for (uint64_t i = 0; i < HANDLERS; i++) handlers[i] = generate_program(100 + i, &(generate_options_t){.foreach_heavy = i % 2});
+  for (uint64_t i = 0; i < HANDLERS; i++) handlers[i] = generate_program(100 + i, &(generate_options_t){.lacks = GENERATE_LACKS_ALL, .foreach_heavy = i % 2});
   for (unsigned count = 0; count <= HANDLERS; count += HANDLERS)
     for (unsigned g = 0; g < 2; g++) {
       vyre_codegen_options_t options = {.form = VYRE_CODEGEN_ASSEMBLY, .gpu = gpus[g], .handlers = handlers,
@@ -208,7 +208,7 @@ static void what_has_no_ptx_is_an_error(void **state) {
   (void)state;
   const vyre_codegen_table_t *compiler;
   ok(vyre_codegen_load(&compiler));
-  vyre_program_t *program = generate_program(1, &(generate_options_t){0});
+  vyre_program_t *program = generate_program(1, &(generate_options_t){.lacks = GENERATE_LACKS_ALL});
   char *text;
   size_t size;
   static const vyre_codegen_options_t refused[] = {{.form = VYRE_CODEGEN_ASSEMBLY, .gpu = "sm_70"},

@@ -166,7 +166,7 @@ static void every_opcode_and_fault(fixture_t *f) {
   slot.arg[VYRE_ARG_FLAGS] = 2;
   expect_fault(f, slot, VYRE_FAULT_BAD_ARGUMENT);
   slot = count_slot(f, 0, 8, 0);
-  slot.arg[VYRE_ARG_RESERVED] = 1;
+  slot.arg[VYRE_ARG_OPERANDS] = 1;
   expect_fault(f, slot, VYRE_FAULT_BAD_ARGUMENT);
   assert_int_equal(f->out[0], 55);
 

@@ -1,5 +1,6 @@
-/* Makes a Program that shows a defect smaller: drops statements, replaces an `if` by its branches, expressions by one
- * of their operands or by 0 or 1, as long as the Program stays valid and still shows it. */
+/* Makes a Program that shows a defect smaller: drops statements, functions and parameters that nobody uses any more,
+ * puts bodies in the place of what is around them, replaces expressions by a part of themselves or by 0 or 1, lanes by
+ * fewer, as long as the Program stays valid and still shows it. */
 #ifndef TESTS_SUPPORT_SHRINK_H
 #define TESTS_SUPPORT_SHRINK_H
 
