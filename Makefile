@@ -2,14 +2,20 @@
 JOBS ?= $(shell nproc)
 FILE ?=
 RESULTS ?=
+COUNT ?= 10000
+SEED ?= 1
+MUTANTS ?=
 export JOBS
 
-.PHONY: help build run test bench docs clean setup
+.PHONY: help build run test campaign mutants bench docs clean setup
 
 help:
 	@echo 'make build  the command and the library, optimized: build/release/bin/vyre'
 	@echo 'make run    build, then run the example Programs over a large file; FILE=PATH chooses another'
 	@echo 'make test   build and test all presets: gcc, clang, sanitizers; then the release build'
+	@echo 'make campaign  COUNT=N random Programs, machine code against the interpreter; SEED=N is the first'
+	@echo 'make mutants   plants defects, one at a time, and sees that the tests find each; MUTANTS=NAMES chooses,'
+	@echo '               RESULTS=FILE keeps the table'
 	@echo 'make bench  build, then run the benchmarks; RESULTS=FOLDER keeps their output and writes'
 	@echo '            the table of docs/performance.md, BENCH=NAME chooses'
 	@echo 'make docs   write the pages that are made from tables'
@@ -28,6 +34,14 @@ run: build
 
 test: setup
 	@tools/test.sh
+
+campaign: setup
+	@cmake --preset dev >/dev/null
+	@cmake --build --preset dev -j $(JOBS) --target test-differential vyre-codegen-library
+	@tools/campaign.sh build/dev $(COUNT) $(SEED)
+
+mutants: setup
+	@MUTANTS='$(MUTANTS)' tests/mutation/mutate.sh '$(RESULTS)'
 
 bench: build
 	@tools/bench.sh build/release '$(RESULTS)'

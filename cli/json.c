@@ -74,6 +74,14 @@ void cli_json_signed(cli_json_t *json, const char *key, int64_t value) {
   cli_text_printf(&json->text, "%" PRId64, value);
 }
 
+void cli_json_float(cli_json_t *json, const char *key, double value, int digits) {
+  begin_value(json, key);
+  if (value - value == 0)
+    cli_text_printf(&json->text, "%.*g", digits, value);
+  else
+    cli_text_printf(&json->text, "\"%s\"", value != value ? "nan" : value > 0 ? "inf" : "-inf");
+}
+
 void cli_json_real(cli_json_t *json, const char *key, double value) {
   begin_value(json, key);
   cli_text_printf(&json->text, "%.6f", value);

@@ -21,6 +21,8 @@ void cli_json_close(cli_json_t *json, char bracket);
 void cli_json_string(cli_json_t *json, const char *key, const char *value);
 void cli_json_unsigned(cli_json_t *json, const char *key, uint64_t value);
 void cli_json_signed(cli_json_t *json, const char *key, int64_t value);
+/* So many significant digits; JSON has no infinities and no NaN: they are the strings "inf", "-inf", "nan". */
+void cli_json_float(cli_json_t *json, const char *key, double value, int digits);
 void cli_json_real(cli_json_t *json, const char *key, double value); /* finite; six decimals */
 
 #endif

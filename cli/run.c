@@ -21,9 +21,12 @@ static const char help[] =
     "\n"
     "  --device NAME     cpu, ref or cuda:N; auto (the default) chooses and says why\n"
     "  --ingest PATH     how bytes come in: fixed; auto (the default) chooses and says why\n"
+    "  --builder NAME    how the kernel calls the Program: interpreted, or jit, in one piece of code with it\n"
     "  --workers N       worker threads; on a GPU blocks\n"
     "  --chunk BYTES     bytes per slot, a multiple of 4096 from 4K to 64M\n"
     "  --depth N         buffers per worker; on a GPU of the stream\n"
+    "  --param N=VALUE   the value of the scalar parameter N; again for each\n"
+    "  --constant N=FILE the elements of the constant N, as they lie in the file\n"
     "  --fuel N          loop iterations per slot before a Program is stopped\n"
     "  --all             print zero elements of arrays, too\n"
     "  --json            print one JSON object (docs/cli.md) instead of text\n"
@@ -143,6 +146,7 @@ static vyre_status_t run_program(run_t *run, const run_options_t *options) {
   CLI_TRY(vyre_device_open(options->device, &run->device));
   CLI_TRY(vyre_session_create(run->device, &options->session, &run->session));
   CLI_TRY(vyre_session_register(run->session, run->program, &run->opcode));
+  CLI_TRY(run_set_params(run->session, run->opcode, run->program, options));
   if (cli_interrupt_name()) return interrupted(run);
   vyre_status_t status = run_stream(run, options);
   cli_interrupt_detach();
@@ -194,6 +198,16 @@ static int run_with_options(const run_options_t *options) {
   return exit_status;
 }
 
+static vyre_status_t set_builder(run_options_t *options) {
+  static const char *const names[] = {[VYRE_BUILDER_INTERPRETED] = "interpreted", [VYRE_BUILDER_JIT] = "jit"};
+  for (unsigned i = VYRE_BUILDER_INTERPRETED; i <= VYRE_BUILDER_JIT; i++) {
+    if (strcmp(optarg, names[i]) != 0) continue;
+    options->session.builder = (vyre_session_builder_t)i;
+    return NULL;
+  }
+  return cli_error_usage("run", "--builder %s is neither interpreted nor jit", optarg);
+}
+
 /* Options that take a number; the others are handled one by one. */
 static vyre_status_t set_number(const cli_options_t *parser, int option, run_options_t *options) {
   uint64_t value = 0;
@@ -215,14 +229,22 @@ static vyre_status_t set_number(const cli_options_t *parser, int option, run_opt
   }
 }
 
+static vyre_status_t add_value(const char **values, uint32_t *count, const char *name) {
+  if (*count == RUN_VALUES_MAX) return cli_error_usage("run", "more than %d times --%s", RUN_VALUES_MAX, name);
+  values[(*count)++] = optarg;
+  return NULL;
+}
+
 static int run_run(int argc, char **argv) {
   static const struct option long_options[] = {
       {"device", required_argument, NULL, 'd'},  {"ingest", required_argument, NULL, 'i'},
       {"workers", required_argument, NULL, 'w'}, {"chunk", required_argument, NULL, 'c'},
       {"depth", required_argument, NULL, 'D'},   {"fuel", required_argument, NULL, 'f'},
+      {"param", required_argument, NULL, 'p'},   {"constant", required_argument, NULL, 'C'},
       {"all", no_argument, NULL, 'a'},           {"json", no_argument, NULL, 'j'},
       {"quiet", no_argument, NULL, 'q'},         {"no-progress", no_argument, NULL, 'P'},
-      {"help", no_argument, NULL, 'h'},          {0}};
+      {"builder", required_argument, NULL, 'b'}, {"help", no_argument, NULL, 'h'},
+      {0}};
   cli_options_t parser = {&cli_verb_run, argc, argv, ":h", long_options, 0};
   run_options_t options = {.device = "auto"};
   for (int option; (option = cli_options_next(&parser)) != CLI_OPTION_END;) {
@@ -230,6 +252,9 @@ static int run_run(int argc, char **argv) {
     switch (option) {
       case 'd': options.device = optarg; break;
       case 'i': options.stream.ingest = optarg; break;
+      case 'p': status = add_value(options.params, &options.param_count, "param"); break;
+      case 'C': status = add_value(options.constants, &options.constant_count, "constant"); break;
+      case 'b': status = set_builder(&options); break;
       case 'a': options.all = true; break;
       case 'j': options.json = true; break;
       case 'q': options.quiet = true; break;

@@ -16,8 +16,22 @@ static uint64_t element_at(const vyre_output_info_t *info, const void *values, u
   return info->is_signed ? (uint64_t)(int64_t)(int32_t)value : value;
 }
 
+/* f32 or f64, of the bits. */
+static double real_of(const vyre_output_info_t *info, uint64_t value) {
+  double real;
+  float single;
+  if (info->element_bytes == 8) {
+    memcpy(&real, &value, sizeof real);
+    return real;
+  }
+  memcpy(&single, &value, sizeof single); /* little endian */
+  return single;
+}
+
 static void print_value(cli_text_t *text, const vyre_output_info_t *info, uint64_t value) {
-  if (info->is_signed)
+  if (info->is_float)
+    cli_text_printf(text, " %.*g\n", info->element_bytes == 8 ? 17 : 9, real_of(info, value));
+  else if (info->is_signed)
     cli_text_printf(text, " %" PRId64 "\n", (int64_t)value);
   else
     cli_text_printf(text, " %" PRIu64 "\n", value);
@@ -37,7 +51,9 @@ void run_print_text(const run_result_t *result, bool all, cli_text_t *text) {
 }
 
 static void json_value(cli_json_t *json, const char *key, const vyre_output_info_t *info, uint64_t value) {
-  if (info->is_signed)
+  if (info->is_float)
+    cli_json_float(json, key, real_of(info, value), info->element_bytes == 8 ? 17 : 9);
+  else if (info->is_signed)
     cli_json_signed(json, key, (int64_t)value);
   else
     cli_json_unsigned(json, key, value);
@@ -66,6 +82,7 @@ void run_print_json(const run_result_t *result, cli_text_t *text) {
   cli_json_string(&json, "device", result->device.name);
   cli_json_string(&json, "device_reason", result->device.reason);
   cli_json_unsigned(&json, "workers", result->stats.workers);
+  cli_json_string(&json, "builder", result->stats.builder == VYRE_BUILDER_JIT ? "jit" : "interpreted");
   cli_json_open(&json, "ingest", '[');
   cli_json_open(&json, NULL, '{');
   cli_json_string(&json, "path", result->report.ingest);

@@ -30,14 +30,28 @@ VYRE_API const char *vyre_program_name(const vyre_program_t *program);
 typedef struct vyre_output_info {
   const char *name;   /* lent by the program */
   const char *type;   /* "u64" */
+  const char *reducer; /* "sum" */
   bool is_signed;
-  uint32_t element_bytes; /* 4 or 8 */
-  uint32_t count;     /* elements of an array; 1 for a scalar */
+  bool is_float;
+  uint32_t element_bytes; /* 4 or 8; 16 for vectors */
+  uint32_t count;     /* elements of an array, most records of a call; 1 for a scalar */
   bool is_array;
 } vyre_output_info_t;
 VYRE_API uint32_t vyre_program_output_count(const vyre_program_t *program);
 VYRE_API vyre_status_t vyre_program_output_info(const vyre_program_t *program, uint32_t index,
                                                 vyre_output_info_t *out_info);
+
+/* What is given to it besides its stream: scalar parameters, constants, state and windows, in the order of their
+ * declaration. */
+typedef struct vyre_input_info {
+  const char *name;       /* lent by the program */
+  const char *role;       /* "param", "constant", "state", "window" */
+  const char *type;       /* "u32" */
+  uint32_t element_bytes; /* 1 .. 16 */
+  uint32_t count;         /* elements; 1 for a scalar, 0 where the length comes with the value */
+} vyre_input_info_t;
+VYRE_API uint32_t vyre_program_input_count(const vyre_program_t *program);
+VYRE_API vyre_status_t vyre_program_input_info(const vyre_program_t *program, uint32_t index, vyre_input_info_t *out_info);
 
 /* The program as text in the canonical layout. */
 VYRE_API vyre_status_t vyre_program_print(const vyre_program_t *program, char **out_text);

@@ -26,6 +26,18 @@ extern "C" {
 
 typedef struct vyre_session vyre_session_t;
 
+/* How the kernel gets at the Programs that are registered. Tickets, completions, faults and their places are the same.
+ *
+ * INTERPRETED compiles the loop and each Program by itself, the loop beside the Programs; the loop calls them through a
+ * table. JIT makes one piece of code of all: the loop chooses by a switch and calls directly. On ref, which compiles
+ * nothing, it is the interpreter of the loop that walks the Programs itself. A GPU's kernel is always JIT.
+ * docs/decisions/0010-a-fused-loop.md says what each costs to start and to call. */
+typedef enum vyre_session_builder {
+  VYRE_BUILDER_DEFAULT = 0, /* INTERPRETED on ref and cpu, JIT on a GPU */
+  VYRE_BUILDER_INTERPRETED = 1,
+  VYRE_BUILDER_JIT = 2,
+} vyre_session_builder_t;
+
 /* Zero means the default in parentheses. */
 typedef struct vyre_session_params {
   uint32_t workers;    /* (the device's default) at most its workers_max */
@@ -35,6 +47,7 @@ typedef struct vyre_session_params {
   uint64_t fuel;       /* (2^40) loop iterations per slot */
   uint64_t spin_ns;    /* (50 us) how long a worker without work stays awake before it sleeps */
   uint64_t first_ticket; /* (0) at most 2^62: number of the first ticket; tests start close to where counters wrap */
+  vyre_session_builder_t builder; /* (the device's) VYRE_E_UNSUPPORTED for INTERPRETED on a GPU */
 } vyre_session_params_t;
 
 /* Built-in opcodes. Arguments and results are in docs/protocol/megakernel.md. */
@@ -72,6 +85,7 @@ typedef struct vyre_session_stats {
   uint64_t swaps;
   uint64_t published; /* slots */
   uint64_t workers;
+  vyre_session_builder_t builder; /* INTERPRETED or JIT */
 } vyre_session_stats_t;
 
 VYRE_API vyre_status_t vyre_session_create(vyre_device_t *device, const vyre_session_params_t *params,

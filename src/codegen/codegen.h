@@ -23,7 +23,9 @@ typedef enum vyre_codegen_form {
 typedef struct vyre_codegen_options {
   vyre_codegen_form_t form;
   const char *gpu;   /* NULL: this process's CPU; else sm_80 or sm_90, and ASSEMBLY is PTX */
-  const vyre_program_t *const *handlers; /* of a privileged Program for a GPU: what it calls, by index */
+  /* Of a privileged Program: what it calls, by index, becomes part of the same code. NULL: nothing is called on a GPU,
+   * and on a host what the hooks name. */
+  const vyre_program_t *const *handlers;
   uint32_t handler_count;
   uint32_t threads;  /* of a block, for a GPU: exactly as many are launched; 0: any number, known then */
   bool is_unchecked; /* leaves out bounds checks, fuel and looks at the stop word: for measuring what they cost, only */
@@ -37,7 +39,7 @@ typedef struct vyre_codegen_table {
   vyre_status_t (*compile)(const vyre_program_t *program, const vyre_codegen_options_t *options, char **out_bytes,
                            size_t *out_size);        /* free with vyre_free; text has a final NUL beyond its size */
 } vyre_codegen_table_t;
-#define VYRE_CODEGEN_ABI 3u
+#define VYRE_CODEGEN_ABI 4u
 #define VYRE_CODEGEN_TABLE_SYMBOL "vyre_codegen_table"
 
 /* Loads the library on the first call. The table lives as long as the process. */

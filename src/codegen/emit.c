@@ -1,5 +1,6 @@
 /* From a lowered module to text or an object, through LLVM's own pass pipeline; and the table that the library is for. */
 #include <llvm-c/Analysis.h>
+#include <llvm-c/Linker.h>
 #include <llvm-c/Target.h>
 #include <llvm-c/TargetMachine.h>
 #include <llvm-c/Transforms/PassBuilder.h>
@@ -40,12 +41,12 @@ static vyre_status_t target_text(char **out_text) {
  * what turns variables into registers and folds branches, in 20 ms where default<O2> takes 85 for the same speed. */
 static const char loop_passes[] = "function(sroa,early-cse,simplifycfg,instcombine<no-verify-fixpoint>,simplifycfg)";
 static const char handler_passes[] = "default<O2>";
-/* A large Program is to be compiled in time that grows no faster than it does, 10,000 nodes in under 2 s. */
-static const char large_passes[] = "function(sroa,early-cse<memssa>,simplifycfg,instcombine<no-verify-fixpoint>,simplifycfg)";
+/* What is lean in a large Program, see lower_part.h: these take a tenth of the time. */
+static const char lean_passes[] = "function(sroa,early-cse<memssa>,simplifycfg,instcombine<no-verify-fixpoint>,simplifycfg)";
 
 /* A machine for this process's own CPU, or for a GPU's architecture. PIC and the small model: the loader puts code and
  * constants side by side. */
-static vyre_status_t create_machine(const char *gpu, bool is_loop, LLVMTargetMachineRef *out_machine) {
+static vyre_status_t create_machine(const char *gpu, bool is_loop_alone, LLVMTargetMachineRef *out_machine) {
   const char *triple = gpu ? "nvptx64-nvidia-cuda" : "x86_64-unknown-linux-gnu";
   LLVMTargetRef target;
   char *message = NULL;
@@ -57,7 +58,7 @@ static vyre_status_t create_machine(const char *gpu, bool is_loop, LLVMTargetMac
   char *cpu = gpu ? LLVMCreateMessage(gpu) : LLVMGetHostCPUName();
   char *features = gpu ? LLVMCreateMessage("") : LLVMGetHostCPUFeatures();
   *out_machine = LLVMCreateTargetMachine(target, triple, cpu, features,
-                                         is_loop ? LLVMCodeGenLevelLess : LLVMCodeGenLevelDefault, LLVMRelocPIC,
+                                         is_loop_alone ? LLVMCodeGenLevelLess : LLVMCodeGenLevelDefault, LLVMRelocPIC,
                                          LLVMCodeModelSmall);
   LLVMDisposeMessage(cpu);
   LLVMDisposeMessage(features);
@@ -73,8 +74,8 @@ static vyre_status_t verify(const vyre_program_t *program, LLVMModuleRef module)
   return status;
 }
 
-static vyre_status_t optimize(const vyre_program_t *program, const char *passes, LLVMModuleRef module,
-                              LLVMTargetMachineRef machine) {
+static vyre_status_t run_passes(const vyre_program_t *program, const char *passes, LLVMModuleRef module,
+                                LLVMTargetMachineRef machine) {
   LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
   LLVMPassBuilderOptionsSetLoopVectorization(options, true);
   LLVMPassBuilderOptionsSetSLPVectorization(options, true);
@@ -87,10 +88,38 @@ static vyre_status_t optimize(const vyre_program_t *program, const char *passes,
   return status;
 }
 
-static const char *passes_for(const vyre_program_t *program, const vyre_codegen_options_t *options) {
-  if (options->gpu) return handler_passes;
-  if (program->is_privileged) return loop_passes;
-  return vyre_lower_is_large(program) ? large_passes : handler_passes;
+static bool is_lean(LLVMValueRef function) {
+  return LLVMGetStringAttributeAtIndex(function, (unsigned)LLVMAttributeFunctionIndex, VYRE_LEAN_ATTRIBUTE,
+                                       sizeof VYRE_LEAN_ATTRIBUTE - 1) != NULL;
+}
+
+/* Passes leave functions with this attribute alone. Gives whether there are any of the kind. */
+static bool set_untouched(LLVMModuleRef module, bool of_lean, bool is_untouched) {
+  static const char name[] = "optnone";
+  unsigned kind = LLVMGetEnumAttributeKindForName(name, sizeof name - 1);
+  bool has_any = false;
+  for (LLVMValueRef f = LLVMGetFirstFunction(module); f; f = LLVMGetNextFunction(f)) {
+    if (LLVMIsDeclaration(f) || is_lean(f) != of_lean) continue;
+    has_any = true;
+    if (is_untouched)
+      vyre_lower_add_attribute(f, (unsigned)LLVMAttributeFunctionIndex, name);
+    else
+      LLVMRemoveEnumAttributeAtIndex(f, (unsigned)LLVMAttributeFunctionIndex, kind);
+  }
+  return has_any;
+}
+
+/* Programs as they were lowered: each function by the passes that are its own. */
+static vyre_status_t optimize_handlers(const vyre_program_t *program, LLVMModuleRef module,
+                                       LLVMTargetMachineRef machine) {
+  bool has_lean = set_untouched(module, true, true);
+  VYRE_TRY(run_passes(program, handler_passes, module, machine));
+  if (!has_lean) return NULL;
+  set_untouched(module, true, false);
+  set_untouched(module, false, true);
+  VYRE_TRY(run_passes(program, lean_passes, module, machine));
+  set_untouched(module, false, false);
+  return NULL;
 }
 
 static vyre_status_t copy_out(const char *bytes, size_t size, char **out_bytes, size_t *out_size) {
@@ -124,12 +153,65 @@ static vyre_status_t write_module(const vyre_program_t *program, LLVMModuleRef m
   return status;
 }
 
+static bool is_host_loop(const vyre_program_t *program, const vyre_codegen_options_t *options) {
+  return program->is_privileged && !options->gpu;
+}
+
+static bool is_fused(const vyre_program_t *program, const vyre_codegen_options_t *options) {
+  return is_host_loop(program, options) && options->handlers;
+}
+
 static bool lower(LLVMModuleRef module, const vyre_program_t *program, const vyre_codegen_options_t *options) {
   vyre_lower_options_t how = {.is_checked = !options->is_unchecked, .threads = options->threads};
+  if (is_fused(program, options)) return vyre_lower_fused_loop(program, &how, module);
   if (!options->gpu)
     return vyre_lower_program(program, &vyre_target_x86, &how, module, VYRE_CODEGEN_SYMBOL) != NULL;
   if (!program->is_privileged) return vyre_lower_finite_kernel(program, &how, module);
   return vyre_lower_megakernel(program, options->handlers, options->handler_count, &how, module);
+}
+
+static void set_target(LLVMModuleRef module, LLVMTargetMachineRef machine) {
+  char *triple = LLVMGetTargetMachineTriple(machine);
+  LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
+  LLVMSetTarget(module, triple);
+  LLVMSetModuleDataLayout(module, layout);
+  LLVMDisposeTargetData(layout);
+  LLVMDisposeMessage(triple);
+}
+
+static vyre_status_t make_handlers(LLVMModuleRef module, LLVMTargetMachineRef machine, const vyre_program_t *loop,
+                                   const vyre_codegen_options_t *options) {
+  vyre_lower_options_t how = {.is_checked = !options->is_unchecked};
+  if (!vyre_lower_handlers(options->handlers, options->handler_count, &how, module)) return vyre_out_of_memory(0);
+  set_target(module, machine);
+  VYRE_TRY(verify(loop, module));
+  return options->form == VYRE_CODEGEN_LLVM ? NULL : optimize_handlers(loop, module, machine);
+}
+
+/* Only the entry is seen from outside; what has been inlined everywhere goes. */
+static vyre_status_t hide_all_but_entry(LLVMModuleRef module, LLVMTargetMachineRef machine,
+                                        const vyre_program_t *loop) {
+  for (LLVMValueRef f = LLVMGetFirstFunction(module); f; f = LLVMGetNextFunction(f))
+    if (!LLVMIsDeclaration(f) && strcmp(LLVMGetValueName(f), VYRE_CODEGEN_SYMBOL) != 0)
+      LLVMSetLinkage(f, LLVMInternalLinkage);
+  return run_passes(loop, "globaldce", module, machine);
+}
+
+/* A fused loop is two modules until both are optimized: the loop keeps its short list of passes (all of it under
+ * default<O2> takes 36 ms more for the same round trip and rate), the Programs need theirs. While they are optimized
+ * the Programs are visible from outside: small ones are inlined into the switch, large ones stay functions, where otherwise
+ * all of them would become one function, whose registers cost more time to allot. */
+static vyre_status_t add_handlers(LLVMModuleRef module, LLVMTargetMachineRef machine, const vyre_program_t *loop,
+                                  const vyre_codegen_options_t *options) {
+  LLVMModuleRef handlers = LLVMModuleCreateWithNameInContext("handlers", LLVMGetModuleContext(module));
+  vyre_status_t status = make_handlers(handlers, machine, loop, options);
+  if (status) {
+    LLVMDisposeModule(handlers);
+    return status;
+  }
+  if (LLVMLinkModules2(module, handlers))
+    return vyre_program_error(loop, VYRE_E_COMPILER, 0, "the handlers do not link");
+  return hide_all_but_entry(module, machine, loop);
 }
 
 static vyre_status_t compile_in(LLVMContextRef context, LLVMTargetMachineRef machine, const vyre_program_t *program,
@@ -139,14 +221,12 @@ static vyre_status_t compile_in(LLVMContextRef context, LLVMTargetMachineRef mac
     LLVMDisposeModule(module);
     return vyre_out_of_memory(0);
   }
-  char *triple = LLVMGetTargetMachineTriple(machine);
-  LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
-  LLVMSetTarget(module, triple);
-  LLVMSetModuleDataLayout(module, layout);
-  LLVMDisposeTargetData(layout);
-  LLVMDisposeMessage(triple);
+  set_target(module, machine);
   vyre_status_t status = verify(program, module);
-  if (!status && options->form != VYRE_CODEGEN_LLVM) status = optimize(program, passes_for(program, options), module, machine);
+  if (!status && options->form != VYRE_CODEGEN_LLVM)
+    status = is_host_loop(program, options) ? run_passes(program, loop_passes, module, machine)
+                                            : optimize_handlers(program, module, machine);
+  if (!status && is_fused(program, options)) status = add_handlers(module, machine, program, options);
   if (!status) status = write_module(program, module, machine, options->form, out_bytes, out_size);
   LLVMDisposeModule(module);
   return status;
@@ -169,7 +249,7 @@ static vyre_status_t compile(const vyre_program_t *program, const vyre_codegen_o
   if (options->gpu) VYRE_TRY(check_gpu(options));
   pthread_once(&once, initialize);
   LLVMTargetMachineRef machine;
-  VYRE_TRY(create_machine(options->gpu, program->is_privileged && !options->gpu, &machine));
+  VYRE_TRY(create_machine(options->gpu, is_host_loop(program, options) && !options->handlers, &machine));
   LLVMContextRef context = LLVMContextCreate();
   vyre_status_t status = compile_in(context, machine, program, options, out_bytes, out_size);
   LLVMContextDispose(context);

@@ -2,7 +2,6 @@
  *
  * In the megakernel the first warp of a block runs the loop; its 32 threads execute uniform code alike. The other warps
  * wait at a barrier for a command: a handler's index and its frame, or the end. All warps then call the handler. */
-#include "base/memory.h"
 #include "codegen/lower.h"
 
 enum {
@@ -76,44 +75,6 @@ bool vyre_lower_finite_kernel(const vyre_program_t *program, const vyre_lower_op
   return true;
 }
 
-/* void call_handler(u32 index, frame): by all threads of the block. */
-static LLVMValueRef declare_call(vyre_lower_t *l) {
-  LLVMTypeRef parameters[] = {l->i32, l->ptr};
-  LLVMValueRef function =
-      LLVMAddFunction(l->module, VYRE_KERNEL_CALL, LLVMFunctionType(l->void_, parameters, 2, false));
-  LLVMSetLinkage(function, LLVMInternalLinkage);
-  static const char *const attributes[] = {"nounwind", "convergent", "noinline"};
-  for (unsigned i = 0; i < 3; i++)
-    vyre_lower_add_attribute(function, (unsigned)LLVMAttributeFunctionIndex, attributes[i]);
-  return function;
-}
-
-static bool define_call(vyre_lower_t *l, LLVMValueRef function, const vyre_program_t *const *handlers, uint32_t count,
-                        const vyre_lower_options_t *options) {
-  LLVMValueRef *entries = vyre_calloc(count + 1, sizeof *entries);
-  bool is_whole = entries != NULL;
-  for (uint32_t i = 0; i < count && is_whole; i++) {
-    entries[i] = vyre_lower_program(handlers[i], &vyre_target_nvptx, options, l->module, "handler");
-    is_whole = entries[i] != NULL;
-  }
-  l->function = function;
-  LLVMPositionBuilderAtEnd(l->ir, vyre_lower_block(l, "entry"));
-  LLVMBasicBlockRef none = vyre_lower_block(l, "none");
-  LLVMValueRef choice = LLVMBuildSwitch(l->ir, LLVMGetParam(function, 0), none, count);
-  LLVMPositionBuilderAtEnd(l->ir, none);
-  LLVMBuildRetVoid(l->ir);
-  for (uint32_t i = 0; i < count && is_whole; i++) {
-    LLVMBasicBlockRef here = vyre_lower_block(l, "case");
-    LLVMAddCase(choice, LLVMConstInt(l->i32, i, false), here);
-    LLVMPositionBuilderAtEnd(l->ir, here);
-    LLVMValueRef frame = LLVMGetParam(function, 1);
-    call(l, entries[i], &frame, 1);
-    LLVMBuildRetVoid(l->ir);
-  }
-  vyre_free(entries);
-  return is_whole;
-}
-
 /* The other warps: wait for a command, carry it out, meet the first warp again. */
 static void build_followers(vyre_lower_t *l, LLVMValueRef call_function, LLVMValueRef command, LLVMValueRef frame_word) {
   LLVMBasicBlockRef wait = vyre_lower_block(l, "wait"), work = vyre_lower_block(l, "work");
@@ -148,10 +109,10 @@ bool vyre_lower_megakernel(const vyre_program_t *loop, const vyre_program_t *con
   add_shared(&l, VYRE_KERNEL_LOCAL, LLVMArrayType2(l.i8, VYRE_LOCAL_BYTES), 64);
   LLVMValueRef command = add_shared(&l, VYRE_KERNEL_COMMAND, l.i32, 4);
   LLVMValueRef frame_word = add_shared(&l, VYRE_KERNEL_FRAME, l.ptr, 8);
-  LLVMValueRef call_function = declare_call(&l);
+  LLVMValueRef call_function = vyre_lower_declare_call(&l);
   LLVMValueRef loop_function = vyre_lower_program(loop, &vyre_target_nvptx_warp, options, module, "loop");
   l.ir = LLVMCreateBuilderInContext(l.context);
-  bool is_whole = loop_function && define_call(&l, call_function, handlers, handler_count, options);
+  bool is_whole = loop_function && vyre_lower_define_call(&l, call_function, handlers, handler_count, options);
   if (is_whole) {
     LLVMValueRef frame;
     LLVMValueRef kernel = begin_kernel(&l, &frame);

@@ -148,6 +148,7 @@ struct vyre_lower {
 /* Compiling a large Program is to take time in proportion to its nodes, and not much for each: it is lowered in parts, each
  * foreach to one loop, in order, and gets fewer passes. */
 bool vyre_lower_is_large(const vyre_program_t *program);
+#define VYRE_LEAN_ATTRIBUTE "vyre-lean" /* of such a function, for the choice of passes */
 
 /* lower.c. The function NAME(frame, ...), in the module; NULL when memory is out. */
 typedef struct vyre_lower_options {
@@ -216,6 +217,15 @@ bool vyre_lower_finite_kernel(const vyre_program_t *program, const vyre_lower_op
 /* The megakernel: the first warp of each block runs the loop, all of the block the handlers that it calls. */
 bool vyre_lower_megakernel(const vyre_program_t *loop, const vyre_program_t *const *handlers, uint32_t handler_count,
                            const vyre_lower_options_t *options, LLVMModuleRef module);
+/* fuse.c: a loop with what it calls. The function call_handler is declared before the loop is lowered, which calls it
+ * when it is there, and defined with the Programs afterwards; `l` has the module, the builder and the Programs' target. */
+LLVMValueRef vyre_lower_declare_call(vyre_lower_t *l);
+bool vyre_lower_define_call(vyre_lower_t *l, LLVMValueRef function, const vyre_program_t *const *handlers,
+                            uint32_t count, const vyre_lower_options_t *options); /* false: memory is out */
+/* On a host: the two halves of a fused module, the loop as its entry and call_handler. */
+bool vyre_lower_fused_loop(const vyre_program_t *loop, const vyre_lower_options_t *options, LLVMModuleRef module);
+bool vyre_lower_handlers(const vyre_program_t *const *handlers, uint32_t handler_count,
+                         const vyre_lower_options_t *options, LLVMModuleRef module);
 /* Names of what the parts of a kernel share. */
 #define VYRE_KERNEL_TABLES "group_tables" /* shared memory: of whichever handler runs */
 #define VYRE_KERNEL_LOCAL "local_memory"  /* shared memory: of the loop */

@@ -92,10 +92,22 @@ static LLVMValueRef lower_division(vyre_lower_t *l, const vyre_expr_t *e, LLVMVa
   return LLVMBuildSelect(l->ir, is_zero, none, LLVMBuildSelect(l->ir, is_minus, of_minus, result, ""), "");
 }
 
+/* LLVM 19's minimum and maximum take a signaling NaN for a number where the machine has vfpclass. Equal values differ in the
+ * sign of 0 at most: the minimum has the sign of either, the maximum of both. */
+static LLVMValueRef float_extreme(vyre_lower_t *l, bool is_min, vyre_type_t type, LLVMValueRef a, LLVMValueRef b) {
+  LLVMTypeRef word = type == VYRE_TYPE_F32 ? l->i32 : l->i64, lowered = vyre_lower_type(l, type);
+  LLVMValueRef a_bits = LLVMBuildBitCast(l->ir, a, word, ""), b_bits = LLVMBuildBitCast(l->ir, b, word, "");
+  LLVMValueRef bits = is_min ? LLVMBuildOr(l->ir, a_bits, b_bits, "") : LLVMBuildAnd(l->ir, a_bits, b_bits, "");
+  LLVMValueRef equal = LLVMBuildBitCast(l->ir, bits, lowered, "");
+  LLVMValueRef is_a = LLVMBuildFCmp(l->ir, is_min ? LLVMRealOLT : LLVMRealOGT, a, b, "");
+  LLVMValueRef is_b = LLVMBuildFCmp(l->ir, is_min ? LLVMRealOGT : LLVMRealOLT, a, b, "");
+  LLVMValueRef is_nan = LLVMBuildFCmp(l->ir, LLVMRealUNO, a, b, "");
+  LLVMValueRef other = LLVMBuildSelect(l->ir, is_nan, vyre_lower_const(l, type, nan_bits(type)), equal, "");
+  return LLVMBuildSelect(l->ir, is_a, a, LLVMBuildSelect(l->ir, is_b, b, other, ""), "");
+}
+
 LLVMValueRef vyre_lower_extreme(vyre_lower_t *l, bool is_min, vyre_type_t type, LLVMValueRef a, LLVMValueRef b) {
-  LLVMValueRef both[] = {a, b};
-  if (is_float(type))
-    return vyre_lower_intrinsic(l, is_min ? "llvm.minimum" : "llvm.maximum", vyre_lower_type(l, type), both, 2);
+  if (is_float(type)) return float_extreme(l, is_min, type, a, b);
   LLVMValueRef is_less = LLVMBuildICmp(l->ir, vyre_type_is_signed(type) ? LLVMIntSLT : LLVMIntULT, a, b, "");
   return is_min ? LLVMBuildSelect(l->ir, is_less, a, b, "") : LLVMBuildSelect(l->ir, is_less, b, a, "");
 }

@@ -101,6 +101,12 @@ void vyre_lower_free_parts(vyre_lower_t *l) {
   vyre_free(parts);
 }
 
+static void make_lean(vyre_lower_t *l, LLVMValueRef function) {
+  vyre_lower_add_attribute(function, (unsigned)LLVMAttributeFunctionIndex, "noinline");
+  LLVMAttributeRef lean = LLVMCreateStringAttribute(l->context, VYRE_LEAN_ATTRIBUTE, sizeof VYRE_LEAN_ATTRIBUTE - 1, "", 0);
+  LLVMAddAttributeAtIndex(function, (unsigned)LLVMAttributeFunctionIndex, lean);
+}
+
 bool vyre_lower_begin_parts(vyre_lower_t *l) {
   struct vyre_lower_parts *parts = l->parts = vyre_calloc(1, sizeof *parts);
   if (!parts) return false;
@@ -109,6 +115,7 @@ bool vyre_lower_begin_parts(vyre_lower_t *l) {
   if (!parts->weights || !parts->functions) return false;
   parts->body = l->function;
   parts->entry = l->entry;
+  make_lean(l, l->function);
   parts->body_arguments = LLVMCountParams(l->function);
   VYRE_ASSERT(FIRST_ARGUMENT + parts->body_arguments <= ARGUMENTS_MAX);
   LLVMTypeRef types[ARGUMENTS_MAX] = {l->ptr};
@@ -126,7 +133,7 @@ static LLVMValueRef add_function(vyre_lower_t *l) {
   LLVMValueRef function = LLVMAddFunction(l->module, "part", parts->type);
   LLVMSetLinkage(function, LLVMInternalLinkage);
   vyre_lower_add_attribute(function, (unsigned)LLVMAttributeFunctionIndex, "nounwind");
-  vyre_lower_add_attribute(function, (unsigned)LLVMAttributeFunctionIndex, "noinline");
+  make_lean(l, function);
   vyre_lower_add_attribute(function, 1 + STATE, "noalias");
   unsigned noalias = LLVMGetEnumAttributeKindForName("noalias", strlen("noalias"));
   for (unsigned i = 0; i < parts->body_arguments; i++)

@@ -247,6 +247,8 @@ static uint64_t max_added(const vyre_lower_t *l, uint32_t block, uint32_t param)
     if (s->op == VYRE_STMT_IF) {
       uint64_t yes = max_added(l, s->body, param), no = max_added(l, s->orelse, param);
       here = yes > no ? yes : no;
+    } else if (s->body) { /* blocks, switch and its cases: all of them, at most */
+      here = max_added(l, s->body, param);
     }
     if (here > UINT32_MAX) return UINT64_MAX;
     sum += here;
@@ -257,7 +259,8 @@ static uint64_t max_added(const vyre_lower_t *l, uint32_t block, uint32_t param)
 static void begin_narrow_sums(vyre_lower_t *l, uint32_t body) {
   if (vyre_block_has_loop(l->program, body)) return;
   for (uint32_t i = 0; i < l->program->param_count; i++) {
-    if (!l->scalars[i]) continue;
+    const vyre_param_t *info = &l->program->params[i];
+    if (!l->scalars[i] || info->reducer != VYRE_REDUCER_SUM || !vyre_type_is_integer(info->type)) continue;
     uint64_t most = max_added(l, body, i);
     unsigned full = vyre_type_bits(l->program->params[i].type);
     if (most == 0 || most > UINT32_MAX / strip_iterations(l)) continue;

@@ -110,8 +110,14 @@ static void lower_store16(vyre_lower_t *l, const vyre_stmt_t *s, LLVMValueRef op
   atomic_store(l, operands[1 + s->tag], pointer(l, operands[0], 4u * s->tag), VYRE_ORDER_RELEASE, 4);
 }
 
-/* handlers[index].function(frame, handlers[index].context) */
+/* Fused: call_handler(index, frame); else handlers[index].function(frame, handlers[index].context). */
 static void lower_call(vyre_lower_t *l, LLVMValueRef index, LLVMValueRef frame) {
+  LLVMValueRef fused = LLVMGetNamedFunction(l->module, VYRE_KERNEL_CALL);
+  if (fused) {
+    LLVMValueRef operands[] = {index, pointer(l, frame, 0)};
+    LLVMBuildCall2(l->ir, LLVMGlobalGetValueType(fused), fused, operands, 2, "");
+    return;
+  }
   LLVMValueRef handlers = vyre_lower_frame_field(l, hooks(l), l->ptr, offsetof(vyre_hooks_t, handlers), "handlers");
   LLVMValueRef offset =
       LLVMBuildMul(l->ir, LLVMBuildZExt(l->ir, index, l->i64, ""), vyre_lower_i64(l, sizeof(vyre_entry_t)), "");

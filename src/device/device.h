@@ -24,6 +24,7 @@ typedef struct vyre_build_params {
   const vyre_program_t *loop;            /* privileged */
   const vyre_program_t *const *handlers; /* by handler index; all must outlive the image */
   uint32_t handler_count;
+  bool is_fused; /* one piece of code; else the loop calls handlers through its hooks, where the device can do that */
 } vyre_build_params_t;
 
 /* Host work beside the kernel: the io pump of a stream. On ref and cpu it is done on the workers' own threads, between
@@ -110,6 +111,7 @@ struct vyre_device {
   vyre_device_info_t info;
   vyre_topology_t topology;
   uint32_t lacks; /* VYRE_NEEDS_* that it cannot do */
+  bool only_fused; /* builds no loop that calls its handlers through hooks */
   bool sleeps;    /* idle workers sleep on a word and are woken by publishers */
   uint32_t pumps; /* workers of a pump: 0 for as many as the session has */
   char name[32];

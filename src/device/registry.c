@@ -14,9 +14,10 @@ static const struct {
   const char *name;
   const vyre_device_ops_t *ops;
   const char *what;
+  uint32_t lacks;
 } host_devices[] = {
-    {"cpu", &vyre_device_cpu, "machine code on worker threads"},
-    {"ref", &vyre_device_ref, "the interpreter on worker threads"},
+    {"cpu", &vyre_device_cpu, "machine code on worker threads", 0},
+    {"ref", &vyre_device_ref, "the interpreter on worker threads", 0},
 };
 enum { HOST_DEVICES = sizeof host_devices / sizeof *host_devices };
 
@@ -58,7 +59,7 @@ static vyre_status_t open_host(unsigned which, vyre_device_t **out_device) {
   device->ops = host_devices[which].ops;
   device->topology = VYRE_TOPOLOGY_DIRECT;
   device->sleeps = true;
-  device->lacks = VYRE_NEEDS_ALL;
+  device->lacks = host_devices[which].lacks;
   snprintf(device->name, sizeof device->name, "%s", host_devices[which].name);
   snprintf(device->target, sizeof device->target, "x86_64");
   snprintf(device->description, sizeof device->description, "%s, %u processors", host_devices[which].what, count);

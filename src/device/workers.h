@@ -4,7 +4,7 @@
 
 #include "device/device.h"
 
-/* Starts the threads. `handlers` is lent by the image until the launch is joined. */
+/* Starts the threads. `handlers`, NULL for a loop that has its own, is lent by the image until the launch is joined. */
 vyre_status_t vyre_workers_launch(vyre_entry_t loop, const vyre_entry_t *handlers, const vyre_launch_params_t *params,
                                   vyre_launch_t **out_launch);
 

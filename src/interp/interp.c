@@ -63,6 +63,12 @@ vyre_status_t vyre_interp_create(const vyre_program_t *program, vyre_interp_t **
   return NULL;
 }
 
+void vyre_interp_fuse(vyre_interp_t *interp, vyre_interp_t *const *handlers, uint32_t handler_count) {
+  VYRE_ASSERT(interp->program->is_privileged);
+  interp->handlers = handlers;
+  interp->handler_count = handler_count;
+}
+
 void vyre_interp_destroy(vyre_interp_t *interp) {
   if (!interp) return;
   vyre_pool_destroy(interp->pool);

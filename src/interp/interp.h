@@ -25,6 +25,9 @@ typedef struct vyre_interp vyre_interp_t;
 
 /* Prepares a validated program, which must outlive the result. VYRE_E_LIMIT, VYRE_E_MEMORY. */
 vyre_status_t vyre_interp_create(const vyre_program_t *program, vyre_interp_t **out_interp);
+/* From here on call_handler of this one, a privileged program, calls these by index instead of going through the hooks.
+ * The array and what it holds are lent until the last call. */
+void vyre_interp_fuse(vyre_interp_t *interp, vyre_interp_t *const *handlers, uint32_t handler_count);
 void vyre_interp_destroy(vyre_interp_t *interp); /* accepts NULL; no call is running */
 
 /* A vyre_entry_fn: `context` is the vyre_interp_t. Writes to frame->output at the end, as vyre_layout_t says. */

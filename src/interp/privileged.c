@@ -38,6 +38,16 @@ static vyre_flow_t exec_lanes(vyre_run_t *run, const vyre_stmt_t *s) {
   return VYRE_FLOW_NEXT;
 }
 
+static void call_handler(const vyre_run_t *run, uint64_t index, vyre_frame_t *frame) {
+  if (run->interp->handlers) {
+    VYRE_ASSERT(index < run->interp->handler_count);
+    vyre_interp_call(frame, run->interp->handlers[index]);
+    return;
+  }
+  const vyre_entry_t *handler = &((const vyre_hooks_t *)(uintptr_t)run->frame->hooks)->handlers[index];
+  handler->function(frame, handler->context);
+}
+
 vyre_flow_t vyre_run_privileged(vyre_run_t *run, const vyre_stmt_t *s) {
   vyre_hooks_t *hooks = (vyre_hooks_t *)(uintptr_t)run->frame->hooks;
   uint32_t words[4];
@@ -64,11 +74,7 @@ vyre_flow_t vyre_run_privileged(vyre_run_t *run, const vyre_stmt_t *s) {
     case VYRE_STMT_PAUSE: vyre_cpu_relax(); break;
     case VYRE_STMT_HEAVY_FENCE: hooks->heavy_fence(hooks); break;
     case VYRE_STMT_SLEEP: hooks->sleep(hooks, run->frame->worker, v[0], (uint32_t)v[1]); break;
-    case VYRE_STMT_CALL_HANDLER: {
-      const vyre_entry_t *handler = &hooks->handlers[v[0]];
-      handler->function((vyre_frame_t *)(uintptr_t)v[1], handler->context);
-      break;
-    }
+    case VYRE_STMT_CALL_HANDLER: call_handler(run, v[0], (vyre_frame_t *)(uintptr_t)v[1]); break;
     default: VYRE_UNREACHABLE();
   }
   return VYRE_FLOW_NEXT;

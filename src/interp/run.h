@@ -19,6 +19,8 @@ struct vyre_interp {
   uint8_t tree_index[VYRE_LIMIT_PARAMS];
   size_t memory_bytes; /* of a call */
   vyre_pool_t *pool; /* workgroups only */
+  vyre_interp_t *const *handlers; /* of a loop, by index; NULL: they are called through the hooks */
+  uint32_t handler_count;
 };
 
 /* A value of any type. */

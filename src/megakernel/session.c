@@ -50,11 +50,24 @@ static vyre_status_t fill_defaults(const vyre_device_info_t *info, vyre_session_
   return NULL;
 }
 
+static vyre_status_t choose_builder(const vyre_device_t *device, vyre_session_params_t *p) {
+  if ((unsigned)p->builder > VYRE_BUILDER_JIT)
+    return vyre_status_make(VYRE_E_ARGUMENT, "builder is %d; VYRE_BUILDER_INTERPRETED and _JIT are allowed",
+                            (int)p->builder);
+  if (p->builder == VYRE_BUILDER_INTERPRETED && device->only_fused)
+    return vyre_status_with_fix(
+        vyre_status_make(VYRE_E_UNSUPPORTED, "the builder 'interpreted' on device %s", device->name),
+        "Choose the builder 'jit', which is the default on a GPU, or a device that has both: cpu or ref.");
+  if (p->builder == VYRE_BUILDER_DEFAULT) p->builder = device->only_fused ? VYRE_BUILDER_JIT : VYRE_BUILDER_INTERPRETED;
+  return NULL;
+}
+
 vyre_status_t vyre_session_create(vyre_device_t *device, const vyre_session_params_t *params,
                                   vyre_session_t **out_session) {
   vyre_session_params_t filled = params ? *params : (vyre_session_params_t){0};
   vyre_device_info_t info = vyre_device_info(device);
   VYRE_TRY(fill_defaults(&info, &filled));
+  VYRE_TRY(choose_builder(device, &filled));
   vyre_session_t *session = vyre_alloc_aligned(64, sizeof *session);
   vyre_memory_t *windows = vyre_calloc(filled.windows + 1, sizeof *windows);
   if (!session || !windows) {
@@ -117,7 +130,8 @@ static vyre_status_t build_image(vyre_session_t *session, vyre_image_t **out_ima
   }
   const vyre_program_t *programs[VYRE_HANDLERS_MAX];
   for (uint32_t i = 0; i < session->handler_count; i++) programs[i] = session->handlers[i].program;
-  vyre_build_params_t params = {.loop = session->loop, .handlers = programs, .handler_count = session->handler_count};
+  vyre_build_params_t params = {.loop = session->loop, .handlers = programs, .handler_count = session->handler_count,
+                                .is_fused = session->params.builder == VYRE_BUILDER_JIT};
   return session->device->ops->build(session->device, &params, out_image);
 }
 
@@ -339,5 +353,6 @@ bool vyre_session_pumps_on(const vyre_session_t *session) { return session->laun
 vyre_session_stats_t vyre_session_stats(const vyre_session_t *session) {
   uint64_t published = session->launch ? atomic_load(&session->ring.next_ticket) - session->params.first_ticket : 0;
   return (vyre_session_stats_t){.launches = atomic_load(&session->launches), .swaps = atomic_load(&session->swaps),
-                                .published = published, .workers = session->params.workers};
+                                .published = published, .workers = session->params.workers,
+                                .builder = session->params.builder};
 }

@@ -91,8 +91,27 @@ static vyre_status_t open_outputs(vyre_stream_t *stream, vyre_session_t *session
   vyre_layout_t layout;
   vyre_program_layout(stream->program, &layout);
   if (layout.output_bytes == 0) return NULL;
-  return vyre_session_window_allocate(session, VYRE_MEMORY_DEVICE, layout.output_bytes, &stream->pump.output_window,
-                                      &stream->outputs);
+  VYRE_TRY(vyre_session_window_allocate(session, VYRE_MEMORY_DEVICE, layout.output_bytes, &stream->pump.output_window,
+                                        &stream->outputs));
+  void *block = vyre_alloc(layout.output_bytes);
+  if (!block) return vyre_out_of_memory(layout.output_bytes);
+  vyre_program_init_outputs(stream->program, block);
+  const vyre_device_ops_t *ops = vyre_session_device(session)->ops;
+  vyre_status_t status = ops->write(vyre_session_device(session), stream->outputs.address, block, layout.output_bytes);
+  vyre_free(block);
+  return status;
+}
+
+/* All chunks share one block of outputs, and each is seen alone. */
+static vyre_status_t check_program(const vyre_program_t *program, const vyre_param_t *param) {
+  const char *what = vyre_program_has_ordered_outputs(program) ? "outputs that are folded in the order of the chunks"
+                     : program->has_finish                      ? "finish"
+                     : program->chunk_bytes                     ? "a chunk size of the Program's own"
+                     : vyre_param_has_halo(param)               ? "a halo"
+                                                                : NULL;
+  if (!what) return NULL;
+  return vyre_status_with_fix(vyre_program_error(program, VYRE_E_UNSUPPORTED, 0, "a stream does not run %s yet", what),
+                              "Submit the chunks as slots of a session, each with an output block of its own.");
 }
 
 static vyre_status_t open_stream(vyre_stream_t *stream, vyre_session_t *session, uint32_t opcode,
@@ -102,6 +121,7 @@ static vyre_status_t open_stream(vyre_stream_t *stream, vyre_session_t *session,
     return vyre_status_with_fix(
         vyre_status_make(VYRE_E_ARGUMENT, "the Program %s reads no stream", stream->program->name),
         "Declare one in the Program: `stream data : u8`.");
+  VYRE_TRY(check_program(stream->program, param));
   uint32_t workers = vyre_session_pumps(session), chunk_bytes, depth;
   const vyre_copy_ops_t *copy_ops = vyre_session_device(session)->ops->copies;
   plan_buffers(params, workers, copy_ops != NULL, &chunk_bytes, &depth);
@@ -109,8 +129,8 @@ static vyre_status_t open_stream(vyre_stream_t *stream, vyre_session_t *session,
   stream->has_files = true;
   VYRE_TRY(vyre_stream_files_open(&stream->files, params->paths, params->path_count, chunk_bytes,
                                   vyre_type_bytes(param->type)));
-  VYRE_TRY(open_outputs(stream, session));
   stream->pump.session = session;
+  VYRE_TRY(open_outputs(stream, session));
   stream->pump.opcode = opcode;
   stream->pump.depth = depth;
   stream->pump.files = &stream->files;

@@ -59,6 +59,12 @@ $ ./gpu ptx=refused vyre run --device cuda:0 lines.vyre numbers
 ! Fix: Report the Program with *
 = 3
 
+# A GPU's kernel has its Programs in it.
+$ ./gpu '' vyre run --device cuda:0 --builder interpreted lines.vyre numbers
+! error VYRE-*: the builder 'interpreted' on device cuda:0
+! Fix: Choose the builder 'jit', *
+= 3
+
 $ ./gpu '' vyre run --device cuda:0 --workers 20 lines.vyre numbers
 ! error VYRE-4003: the device cannot hold what was asked for: 20 workers and the dispatcher; 8 blocks *
 !   while launching the megakernel on cuda:0

@@ -77,6 +77,19 @@ $ vyre run --device ref --ingest fixed lines.vyre numbers
 $ vyre run --quiet --fuel 1000000 --no-progress lines.vyre numbers
 | lines 100000
 
+# Both builders, on both host devices.
+$ for d in cpu ref; do for b in interpreted jit; do
+>   vyre run --quiet --device $d --builder $b bytes.vyre letters; vyre run --json --quiet --device $d --builder $b lines.vyre numbers | json-check builder outputs.lines
+> done; done | sort | uniq -c | tr -s ' '
+|  4 100000*
+|  4 counts[97] 2
+|  4 counts[98] 1
+|  2 interpreted
+|  2 jit
+|  4 minus -3
+|  4 top 18446744073709551615
+|  4 total 3
+
 # Names that look like options.
 $ cp numbers ./--json; vyre run --quiet -- lines.vyre --json
 | lines 100000

@@ -39,6 +39,11 @@ $ vyre run x.vyre file --device
 ! Fix: *
 = 2
 
+$ vyre run --builder fused x.vyre file
+! error VYRE-1002: wrong command line: --builder fused is neither interpreted nor jit
+! Fix: *
+= 2
+
 $ vyre run --workers 0 x.vyre file
 ! error VYRE-1002: wrong command line: --workers 0 is outside 1 to 4294967295
 ! Fix: *

@@ -2,7 +2,7 @@
  * outputs and the same fault (reason, line, column) as the interpreter called directly.
  *
  * Arguments: [device] [first seed] [Programs]; the devices are those of support/device.h. Without arguments: cpu and
- * ref in both topologies, a bounded number of Programs. Named GPUs that are not there are a skip, with VYRE_REQUIRE=gpu
+ * ref in both topologies and by both builders, a bounded number of Programs. Named GPUs that are not there are a skip, with VYRE_REQUIRE=gpu
  * an error. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,6 +29,9 @@ enum {
   DATA_BYTES_MAX = 70000, /* of a chunk: across strips, tiles and blocks of a GPU */
   IN_FLIGHT_MAX = 64,
 };
+
+/* What slots are bound to besides their chunk, and outputs that are a slot's own, are megakernel/builders_test.c's. */
+enum { LACKS = VYRE_NEEDS_BUFFERS | VYRE_NEEDS_REDUCERS | VYRE_NEEDS_FLOATS | VYRE_NEEDS_VECTORS };
 
 static uint64_t first_seed = 1, program_count, slots_of_each;
 
@@ -67,7 +70,9 @@ static void make_programs(conformance_t *c, uint32_t count) {
       {0}, {.no_faults = true}, {.foreach_heavy = true}, {.foreach_heavy = true, .no_faults = true}, {.statements = 8}};
   for (c->count = 0; c->count < count; c->count++) {
     uint64_t seed = c->seed + c->count;
-    vyre_program_t *program = generate_program(seed, &kinds[seed % 5]);
+    generate_options_t options = kinds[seed % 5];
+    options.lacks = LACKS | c->device->lacks;
+    vyre_program_t *program = generate_program(seed, &options);
     c->programs[c->count] = program;
     c->opcodes[c->count] = 0;
     ok(vyre_session_register(c->session, program, &c->opcodes[c->count]));
@@ -114,6 +119,7 @@ static void open_session(conformance_t *c, const char *device, uint64_t seed, ui
   vyre_session_params_t params = {.ring_slots = ring_slots,
                                   .cells = c->in_flight,
                                   .fuel = c->fuel,
+                                  .builder = test_device_builder(device),
                                   .first_ticket = random_next(&c->random) >> (2 + random_below(&c->random, 62))};
   if (!test_device_is_gpu(device)) params.workers = 1 + random_below(&c->random, 3);
   if (test_device_is_dispatched_host(device)) params.spin_ns = TEST_AWAKE_NS;
@@ -256,13 +262,15 @@ static int run_on(char *name) {
 
 int main(int argc, char **argv) {
   static char cpu[] = "cpu", ref[] = "ref", cpu_dispatched[] = "cpu/dispatched", ref_dispatched[] = "ref/dispatched";
+  static char cpu_jit[] = "cpu/jit", ref_jit[] = "ref/jit", cpu_dispatched_jit[] = "cpu/dispatched/jit";
   if (argc > 2) first_seed = strtoull(argv[2], NULL, 0);
   program_count = argc > 3 ? strtoull(argv[3], NULL, 0) : argc > 1 ? 256 : 80;
   slots_of_each = argc > 1 ? 24 : 10;
   if (argc > 1) return run_on(argv[1]);
 #define ON(name) \
   { #name, sessions_equal_the_interpreter, NULL, NULL, name }
-  const struct CMUnitTest tests[] = {ON(cpu), ON(ref), ON(cpu_dispatched), ON(ref_dispatched)};
+  const struct CMUnitTest tests[] = {ON(cpu), ON(ref), ON(cpu_dispatched), ON(ref_dispatched),
+                                     ON(cpu_jit), ON(ref_jit), ON(cpu_dispatched_jit)};
 #undef ON
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <string.h>
 
 #include "ir/builder.h"
 #include "support/run.h"
@@ -69,5 +70,22 @@ static inline void when(vyre_builder_t *b, vyre_expr_op_t op, vyre_expr_id_t lef
 }
 /* `1 / 0` of u64: a fault that shows whether it was evaluated. */
 static inline vyre_expr_id_t bad(vyre_builder_t *b) { return op2(b, VYRE_EXPR_DIV, u64(b, 1), u64(b, 0)); }
+
+/* Programs of several lanes. */
+static inline void lanes(fixture_t *f, uint32_t count) { f->builder.program->workgroup_size = count; }
+static inline vyre_expr_id_t lane(vyre_builder_t *b) { return vyre_build_leaf(b, VYRE_EXPR_LANE); }
+static inline vyre_expr_id_t subgroup(vyre_builder_t *b) { return vyre_build_leaf(b, VYRE_EXPR_SUBGROUP); }
+static inline void barrier(vyre_builder_t *b) { vyre_build_barrier(b, VYRE_ORDER_ACQ_REL); }
+/* `trap` in the lane of this number. */
+static inline void trap_in(vyre_builder_t *b, uint32_t number) {
+  when(b, VYRE_EXPR_EQ, lane(b), u32(b, number));
+  vyre_build_plain(b, VYRE_STMT_TRAP);
+  vyre_build_end(b);
+}
+/* `let name = op(value, second)` */
+static inline vyre_var_id_t together(vyre_builder_t *b, const char *name, vyre_expr_op_t op, vyre_expr_id_t value,
+                                     vyre_expr_id_t second) {
+  return vyre_build_let(b, name, vyre_build_collective(b, op, value, second), false);
+}
 
 #endif

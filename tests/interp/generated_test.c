@@ -25,7 +25,8 @@ typedef struct seen {
   uint32_t loads[VYRE_ROLE_COUNT][VYRE_TYPE_COUNT], stores[VYRE_ROLE_COUNT][VYRE_TYPE_COUNT];
   uint32_t atomics[VYRE_ROLE_COUNT][VYRE_EXPR_COUNT], orders[VYRE_EXPR_COUNT][VYRE_ORDER_COUNT];
   uint32_t vars[VYRE_TYPE_COUNT], args[VYRE_TYPE_COUNT], results[VYRE_TYPE_COUNT], scalars[VYRE_TYPE_COUNT];
-  uint32_t outputs[VYRE_REDUCER_COUNT][VYRE_TYPE_COUNT], arrays[VYRE_REDUCER_COUNT], accesses[VYRE_ACCESS_READ_WRITE + 1];
+  uint32_t outputs[VYRE_REDUCER_COUNT][VYRE_TYPE_COUNT], arrays[VYRE_REDUCER_COUNT],
+      accesses[VYRE_ACCESS_READ_WRITE + 1];
   uint32_t lanes[VYRE_LIMIT_WORKGROUP_SIZE + 1], halos, finishes, ordered;
 } seen_t;
 
@@ -104,8 +105,7 @@ static void check_types(const seen_t *seen) {
     for (vyre_type_t to = VYRE_TYPE_BOOL; to < VYRE_TYPE_COUNT; to++) {
       if (from == to || !vyre_type_is_scalar(from) || !vyre_type_is_scalar(to)) continue;
       bool is_cast = (!is_half(from) && !is_half(to)) || vyre_type_is_float(from) || vyre_type_is_float(to);
-      bool is_bitcast =
-          from != VYRE_TYPE_BOOL && to != VYRE_TYPE_BOOL && vyre_type_bits(from) == vyre_type_bits(to);
+      bool is_bitcast = from != VYRE_TYPE_BOOL && to != VYRE_TYPE_BOOL && vyre_type_bits(from) == vyre_type_bits(to);
       if (is_cast != (seen->casts[from][to] > 0) || is_bitcast != (seen->bitcasts[from][to] > 0))
         fail_msg("from %s to %s: %u casts, %u bitcasts", text, vyre_type_text(to), seen->casts[from][to],
                  seen->bitcasts[from][to]);
@@ -141,9 +141,14 @@ static void check_params(const seen_t *seen) {
 }
 
 static generate_options_t kind_of(uint64_t seed, uint32_t lacks) {
-  static const generate_options_t kinds[KINDS] = {
-      {0}, {.foreach_heavy = true}, {.lanes_heavy = true}, {.float_heavy = true}, {.no_faults = true},
-      {0}, {.foreach_heavy = true, .lanes_heavy = true}, {.statements = 8}};
+  static const generate_options_t kinds[KINDS] = {{0},
+                                                  {.foreach_heavy = true},
+                                                  {.lanes_heavy = true},
+                                                  {.float_heavy = true},
+                                                  {.no_faults = true},
+                                                  {0},
+                                                  {.foreach_heavy = true, .lanes_heavy = true},
+                                                  {.statements = 8}};
   generate_options_t kind = kinds[seed % KINDS];
   kind.lacks = lacks;
   kind.deep_nesting = seed % 31 == 1;
@@ -228,8 +233,7 @@ static void no_faults_when_asked(void **state) {
     kind.no_faults = true;
     vyre_program_t *program = generate_program(seed, &kind);
     inputs_t inputs;
-    inputs_init(&inputs, program, seed,
-                &(inputs_options_t){.data_bytes = (seed * 37) % DATA_BYTES, .no_faults = true});
+    inputs_init(&inputs, program, seed, &(inputs_options_t){.data_bytes = (seed * 37) % DATA_BYTES, .no_faults = true});
     run_result_t result;
     run_reference(program, &inputs.input, &result);
     if (result.fault)
@@ -280,10 +284,8 @@ static void shrinks_to_the_defect(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(covers_the_language),
-      cmocka_unit_test(does_without_what_lacks),
-      cmocka_unit_test(faults_of_every_kind),
-      cmocka_unit_test(no_faults_when_asked),
+      cmocka_unit_test(covers_the_language),   cmocka_unit_test(does_without_what_lacks),
+      cmocka_unit_test(faults_of_every_kind),  cmocka_unit_test(no_faults_when_asked),
       cmocka_unit_test(shrinks_to_the_defect),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* A session on ref and cpu, in both topologies, or on the device that the argument names: slots of every opcode from
+/* A session on ref and cpu, in both topologies and by both builders, or on the device that the argument names: slots of every opcode from
  * several threads, faults, credit, wrap-around of every counter, stop and shutdown. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -75,6 +75,7 @@ static void open_session(fixture_t *f, const char *device, const vyre_session_pa
   *f = (fixture_t){.count_opcode = 0x1234567};
   ok(test_device_open(device, &f->device));
   vyre_session_params_t all = *params;
+  all.builder = test_device_builder(device);
   if (test_device_is_dispatched_host(device)) all.spin_ns = TEST_AWAKE_NS;
   ok(vyre_session_create(f->device, &all, &f->session));
   vyre_program_t *program = count_program();
@@ -185,6 +186,27 @@ static void opcodes(void **state) {
   assert_int_equal(line, 7);
   assert_int_equal(column, 3);
   expect(vyre_completion_status(f.session, f.endless_opcode, &c), VYRE_E_FUEL);
+  close_session(&f);
+}
+
+static void the_builder_is_known(void **state) {
+  fixture_t f;
+  open_session(&f, *state, &(vyre_session_params_t){.workers = 1});
+  bool is_jit = test_device_is_gpu(*state) || test_device_builder(*state) == VYRE_BUILDER_JIT;
+  assert_int_equal(vyre_session_stats(f.session).builder, is_jit ? VYRE_BUILDER_JIT : VYRE_BUILDER_INTERPRETED);
+  close_session(&f);
+}
+
+/* A loop without a single handler. */
+static void no_programs_at_all(void **state) {
+  fixture_t f = {0};
+  ok(test_device_open(*state, &f.device));
+  vyre_session_params_t params = {.workers = 1, .builder = test_device_builder(*state)};
+  if (test_device_is_dispatched_host(*state)) params.spin_ns = TEST_AWAKE_NS;
+  ok(vyre_session_create(f.device, &params, &f.session));
+  ok(vyre_session_start(f.session));
+  assert_int_equal(run_slot(&f, (vyre_slot_t){.opcode = VYRE_OP_NOP}).state, VYRE_SLOT_DONE);
+  expect_fault(&f, (vyre_slot_t){.opcode = VYRE_OPCODE_USER_FIRST}, VYRE_FAULT_UNKNOWN_OPCODE);
   close_session(&f);
 }
 
@@ -422,6 +444,11 @@ static void misuse_is_an_error(void **state) {
          VYRE_E_ARGUMENT);
   expect(vyre_session_create(f.device, &(vyre_session_params_t){.workers = 100000}, &f.session), VYRE_E_DEVICE_LIMIT);
   expect(vyre_session_create(f.device, &(vyre_session_params_t){.windows = 5000}, &f.session), VYRE_E_ARGUMENT);
+  expect(vyre_session_create(f.device, &(vyre_session_params_t){.builder = (vyre_session_builder_t)3}, &f.session),
+         VYRE_E_ARGUMENT);
+  if (test_device_is_gpu(*state))
+    expect(vyre_session_create(f.device, &(vyre_session_params_t){.builder = VYRE_BUILDER_INTERPRETED}, &f.session),
+           VYRE_E_UNSUPPORTED);
   ok(vyre_session_create(f.device, NULL, &f.session));
   vyre_completion_t c;
   bool done;
@@ -591,7 +618,7 @@ static void swaps_lose_nothing(void **state) {
 #define IN_EVERY_TOPOLOGY                                                                                           \
   ON(opcodes), ON(many_producers), ON(counters_wrap), ON(one_worker_and_many), ON(words_keep_the_order_of_tickets), \
       ON(full_ring_is_an_error), ON(stop_cancels), ON(shutdown_ends_the_kernel), ON(misuse_is_an_error),            \
-      ON(poll_ends_behind_a_shutdown)
+      ON(poll_ends_behind_a_shutdown), ON(the_builder_is_known), ON(no_programs_at_all)
 
 /* On a GPU, which the caller names: what a session is on every device. */
 static int run_on(char *name) {
@@ -620,6 +647,16 @@ int main(int argc, char **argv) {
   }
   const struct CMUnitTest dispatched[] = {IN_EVERY_TOPOLOGY};
 #undef ON
+  static char cpu_jit[] = "cpu/jit", ref_jit[] = "ref/jit", cpu_dispatched_jit[] = "cpu/dispatched/jit";
+#define ON(test) \
+  {#test " (cpu, jit)", test, NULL, NULL, cpu_jit}, {#test " (ref, jit)", test, NULL, NULL, ref_jit}, { \
+#test " (cpu, dispatched, jit)", test, NULL, NULL, cpu_dispatched_jit                                \
+  }
+  /* Where a handler runs, begins late or is left in the middle. */
+  const struct CMUnitTest jit[] = {ON(opcodes), ON(many_producers), ON(stop_cancels), ON(shutdown_ends_the_kernel),
+                                   ON(the_builder_is_known), ON(no_programs_at_all)};
+#undef ON
   int failed = cmocka_run_group_tests(direct, NULL, NULL);
-  return failed + cmocka_run_group_tests(dispatched, NULL, NULL) > 0;
+  failed += cmocka_run_group_tests(dispatched, NULL, NULL);
+  return failed + cmocka_run_group_tests(jit, NULL, NULL) > 0;
 }

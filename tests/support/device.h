@@ -1,10 +1,12 @@
 /* Devices as tests name them: "cpu", "ref", "cuda:0", and "cpu/dispatched", "ref/dispatched" for the topology of a GPU
- * on a host device. Include after expect.h and what it needs. */
+ * on a host device; with "/jit" at the end for sessions of that builder. Include after expect.h and what it needs. */
 #ifndef TESTS_SUPPORT_DEVICE_H
 #define TESTS_SUPPORT_DEVICE_H
 
 #include <stdio.h>
 #include <string.h>
+
+#include <vyre/session.h>
 
 #include "device/device.h"
 #include "support/require.h"
@@ -15,6 +17,11 @@
 static inline bool test_device_is_gpu(const char *name) { return strncmp(name, "cuda", 4) == 0; }
 static inline bool test_device_is_ref(const char *name) { return strncmp(name, "ref", 3) == 0; }
 static inline bool test_device_is_dispatched_host(const char *name) { return strstr(name, "/dispatched") != NULL; }
+
+static inline vyre_session_builder_t test_device_builder(const char *name) {
+  const char *end = strrchr(name, '/');
+  return end && strcmp(end, "/jit") == 0 ? VYRE_BUILDER_JIT : VYRE_BUILDER_DEFAULT;
+}
 
 static inline vyre_status_t test_device_open(const char *name, vyre_device_t **out_device) {
   char base[32];

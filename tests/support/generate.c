@@ -42,7 +42,8 @@ void generate_let(generator_t *g) {
   vyre_expr_id_t value = generate_expr_at(g, level, type, generate_expr_depth(g));
   vyre_var_id_t var = vyre_build_let(generate_at(g), generate_name(g, 'v', buffer), value, is_mutable);
   generate_remember(
-      g, (generate_var_t){.id = var, .type = type, .is_assignable = is_mutable, .is_fixed = !is_mutable, .level = level});
+      g,
+      (generate_var_t){.id = var, .type = type, .is_assignable = is_mutable, .is_fixed = !is_mutable, .level = level});
 }
 
 static void assign(generator_t *g) {
@@ -124,9 +125,7 @@ static void choose_lanes(generator_t *g) {
   g->work = g->least_work = LANES_WORK;
   /* Lanes that may return apart never meet. */
   uint32_t kind = random_below(&g->random, g->options.lanes_heavy ? 40 : 12);
-  g->root_level = kind == 0   ? VYRE_LEVEL_LANE
-                  : kind == 1 ? generate_subgroup_level(g)
-                              : VYRE_LEVEL_WORKGROUP;
+  g->root_level = kind == 0 ? VYRE_LEVEL_LANE : kind == 1 ? generate_subgroup_level(g) : VYRE_LEVEL_WORKGROUP;
 }
 
 static void body(generator_t *g) {

@@ -15,9 +15,7 @@ static vyre_level_t enter(generator_t *g, vyre_level_t level) {
   return outer;
 }
 
-static bool may_break(const generator_t *g) {
-  return g->loops > 0 && (g->lanes == 1 || g->control <= g->loop_level);
-}
+static bool may_break(const generator_t *g) { return g->loops > 0 && (g->lanes == 1 || g->control <= g->loop_level); }
 
 static bool may_return(const generator_t *g) {
   if (!g->may_return || g->in_foreach) return false;

@@ -122,8 +122,9 @@ static vyre_expr_id_t reduced(generator_t *g, vyre_type_t type) {
     bool is_read = vyre_reducer_is_commutative(output->reducer) || output->reducer == VYRE_REDUCER_COMBINE;
     if (!is_read || output->type != type) continue;
     if (output->count == 0) return vyre_build_param_value(generate_at(g), VYRE_EXPR_OUTPUT, output->id);
-    vyre_expr_id_t index = generate_unsafe(g) ? generate_expr(g, VYRE_TYPE_U16, 2)
-                                              : generate_number(g, VYRE_TYPE_U32, random_below(&g->random, output->count));
+    vyre_expr_id_t index = generate_unsafe(g)
+                               ? generate_expr(g, VYRE_TYPE_U16, 2)
+                               : generate_number(g, VYRE_TYPE_U32, random_below(&g->random, output->count));
     return vyre_build_output_at(generate_at(g), output->id, index);
   }
   return 0;

@@ -12,9 +12,9 @@ vyre_expr_id_t generate_float_const(generator_t *g, vyre_type_t type) {
     case 1: value = one; break;
     case 2: value = infinity | quiet; break; /* the one NaN there is */
     case 3: value = infinity; break;
-    case 4: value = infinity - 1; break;                             /* the largest */
-    case 5: value = 1 + random_below(&g->random, 3); break;          /* denormals */
-    case 6: value = (UINT64_C(1) << mantissa) - random_below(&g->random, 2); break; /* at their end */
+    case 4: value = infinity - 1; break;                                               /* the largest */
+    case 5: value = 1 + random_below(&g->random, 3); break;                            /* denormals */
+    case 6: value = (UINT64_C(1) << mantissa) - random_below(&g->random, 2); break;    /* at their end */
     case 7: value = one + ((uint64_t)random_below(&g->random, 40) << mantissa); break; /* 2^k */
     case 8: value = one - ((uint64_t)random_below(&g->random, 40) << mantissa) + quiet; break;
     case 9: value = one + (uint64_t)random_below(&g->random, 64) * quiet / 4; break; /* small, with a fraction */

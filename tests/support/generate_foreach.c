@@ -60,8 +60,8 @@ static void counted_for(generator_t *g) {
   if (!g->in_foreach) g->ceiling = level;
   range_t range = range_of(g, false);
   g->ceiling = ceiling;
-  vyre_var_id_t var = vyre_build_range(generate_at(g), VYRE_STMT_FOR, generate_name(g, 'i', buffer), range.low,
-                                       range.high);
+  vyre_var_id_t var =
+      vyre_build_range(generate_at(g), VYRE_STMT_FOR, generate_name(g, 'i', buffer), range.low, range.high);
   generate_remember(
       g, (generate_var_t){.id = var, .type = range.type, .is_in_stream = range.is_in_stream, .level = level});
   generate_loop_body(g, range.trips, level);
@@ -101,9 +101,9 @@ static bool choose_modes(generator_t *g) {
     unsigned index_bits = vyre_type_bits(g->foreach_var.type);
     buffer->factor = 1;
     if (buffer->mode == GENERATE_FORM && random_once_in(&g->random, 3))
-      buffer->factor = 1 + random_below(&g->random, random_once_in(&g->random, 8) && index_bits > 8
-                                                        ? (1u << GENERATE_FACTOR_BITS) - 1
-                                                        : 6);
+      buffer->factor =
+          1 + random_below(&g->random,
+                           random_once_in(&g->random, 8) && index_bits > 8 ? (1u << GENERATE_FACTOR_BITS) - 1 : 6);
     choose_base(g, buffer);
     is_shared |= buffer->mode != GENERATE_NONE;
   }
@@ -116,7 +116,8 @@ vyre_expr_id_t generate_form_index(generator_t *g, const generate_buffer_t *buff
   vyre_expr_id_t index = vyre_build_var(generate_at(g), g->foreach_var.id);
   bool has_factor = buffer->factor > 1;
   if (type != VYRE_TYPE_U64 && (is_wide || has_factor || buffer->base || buffer->base_var)) {
-    if (type == VYRE_TYPE_U8 && random_once_in(&g->random, 3)) index = vyre_build_cast(generate_at(g), VYRE_TYPE_U16, index);
+    if (type == VYRE_TYPE_U8 && random_once_in(&g->random, 3))
+      index = vyre_build_cast(generate_at(g), VYRE_TYPE_U16, index);
     type = VYRE_TYPE_U64;
     index = vyre_build_cast(generate_at(g), type, index);
   }
@@ -129,13 +130,13 @@ vyre_expr_id_t generate_form_index(generator_t *g, const generate_buffer_t *buff
     }
   }
   if (!buffer->base && !buffer->base_var) return index;
-  vyre_expr_id_t base = buffer->base_var ? vyre_build_var(generate_at(g), buffer->base_var)
-                                         : generate_number(g, type, buffer->base);
+  vyre_expr_id_t base =
+      buffer->base_var ? vyre_build_var(generate_at(g), buffer->base_var) : generate_number(g, type, buffer->base);
   bool is_first = random_once_in(&g->random, 2);
   return vyre_build_binary(generate_at(g), VYRE_EXPR_ADD, is_first ? base : index, is_first ? index : base);
 }
 
-static void foreach(generator_t *g) {
+static void foreach (generator_t *g) {
   char buffer[16];
   vyre_level_t ceiling = g->ceiling;
   uint32_t var_count = g->var_count, loops = g->loops, nodes = g->buffer_count;
@@ -155,7 +156,8 @@ static void foreach(generator_t *g) {
   g->halvings += g->work;
   g->foreach_vars = g->var_count;
   g->loops = UINT32_MAX; /* the body's own count begins at 0 */
-  generate_remember(g, (generate_var_t){.id = g->foreach_var.id, .type = range.type, .is_in_stream = range.is_in_stream});
+  generate_remember(g,
+                    (generate_var_t){.id = g->foreach_var.id, .type = range.type, .is_in_stream = range.is_in_stream});
   generate_loop_body(g, range.trips, VYRE_LEVEL_WORKGROUP);
   vyre_build_end(&g->builder);
   for (uint32_t i = 0; i < nodes; i++) g->buffers[i] = outside[i];
@@ -167,4 +169,4 @@ static void foreach(generator_t *g) {
   if (has_barriers) generate_barrier(g);
 }
 
-void generate_counted(generator_t *g, vyre_stmt_op_t op) { op == VYRE_STMT_FOREACH ? foreach(g) : counted_for(g); }
+void generate_counted(generator_t *g, vyre_stmt_op_t op) { op == VYRE_STMT_FOREACH ? foreach (g) : counted_for(g); }

@@ -1,7 +1,7 @@
 #include "support/generate_state.h"
 
 enum {
-  CALL_WORK = 400,       /* a function is called from loops: what its body is taken to run in one */
+  CALL_WORK = 400, /* a function is called from loops: what its body is taken to run in one */
   FUNCTION_STATEMENTS = 10,
 };
 
@@ -53,8 +53,8 @@ static void function_body(generator_t *g, generate_function_t *f, const vyre_var
   g->work = CALL_WORK;
   g->statements = random_below(&g->random, FUNCTION_STATEMENTS);
   for (uint32_t i = 0; i < f->arg_count; i++)
-    generate_remember(
-        g, (generate_var_t){.id = args[i], .type = f->args[i], .is_fixed = true, .level = VYRE_LEVEL_LANE});
+    generate_remember(g,
+                      (generate_var_t){.id = args[i], .type = f->args[i], .is_fixed = true, .level = VYRE_LEVEL_LANE});
   generate_block(g, 5);
   if (random_once_in(&g->random, 3)) generate_if_leave(g);
   if (f->type != VYRE_TYPE_VOID) {

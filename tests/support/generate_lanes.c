@@ -21,8 +21,7 @@ static vyre_level_t result_level(const generator_t *g, vyre_expr_op_t op) {
                  op == VYRE_EXPR_WORKGROUP_INCLUSIVE_ADD || op == VYRE_EXPR_WORKGROUP_EXCLUSIVE_ADD;
   bool is_shuffle = op >= VYRE_EXPR_SUBGROUP_SHUFFLE && op <= VYRE_EXPR_SUBGROUP_SHUFFLE_DOWN;
   if (is_scan || is_shuffle) return VYRE_LEVEL_LANE;
-  vyre_level_t level =
-      vyre_expr_class(op) == VYRE_CLASS_SUBGROUP ? generate_subgroup_level(g) : VYRE_LEVEL_WORKGROUP;
+  vyre_level_t level = vyre_expr_class(op) == VYRE_CLASS_SUBGROUP ? generate_subgroup_level(g) : VYRE_LEVEL_WORKGROUP;
   return level > g->control ? level : g->control;
 }
 
@@ -52,7 +51,8 @@ static void collective(generator_t *g, vyre_expr_op_t op) {
   bool is_mutable = random_once_in(&g->random, 2);
   vyre_var_id_t var = vyre_build_let(generate_at(g), generate_name(g, 'v', buffer), result, is_mutable);
   generate_remember(
-      g, (generate_var_t){.id = var, .type = type, .is_assignable = is_mutable, .is_fixed = !is_mutable, .level = level});
+      g,
+      (generate_var_t){.id = var, .type = type, .is_assignable = is_mutable, .is_fixed = !is_mutable, .level = level});
 }
 
 static vyre_expr_op_t workgroup_op(generator_t *g) {
@@ -63,10 +63,10 @@ static vyre_expr_op_t workgroup_op(generator_t *g) {
 bool generate_collective(generator_t *g) {
   if (!may_meet(g, generate_subgroup_level(g))) return false;
   bool is_wide = may_meet(g, VYRE_LEVEL_WORKGROUP) && random_once_in(&g->random, 2);
-  collective(g, is_wide ? workgroup_op(g)
-                        : (vyre_expr_op_t)(VYRE_EXPR_SUBGROUP_ANY +
-                                           random_below(&g->random, VYRE_EXPR_SUBGROUP_SHUFFLE_DOWN -
-                                                                        VYRE_EXPR_SUBGROUP_ANY + 1)));
+  collective(
+      g, is_wide ? workgroup_op(g)
+                 : (vyre_expr_op_t)(VYRE_EXPR_SUBGROUP_ANY + random_below(&g->random, VYRE_EXPR_SUBGROUP_SHUFFLE_DOWN -
+                                                                                          VYRE_EXPR_SUBGROUP_ANY + 1)));
   return true;
 }
 
@@ -187,9 +187,9 @@ static bool copy(generator_t *g, generate_buffer_t *tile) {
   uint32_t to_skip = random_below(&g->random, 4), from_skip = far_count > 4 ? random_below(&g->random, 4) : 0;
   vyre_expr_id_t tile_at = generate_number(g, VYRE_TYPE_U64, to_skip);
   vyre_expr_id_t far_at = generate_unsafe(g) ? copy_number(g, 9) : generate_number(g, VYRE_TYPE_U64, from_skip);
-  vyre_expr_id_t count =
-      generate_unsafe(g) ? copy_number(g, 400)
-                         : copy_count(g, far, far_count ? far_count - from_skip : 0, tile->count - to_skip);
+  vyre_expr_id_t count = generate_unsafe(g)
+                             ? copy_number(g, 400)
+                             : copy_count(g, far, far_count ? far_count - from_skip : 0, tile->count - to_skip);
   if (is_load)
     vyre_build_copy(generate_at(g), VYRE_STMT_ASYNC_LOAD, tile->id, tile_at, far, far_at, count);
   else
@@ -209,13 +209,15 @@ bool generate_copy(generator_t *g) {
   if (first == GENERATE_BUFFERS_MAX) return false;
   generate_mode_t modes[GENERATE_BUFFERS_MAX];
   for (uint32_t i = 0; i < g->buffer_count; i++) modes[i] = g->buffers[i].mode;
-  if (g->buffers[first].mode == GENERATE_NONE || far_side(g, g->buffers[first].type, VYRE_ACCESS_READ_WRITE) == UINT32_MAX)
+  if (g->buffers[first].mode == GENERATE_NONE ||
+      far_side(g, g->buffers[first].type, VYRE_ACCESS_READ_WRITE) == UINT32_MAX)
     return false;
   generate_barrier(g);
   bool is_started = copy(g, &g->buffers[first]);
   for (uint32_t i = 0; i < g->buffer_count; i++) {
     generate_buffer_t *tile = &g->buffers[i];
-    if (tile->role == VYRE_ROLE_WORKGROUP && tile->mode != GENERATE_NONE && random_once_in(&g->random, 2)) copy(g, tile);
+    if (tile->role == VYRE_ROLE_WORKGROUP && tile->mode != GENERATE_NONE && random_once_in(&g->random, 2))
+      copy(g, tile);
   }
   if (is_started && random_once_in(&g->random, 2)) closed_block(g, 2);
   vyre_build_plain(generate_at(g), VYRE_STMT_ASYNC_WAIT);

@@ -192,8 +192,8 @@ static vyre_expr_id_t atomic(generator_t *g, generate_buffer_t *buffer, vyre_exp
 }
 
 static bool may_atomic(const generator_t *g, const generate_buffer_t *buffer) {
-  bool has_atomics = buffer->role == VYRE_ROLE_STATE || buffer->role == VYRE_ROLE_WINDOW ||
-                     buffer->role == VYRE_ROLE_WORKGROUP;
+  bool has_atomics =
+      buffer->role == VYRE_ROLE_STATE || buffer->role == VYRE_ROLE_WINDOW || buffer->role == VYRE_ROLE_WORKGROUP;
   return has_atomics && !generate_lacks(g, VYRE_NEEDS_ATOMICS) && vyre_type_fits(buffer->type, VYRE_ON_WORD) &&
          is_reachable(g, buffer) && g->place != GENERATE_FINISH;
 }

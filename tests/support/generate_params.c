@@ -19,8 +19,7 @@ static void scalars(generator_t *g) {
   uint32_t count = random_below(&g->random, GENERATE_SCALARS_MAX + 1);
   for (uint32_t i = 0; i < count; i++) {
     vyre_type_t type = scalar_type(g);
-    vyre_param_id_t id =
-        vyre_build_memory(generate_at(g), VYRE_ROLE_SCALAR, generate_name(g, 's', buffer), type, 0);
+    vyre_param_id_t id = vyre_build_memory(generate_at(g), VYRE_ROLE_SCALAR, generate_name(g, 's', buffer), type, 0);
     g->scalars[g->scalar_count++] = (struct generate_scalar){id, type};
   }
 }
@@ -73,7 +72,7 @@ static vyre_access_t access_of(generator_t *g, vyre_role_t role) {
 }
 
 static void buffers(generator_t *g) {
-  static const vyre_role_t roles[] = {VYRE_ROLE_CONSTANT, VYRE_ROLE_STATE,   VYRE_ROLE_WINDOW,   VYRE_ROLE_WINDOW,
+  static const vyre_role_t roles[] = {VYRE_ROLE_CONSTANT, VYRE_ROLE_STATE,     VYRE_ROLE_WINDOW,   VYRE_ROLE_WINDOW,
                                       VYRE_ROLE_PRIVATE,  VYRE_ROLE_WORKGROUP, VYRE_ROLE_WORKGROUP};
   char buffer[16];
   uint32_t count = random_below(&g->random, GENERATE_BUFFERS_MAX + 1), workgroup_bytes = 0;
@@ -89,7 +88,7 @@ static void buffers(generator_t *g) {
     const char *name = generate_name(g, 'b', buffer);
     made.id = role == VYRE_ROLE_WINDOW ? vyre_build_window(generate_at(g), name, type, made.access)
                                        : vyre_build_memory(generate_at(g), role, name, type, made.count);
-    made.mode = made.access == VYRE_ACCESS_READ                          ? GENERATE_READ
+    made.mode = made.access == VYRE_ACCESS_READ              ? GENERATE_READ
                 : role == VYRE_ROLE_PRIVATE || g->lanes == 1 ? GENERATE_FREE
                                                              : GENERATE_OWN;
     g->buffers[g->buffer_count++] = made;
@@ -99,9 +98,9 @@ static void buffers(generator_t *g) {
 /* ---- outputs ---- */
 
 static vyre_reducer_t reducer_of(generator_t *g) {
-  static const vyre_reducer_t reducers[] = {VYRE_REDUCER_SUM,     VYRE_REDUCER_SUM,       VYRE_REDUCER_MIN,
-                                            VYRE_REDUCER_MAX,     VYRE_REDUCER_OR,        VYRE_REDUCER_XOR,
-                                            VYRE_REDUCER_APPEND,  VYRE_REDUCER_PER_CHUNK, VYRE_REDUCER_COMBINE};
+  static const vyre_reducer_t reducers[] = {VYRE_REDUCER_SUM,    VYRE_REDUCER_SUM,       VYRE_REDUCER_MIN,
+                                            VYRE_REDUCER_MAX,    VYRE_REDUCER_OR,        VYRE_REDUCER_XOR,
+                                            VYRE_REDUCER_APPEND, VYRE_REDUCER_PER_CHUNK, VYRE_REDUCER_COMBINE};
   if (generate_lacks(g, VYRE_NEEDS_REDUCERS)) return VYRE_REDUCER_SUM;
   return reducers[random_below(&g->random, generate_lacks(g, VYRE_NEEDS_CALLS) ? 8 : 9)];
 }

@@ -54,11 +54,11 @@ typedef struct generate_buffer {
   vyre_access_t access;
   uint32_t count; /* elements; 0: the length comes with the call */
   generate_mode_t mode;
-  vyre_expr_op_t atomic; /* ATOMIC */
-  uint64_t factor;       /* FORM */
-  uint64_t base;         /* FORM: a literal, or 0 */
+  vyre_expr_op_t atomic;  /* ATOMIC */
+  uint64_t factor;        /* FORM */
+  uint64_t base;          /* FORM: a literal, or 0 */
   vyre_var_id_t base_var; /* FORM: or a variable, of type index_type; 0: none */
-  bool is_guarded;       /* here the element of guard_k (OWN, FORM) is known to be there */
+  bool is_guarded;        /* here the element of guard_k (OWN, FORM) is known to be there */
   uint32_t guard_k;
 } generate_buffer_t;
 
@@ -83,7 +83,7 @@ typedef struct generator {
   random_t random;
   generate_options_t options;
   vyre_builder_t builder;
-  uint32_t lanes; /* 1, or several */
+  uint32_t lanes;         /* 1, or several */
   vyre_param_id_t stream; /* VYRE_PARAM_NONE: none */
   vyre_type_t stream_type;
   bool has_halo;
@@ -103,10 +103,10 @@ typedef struct generator {
 
   generate_place_t place;
   generate_reach_t reach;
-  vyre_type_t result;   /* FUNCTION: of its value */
-  uint32_t touches;     /* FUNCTION: so far */
-  vyre_level_t control; /* of the control flow here, at most */
-  vyre_level_t ceiling; /* of the values that are made now */
+  vyre_type_t result;      /* FUNCTION: of its value */
+  uint32_t touches;        /* FUNCTION: so far */
+  vyre_level_t control;    /* of the control flow here, at most */
+  vyre_level_t ceiling;    /* of the values that are made now */
   vyre_level_t loop_level; /* of the control flow of a break or continue, at most */
   vyre_level_t root_level; /* of a return */
   bool may_return;
@@ -154,11 +154,11 @@ const char *generate_name(generator_t *g, char prefix, char buffer[16]);
 void generate_remember(generator_t *g, generate_var_t var);
 vyre_expr_id_t generate_number(generator_t *g, vyre_type_t type, uint64_t value);
 
-vyre_type_t generate_type(generator_t *g);          /* any that a value may have */
+vyre_type_t generate_type(generator_t *g); /* any that a value may have */
 vyre_type_t generate_integer_type(generator_t *g);
-vyre_type_t generate_unsigned_type(generator_t *g); /* u8 .. u64 */
-vyre_type_t generate_memory_type(generator_t *g);   /* of elements */
-vyre_type_t generate_word_type(generator_t *g);     /* u32 u64 i32 i64 */
+vyre_type_t generate_unsigned_type(generator_t *g);  /* u8 .. u64 */
+vyre_type_t generate_memory_type(generator_t *g);    /* of elements */
+vyre_type_t generate_word_type(generator_t *g);      /* u32 u64 i32 i64 */
 vyre_type_t generate_reducible_type(generator_t *g); /* and f32, f64 */
 
 /* generate_expr.c: an expression of `type`, at most `depth` levels, at g->ceiling. */

@@ -9,8 +9,8 @@
 #include "support/run.h"
 
 typedef struct inputs_options {
-  size_t data_bytes;  /* of the chunk; cut to whole elements where there is a halo */
-  bool no_faults;     /* for a Program that was made so: no length is 0, fuel is 1 << 62 */
+  size_t data_bytes; /* of the chunk; cut to whole elements where there is a halo */
+  bool no_faults;    /* for a Program that was made so: no length is 0, fuel is 1 << 62 */
 } inputs_options_t;
 
 typedef struct inputs {

@@ -39,9 +39,7 @@ static bool try_expr(shrinker_t *s, uint32_t id, vyre_expr_t replacement) {
 }
 
 static uint64_t one_of(vyre_type_t type) {
-  return type == VYRE_TYPE_F32   ? UINT64_C(0x3F800000)
-         : type == VYRE_TYPE_F64 ? UINT64_C(0x3FF0000000000000)
-                                 : 1;
+  return type == VYRE_TYPE_F32 ? UINT64_C(0x3F800000) : type == VYRE_TYPE_F64 ? UINT64_C(0x3FF0000000000000) : 1;
 }
 
 /* Puts something of the same type from inside in its place; the widest first. */
@@ -180,8 +178,8 @@ static bool is_param_used(const vyre_program_t *p, uint32_t param) {
   }
   for (uint32_t i = 0; i < p->function_count; i++)
     if (is_param_named(p, param, p->functions[i].body) || is_param_read(p, param, p->functions[i].body)) return true;
-  return is_param_named(p, param, p->body) || is_param_read(p, param, p->body) ||
-         is_param_named(p, param, p->finish) || is_param_read(p, param, p->finish);
+  return is_param_named(p, param, p->body) || is_param_read(p, param, p->body) || is_param_named(p, param, p->finish) ||
+         is_param_read(p, param, p->finish);
 }
 
 /* The inputs are made by the place of a parameter, so that this may hide the defect. */

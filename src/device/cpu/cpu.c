@@ -11,9 +11,10 @@
 #include "device/workers.h"
 
 struct vyre_image {
-  uint32_t count;          /* loaded objects: the loop, then the handlers */
+  uint32_t count;          /* loaded objects: the loop, then the handlers; of a fused image one */
   vyre_loaded_t **objects; /* by index */
   vyre_entry_t *entries;   /* [0] the loop, [1 + handler] */
+  bool is_fused;
 };
 
 static void cpu_image_destroy(vyre_image_t *image) {
@@ -24,14 +25,13 @@ static void cpu_image_destroy(vyre_image_t *image) {
   vyre_free(image);
 }
 
-vyre_status_t vyre_cpu_compile(const vyre_program_t *program, bool is_unchecked, vyre_loaded_t **out_object,
-                               vyre_entry_t *out_entry) {
+static vyre_status_t compile(const vyre_program_t *program, const vyre_codegen_options_t *options,
+                             vyre_loaded_t **out_object, vyre_entry_t *out_entry) {
   const vyre_codegen_table_t *codegen;
   VYRE_TRY(vyre_codegen_load(&codegen));
-  vyre_codegen_options_t options = {.form = VYRE_CODEGEN_OBJECT, .is_unchecked = is_unchecked};
   char *bytes;
   size_t size;
-  VYRE_TRY(codegen->compile(program, &options, &bytes, &size));
+  VYRE_TRY(codegen->compile(program, options, &bytes, &size));
   vyre_loaded_t *object;
   vyre_status_t status = vyre_loader_load(bytes, size, vyre_cpu_runtime, VYRE_CPU_RUNTIME_COUNT, &object);
   vyre_free(bytes);
@@ -44,6 +44,18 @@ vyre_status_t vyre_cpu_compile(const vyre_program_t *program, bool is_unchecked,
   *out_object = object;
   *out_entry = (vyre_entry_t){.function = (vyre_entry_fn)function};
   return NULL;
+}
+
+vyre_status_t vyre_cpu_compile(const vyre_program_t *program, bool is_unchecked, vyre_loaded_t **out_object,
+                               vyre_entry_t *out_entry) {
+  vyre_codegen_options_t options = {.form = VYRE_CODEGEN_OBJECT, .is_unchecked = is_unchecked};
+  return compile(program, &options, out_object, out_entry);
+}
+
+static vyre_status_t compile_fused(const vyre_build_params_t *params, vyre_image_t *image) {
+  vyre_codegen_options_t options = {
+      .form = VYRE_CODEGEN_OBJECT, .handlers = params->handlers, .handler_count = params->handler_count};
+  return compile(params->loop, &options, &image->objects[0], &image->entries[0]);
 }
 
 /* The loop is compiled beside the handlers, on a thread of its own: LLVM works on one context per thread. */
@@ -77,12 +89,13 @@ static vyre_status_t cpu_build(vyre_device_t *device, const vyre_build_params_t 
   (void)device;
   vyre_image_t *image = vyre_calloc(1, sizeof *image);
   if (!image) return vyre_out_of_memory(sizeof *image);
-  uint32_t count = 1 + params->handler_count;
+  image->is_fused = params->is_fused;
+  uint32_t count = params->is_fused ? 1 : 1 + params->handler_count;
   image->objects = vyre_calloc(count, sizeof *image->objects);
   image->entries = vyre_calloc(count, sizeof *image->entries);
   vyre_status_t status = image->objects && image->entries ? NULL : vyre_out_of_memory(count * sizeof *image->entries);
   image->count = count;
-  if (!status) status = compile_all(params, image);
+  if (!status) status = params->is_fused ? compile_fused(params, image) : compile_all(params, image);
   if (status) {
     cpu_image_destroy(image);
     return status;
@@ -94,7 +107,8 @@ static vyre_status_t cpu_build(vyre_device_t *device, const vyre_build_params_t 
 static vyre_status_t cpu_launch(vyre_device_t *device, vyre_image_t *image, const vyre_launch_params_t *params,
                                 vyre_launch_t **out_launch) {
   (void)device;
-  return vyre_workers_launch(image->entries[0], image->entries + 1, params, out_launch);
+  const vyre_entry_t *handlers = image->is_fused ? NULL : image->entries + 1;
+  return vyre_workers_launch(image->entries[0], handlers, params, out_launch);
 }
 
 const vyre_device_ops_t vyre_device_cpu = {.close = vyre_host_close,

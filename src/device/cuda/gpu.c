@@ -133,6 +133,7 @@ vyre_status_t vyre_cuda_open(uint32_t index, vyre_device_t **out_device) {
   gpu->device = device;
   gpu->base.ops = &gpu_ops;
   gpu->base.topology = VYRE_TOPOLOGY_DISPATCHED;
+  gpu->base.only_fused = true;
   gpu->base.pumps = 1;
   gpu->base.lacks = VYRE_NEEDS_ALL;
   pthread_mutex_init(&gpu->lock, NULL);

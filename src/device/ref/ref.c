@@ -8,13 +8,25 @@
 struct vyre_image {
   uint32_t count;         /* prepared programs: the loop, then the handlers */
   vyre_entry_t *entries;  /* [0] the loop, [1 + handler]; the context is the vyre_interp_t */
+  vyre_interp_t **fused;  /* by handler; NULL when the loop calls them through its hooks */
 };
 
 static void ref_image_destroy(vyre_image_t *image) {
   if (!image) return;
   for (uint32_t i = 0; i < image->count; i++) vyre_interp_destroy(image->entries[i].context);
   vyre_free(image->entries);
+  vyre_free(image->fused);
   vyre_free(image);
+}
+
+/* The loop's interpreter walks the Programs itself. */
+static vyre_status_t fuse(vyre_image_t *image) {
+  uint32_t handlers = image->count - 1;
+  image->fused = vyre_calloc(handlers + 1, sizeof *image->fused);
+  if (!image->fused) return vyre_out_of_memory((handlers + 1) * sizeof *image->fused);
+  for (uint32_t i = 0; i < handlers; i++) image->fused[i] = image->entries[1 + i].context;
+  vyre_interp_fuse(image->entries[0].context, image->fused, handlers);
+  return NULL;
 }
 
 static vyre_status_t ref_build(vyre_device_t *device, const vyre_build_params_t *params, vyre_image_t **out_image) {
@@ -29,6 +41,7 @@ static vyre_status_t ref_build(vyre_device_t *device, const vyre_build_params_t 
     status = vyre_interp_create(image->count ? params->handlers[image->count - 1] : params->loop, &interp);
     if (!status) image->entries[image->count] = (vyre_entry_t){.function = vyre_interp_call, .context = interp};
   }
+  if (!status && params->is_fused) status = fuse(image);
   if (status) {
     ref_image_destroy(image);
     return status;
@@ -40,7 +53,9 @@ static vyre_status_t ref_build(vyre_device_t *device, const vyre_build_params_t 
 static vyre_status_t ref_launch(vyre_device_t *device, vyre_image_t *image, const vyre_launch_params_t *params,
                                 vyre_launch_t **out_launch) {
   (void)device;
-  return vyre_workers_launch(image->entries[0], image->entries + 1, params, out_launch);
+  /* Of a fused loop nothing looks there. */
+  const vyre_entry_t *handlers = image->fused ? NULL : image->entries + 1;
+  return vyre_workers_launch(image->entries[0], handlers, params, out_launch);
 }
 
 const vyre_device_ops_t vyre_device_ref = {.close = vyre_host_close,
