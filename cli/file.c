@@ -31,8 +31,11 @@ static vyre_status_t read_all(int descriptor, const char *label, cli_file_t *fil
     file->length += (size_t)got;
     file->bytes[file->length] = '\0';
     if (got == 0) return NULL;
-    if (file->length > CLI_SOURCE_BYTES_MAX)
-      return cli_error(VYRE_E_TOO_LARGE, label, NULL, "a source text has at most %zu bytes", CLI_SOURCE_BYTES_MAX);
+    bool is_wire = file->length >= 4 && memcmp(file->bytes, "VYRE", 4) == 0;
+    size_t most = is_wire ? CLI_WIRE_BYTES_MAX : CLI_SOURCE_BYTES_MAX;
+    if (file->length > most)
+      return cli_error(VYRE_E_TOO_LARGE, label, NULL, "a %s has at most %zu bytes", is_wire ? "wire form" : "source text",
+                       most);
   }
 }
 
@@ -133,7 +136,14 @@ vyre_status_t cli_program_load(const char *path, vyre_program_t **out_program) {
   if (!is_stdin(path)) return vyre_program_load(path, out_program);
   cli_file_t file;
   CLI_TRY(cli_file_read(path, &file));
-  vyre_status_t status = vyre_program_parse(file.bytes, file.length, cli_file_label(path), out_program);
+  vyre_status_t status = vyre_program_read(file.bytes, file.length, cli_file_label(path), out_program);
   cli_file_free(&file);
   return status;
+}
+
+vyre_status_t cli_program_fingerprint(const vyre_program_t *program, char out_text[CLI_FINGERPRINT_CHARS + 1]) {
+  uint8_t bytes[VYRE_FINGERPRINT_BYTES];
+  CLI_TRY(vyre_program_fingerprint(program, bytes));
+  for (unsigned i = 0; i < VYRE_FINGERPRINT_BYTES; i++) snprintf(out_text + (size_t)2 * i, 3, "%02x", bytes[i]);
+  return NULL;
 }

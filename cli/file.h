@@ -6,8 +6,9 @@
 #include <sys/stat.h>
 #include <vyre/program.h>
 
-/* Source texts are at most this long, as in vyre_program_load. */
+/* Source texts and wire forms are at most this long, as in vyre_program_load. */
 #define CLI_SOURCE_BYTES_MAX ((size_t)16 << 20)
+#define CLI_WIRE_BYTES_MAX ((size_t)64 << 20)
 
 typedef struct cli_file {
   char *bytes; /* NUL-terminated behind `length`; cli_file_free */
@@ -25,7 +26,11 @@ void cli_file_free(cli_file_t *file);
  * What is no regular file (a terminal, /dev/null, a pipe) is written to directly. */
 vyre_status_t cli_file_replace(const char *path, const char *bytes, size_t length, const struct stat *expected);
 
-/* Parses a Program from a path or stdin. */
+/* A Program, text or wire form, from a path or stdin. */
 vyre_status_t cli_program_load(const char *path, vyre_program_t **out_program);
+
+/* The fingerprint in hex digits, NUL-terminated. */
+enum { CLI_FINGERPRINT_CHARS = 2 * VYRE_FINGERPRINT_BYTES };
+vyre_status_t cli_program_fingerprint(const vyre_program_t *program, char out_text[CLI_FINGERPRINT_CHARS + 1]);
 
 #endif

@@ -143,6 +143,7 @@ static void print_result(run_t *run, const run_options_t *options) {
 
 static vyre_status_t run_program(run_t *run, const run_options_t *options) {
   CLI_TRY(cli_program_load(options->program_path, &run->program));
+  if (options->json) CLI_TRY(cli_program_fingerprint(run->program, run->result.fingerprint));
   CLI_TRY(vyre_device_open(options->device, &run->device));
   CLI_TRY(vyre_session_create(run->device, &options->session, &run->session));
   CLI_TRY(vyre_session_register(run->session, run->program, &run->opcode));

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <vyre/vyre.h>
 
+#include "file.h"
 #include "text.h"
 
 enum { RUN_VALUES_MAX = 64 }; /* a Program has no more parameters */
@@ -23,6 +24,7 @@ typedef struct run_options {
 /* What a finished run leaves, while its stream, device and Program are still there. */
 typedef struct run_result {
   const vyre_program_t *program;
+  char fingerprint[CLI_FINGERPRINT_CHARS + 1]; /* made for JSON only */
   vyre_device_info_t device;
   vyre_stream_report_t report;
   vyre_session_stats_t stats;

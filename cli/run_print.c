@@ -79,6 +79,7 @@ void run_print_json(const run_result_t *result, cli_text_t *text) {
   cli_json_t json = {*text, false};
   cli_json_open(&json, NULL, '{');
   cli_json_string(&json, "program", vyre_program_name(result->program));
+  cli_json_string(&json, "fingerprint", result->fingerprint);
   cli_json_string(&json, "device", result->device.name);
   cli_json_string(&json, "device_reason", result->device.reason);
   cli_json_unsigned(&json, "workers", result->stats.workers);

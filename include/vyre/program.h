@@ -1,6 +1,7 @@
 /* vyre/program.h: a Program, the unit of work that a session runs.
  *
- * A Program is text (docs/formats/text.md) or, later, built with a C builder. What it means is docs/language.md.
+ * A Program is text (docs/formats/text.md) or bytes, its wire form (docs/formats/wire.md). What it means is
+ * docs/language.md.
  *
  * Owns:    a program owns everything it holds; sessions that use it share it by count.
  * Threads: a program is immutable; any thread may read it, one destroys it, when nobody reads any more.
@@ -20,7 +21,13 @@ typedef struct vyre_program vyre_program_t;
  * _NAME, _INVALID_PROGRAM, _PRIVILEGED, _LIMIT with line, column and the line itself. */
 VYRE_API vyre_status_t vyre_program_parse(const char *text, size_t length, const char *source_name,
                                           vyre_program_t **out_program);
-/* The same from a file (at most 16 MiB). */
+/* A Program from its wire form. Any bytes are safe. Errors: VYRE_E_WIRE, and those of a text but for VYRE_E_SYNTAX. */
+VYRE_API vyre_status_t vyre_program_decode(const void *bytes, size_t size, const char *source_name,
+                                           vyre_program_t **out_program);
+/* Either: what begins with the four letters of a wire form is one, everything else is text. */
+VYRE_API vyre_status_t vyre_program_read(const void *bytes, size_t size, const char *source_name,
+                                         vyre_program_t **out_program);
+/* The same from a file (a text of at most 16 MiB, a wire form of at most 64 MiB). */
 VYRE_API vyre_status_t vyre_program_load(const char *path, vyre_program_t **out_program);
 VYRE_API void vyre_program_destroy(vyre_program_t **program);
 
@@ -58,6 +65,20 @@ VYRE_API vyre_status_t vyre_program_print(const vyre_program_t *program, char **
 /* A source text in that layout, its comments kept: what `vyre fmt` prints. */
 VYRE_API vyre_status_t vyre_text_format(const char *text, size_t length, const char *source_name, char **out_text);
 VYRE_API void vyre_text_free(char *text);
+
+/* The canonical form (docs/formats/canonical.md): one for all Programs that differ in spelling only. */
+VYRE_API vyre_status_t vyre_program_canonicalize(const vyre_program_t *program, vyre_program_t **out_program);
+
+/* The name of what a Program does: the BLAKE3 of the wire form of its canonical form. */
+#define VYRE_FINGERPRINT_BYTES 32
+VYRE_API vyre_status_t vyre_program_fingerprint(const vyre_program_t *program, uint8_t out[VYRE_FINGERPRINT_BYTES]);
+
+/* The wire form of the Program as it is; release it with vyre_text_free. */
+enum {
+  VYRE_ENCODE_DEBUG = 1, /* with names and places in the source, which messages and faults name */
+};
+VYRE_API vyre_status_t vyre_program_encode(const vyre_program_t *program, uint32_t flags, char **out_bytes,
+                                           size_t *out_size);
 
 /* What the compiler makes of it, for people to read. */
 typedef enum vyre_emit {

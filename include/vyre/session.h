@@ -90,8 +90,8 @@ typedef struct vyre_session_stats {
 
 VYRE_API vyre_status_t vyre_session_create(vyre_device_t *device, const vyre_session_params_t *params,
                                            vyre_session_t **out_session);
-/* Gives the Program an opcode: *opcode when that is not 0, else the next free one, stored there. The session keeps what
- * it needs of the Program. Before start only. Errors: VYRE_E_OPCODE_RANGE, _TABLE_FULL, _STATE. */
+/* Gives the Program an opcode: *opcode when that is not 0, else the next free one, stored there. The session keeps the
+ * canonical form of the Program, which is what all devices run. Before start only. Errors: VYRE_E_OPCODE_RANGE, _TABLE_FULL, _STATE. */
 VYRE_API vyre_status_t vyre_session_register(vyre_session_t *session, const vyre_program_t *program, uint32_t *opcode);
 /* Gives a scalar parameter or a constant of a registered Program its value: `bytes` of `value`, as it lies in memory (the
  * scalar's size; of a constant whole elements, as many as it declares). Copied. Before start only; what is given last

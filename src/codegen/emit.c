@@ -198,9 +198,9 @@ static vyre_status_t hide_all_but_entry(LLVMModuleRef module, LLVMTargetMachineR
 }
 
 /* A fused loop is two modules until both are optimized: the loop keeps its short list of passes (all of it under
- * default<O2> takes 36 ms more for the same round trip and rate), the Programs need theirs. While they are optimized
- * the Programs are visible from outside: small ones are inlined into the switch, large ones stay functions, where otherwise
- * all of them would become one function, whose registers cost more time to allot. */
+ * default<O2> takes 36 ms more for the same round trip), the Programs need theirs. While they are optimized
+ * the Programs are visible from outside: small ones are inlined into the switch, large ones stay functions; else all of
+ * them would become one function that grows with each registration. See docs/decisions/0010-a-fused-loop.md. */
 static vyre_status_t add_handlers(LLVMModuleRef module, LLVMTargetMachineRef machine, const vyre_program_t *loop,
                                   const vyre_codegen_options_t *options) {
   LLVMModuleRef handlers = LLVMModuleCreateWithNameInContext("handlers", LLVMGetModuleContext(module));

@@ -2,6 +2,7 @@
 #include <vyre/program.h>
 
 #include "codegen/codegen.h"
+#include "ir/canonical.h"
 
 vyre_status_t vyre_program_emit(const vyre_program_t *program, vyre_emit_t form, char **out_bytes, size_t *out_size) {
   vyre_codegen_options_t options = {0};
@@ -19,5 +20,9 @@ vyre_status_t vyre_program_emit(const vyre_program_t *program, vyre_emit_t form,
   }
   const vyre_codegen_table_t *compiler = NULL;
   VYRE_TRY(vyre_codegen_load(&compiler));
-  return compiler->compile(program, &options, out_bytes, out_size);
+  vyre_program_t *canonical; /* what sessions compile */
+  VYRE_TRY(vyre_canonicalize(program, &canonical));
+  vyre_status_t status = compiler->compile(canonical, &options, out_bytes, out_size);
+  vyre_program_release(canonical);
+  return status;
 }

@@ -37,6 +37,7 @@ static uint32_t depth_of_block(const depths_t *d, uint32_t first) {
 
 uint32_t vyre_program_depth(const vyre_program_t *program) {
   depths_t d = {.program = program};
-  for (uint32_t i = 0; i < program->function_count; i++) d.functions[i] = depth_of_block(&d, program->functions[i].body);
+  for (uint32_t i = 0; i < program->function_count; i++)
+    d.functions[i] = depth_of_block(&d, program->functions[i].body);
   return greater(depth_of_block(&d, program->body), depth_of_block(&d, program->finish));
 }

@@ -45,12 +45,12 @@ void vyre_cell_store(uint8_t *at, unsigned bytes, vyre_cell_t value) {
 uint8_t *vyre_run_element(const vyre_run_t *run, uint32_t param, vyre_type_t type, uint64_t index) {
   const vyre_view_t *view = &run->views[param];
   unsigned bytes = vyre_type_bytes(run->program->params[param].type);
-  uint8_t *base = view->base + run->lane * view->lane_stride;
+  uint64_t lane_offset = run->lane * view->lane_stride;
   if (vyre_type_is_signed(type)) {
     int64_t at = vyre_value_signed(type, index);
-    if (at < 0) return 0 - (uint64_t)at <= view->before ? base - (0 - (uint64_t)at) * bytes : NULL;
+    if (at < 0) return 0 - (uint64_t)at <= view->before ? view->base - (0 - (uint64_t)at) * bytes : NULL;
   }
-  return index < view->count + view->behind ? base + index * bytes : NULL;
+  return index < view->count + view->behind ? view->base + lane_offset + index * bytes : NULL;
 }
 
 static uint64_t eval_leaf(const vyre_run_t *run, const vyre_expr_t *e) {
@@ -81,9 +81,8 @@ static vyre_cell_t eval_output(const vyre_run_t *run, uint32_t param, const uint
 static vyre_cell_t eval_load(vyre_run_t *run, const vyre_expr_t *e) {
   uint64_t index = vyre_run_eval(run, e->b).low;
   if (run->fault) return vyre_cell(0);
-  const uint8_t *at = e->op == VYRE_EXPR_OUTPUT_AT
-                          ? vyre_run_output_at(run, e->a, index)
-                          : vyre_run_element(run, e->a, run->program->exprs[e->b].type, index);
+  const uint8_t *at = e->op == VYRE_EXPR_OUTPUT_AT ? vyre_run_output_at(run, e->a, index)
+                                                   : vyre_run_element(run, e->a, run->program->exprs[e->b].type, index);
   if (at) return vyre_cell_load(at, vyre_type_bytes(e->type));
   fault_expr(run, VYRE_FAULT_OUT_OF_RANGE, e);
   return vyre_cell(0);

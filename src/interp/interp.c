@@ -82,9 +82,8 @@ static vyre_view_t view_of(const vyre_run_t *run, uint32_t index) {
   const vyre_param_t *param = &run->program->params[index];
   const vyre_layout_t *layout = &run->interp->layout;
   const vyre_frame_t *frame = run->frame;
-  const vyre_binding_t *binding = (const vyre_binding_t *)(uintptr_t)frame->bindings + index;
   unsigned bytes = vyre_type_bytes(param->type);
-  uint8_t *scratch = (uint8_t *)(uintptr_t)frame->scratch + layout->scratch_offset[index];
+  uint8_t *scratch = (uint8_t *)(uintptr_t)(frame->scratch + layout->scratch_offset[index]);
   switch (param->role) {
     case VYRE_ROLE_STREAM: {
       bool has_halo = vyre_param_has_halo(param);
@@ -95,9 +94,11 @@ static vyre_view_t view_of(const vyre_run_t *run, uint32_t index) {
     }
     case VYRE_ROLE_CONSTANT:
     case VYRE_ROLE_STATE:
-    case VYRE_ROLE_WINDOW:
+    case VYRE_ROLE_WINDOW: {
+      const vyre_binding_t *binding = (const vyre_binding_t *)(uintptr_t)frame->bindings + index;
       return (vyre_view_t){.base = (uint8_t *)(uintptr_t)binding->value,
                            .count = param->count ? param->count : binding->bytes / bytes};
+    }
     case VYRE_ROLE_PRIVATE:
       return (vyre_view_t){.base = scratch, .count = param->count, .lane_stride = layout->table_stride[index]};
     default: return (vyre_view_t){.base = scratch, .count = param->count};

@@ -8,7 +8,7 @@
 uint64_t vyre_memory_load(uint64_t address, unsigned bytes, vyre_order_t order) {
   VYRE_ASSERT(order == VYRE_ORDER_RELAXED || order == VYRE_ORDER_ACQUIRE || order == VYRE_ORDER_SEQ_CST);
   switch (bytes) {
-#define LOAD(type)                                                                                               \
+#define LOAD(type)                                                                                           \
   return order == VYRE_ORDER_RELAXED   ? __atomic_load_n((const type *)(uintptr_t)address, __ATOMIC_RELAXED) \
          : order == VYRE_ORDER_ACQUIRE ? __atomic_load_n((const type *)(uintptr_t)address, __ATOMIC_ACQUIRE) \
                                        : __atomic_load_n((const type *)(uintptr_t)address, __ATOMIC_SEQ_CST)
@@ -112,7 +112,8 @@ uint64_t vyre_memory_update(uint64_t address, vyre_expr_op_t op, vyre_type_t typ
   unsigned bytes = vyre_type_bytes(type);
   uint64_t seen = vyre_memory_load(address, bytes, VYRE_ORDER_RELAXED);
   for (;;) {
-    uint64_t found = vyre_memory_compare_exchange(address, bytes, order, seen, vyre_value_binary(op, type, seen, value));
+    uint64_t found =
+        vyre_memory_compare_exchange(address, bytes, order, seen, vyre_value_binary(op, type, seen, value));
     if (found == seen) return found;
     seen = found;
   }

@@ -8,8 +8,9 @@
 
 #include "ir/program.h"
 
-uint64_t vyre_memory_load(uint64_t address, unsigned bytes, vyre_order_t order);              /* RELAXED, ACQUIRE, SEQ_CST */
-void vyre_memory_store(uint64_t address, unsigned bytes, vyre_order_t order, uint64_t value); /* RELAXED, RELEASE, SEQ_CST */
+uint64_t vyre_memory_load(uint64_t address, unsigned bytes, vyre_order_t order); /* RELAXED, ACQUIRE, SEQ_CST */
+void vyre_memory_store(uint64_t address, unsigned bytes, vyre_order_t order,
+                       uint64_t value); /* RELAXED, RELEASE, SEQ_CST */
 
 /* These give the old value; 4 or 8 bytes. */
 uint64_t vyre_memory_add(uint64_t address, unsigned bytes, vyre_order_t order, uint64_t value);

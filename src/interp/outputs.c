@@ -36,7 +36,8 @@ void vyre_run_clear_outputs(vyre_run_t *run) {
     if (!param->count || param->reducer == VYRE_REDUCER_APPEND) continue;
     /* Of the copies that the layout has room for, one is used. */
     unsigned bytes = vyre_type_bytes(param->type);
-    for (uint64_t k = 0; k < param->count; k++) vyre_cell_store(run->views[i].base + k * bytes, bytes, vyre_cell(identity));
+    for (uint64_t k = 0; k < param->count; k++)
+      vyre_cell_store(run->views[i].base + k * bytes, bytes, vyre_cell(identity));
   }
 }
 
@@ -134,8 +135,8 @@ static void publish_shared(const vyre_run_t *run, uint32_t index) {
   vyre_expr_op_t op = op_of(param->reducer);
   uint64_t address = (uint64_t)(uintptr_t)block_at(run, index);
   for (uint64_t k = 0; k < (param->count ? param->count : 1); k++) {
-    uint64_t value = param->count ? vyre_cell_load(run->views[index].base + k * bytes, bytes).low
-                                  : run->contributions[index].low;
+    uint64_t value =
+        param->count ? vyre_cell_load(run->views[index].base + k * bytes, bytes).low : run->contributions[index].low;
     if (op == VYRE_EXPR_ADD)
       vyre_memory_add(address + k * bytes, bytes, VYRE_ORDER_RELAXED, value);
     else

@@ -1,8 +1,8 @@
 /* Equal pieces of memory for calls that run at once, of which nobody knows how many there will be.
  *
  * A call that finds no free piece makes one more; when memory is out it waits until another call gives its piece back.
- * One exists from the beginning and every call of a workgroup ends, so each gets one in the end, and none fails or gives
- * a wrong answer for want of memory.
+ * One exists from the beginning and every call of a workgroup ends, so each gets one in the end, and none fails or
+ * gives a wrong answer for want of memory.
  *
  * Owns:    the pieces, until destroy.
  * Threads: take and give from any. */

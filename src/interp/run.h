@@ -1,8 +1,8 @@
-/* What the parts of the interpreter share: interp.c (a call and its memory), eval.c (expressions), exec.c (statements of
- * one lane), privileged.c, outputs.c and tree.c (contributions), workgroup.c and collective.c (lanes together).
+/* What the parts of the interpreter share: interp.c (a call and its memory), eval.c (expressions), exec.c (statements
+ * of one lane), privileged.c, outputs.c and tree.c (contributions), workgroup.c and collective.c (lanes together).
  *
- * One lane is interpreted at a time: `run` is that lane's. Lanes that have nothing to do with each other until they meet
- * are run one after the other up to there, which is as good as at once. */
+ * One lane is interpreted at a time: `run` is that lane's. Lanes that have nothing to do with each other until they
+ * meet are run one after the other up to there, which is as good as at once. */
 #ifndef VYRE_INTERP_RUN_H
 #define VYRE_INTERP_RUN_H
 
@@ -17,8 +17,8 @@ struct vyre_interp {
   vyre_uniform_t uniform; /* workgroups only */
   uint32_t tree_count;    /* sums of floats */
   uint8_t tree_index[VYRE_LIMIT_PARAMS];
-  size_t memory_bytes; /* of a call */
-  vyre_pool_t *pool; /* workgroups only */
+  size_t memory_bytes;            /* of a call */
+  vyre_pool_t *pool;              /* workgroups only */
   vyre_interp_t *const *handlers; /* of a loop, by index; NULL: they are called through the hooks */
   uint32_t handler_count;
 };

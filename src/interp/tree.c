@@ -26,7 +26,8 @@ static void lift(vyre_tree_t *tree) {
   last->index /= 2;
 }
 
-/* Lifts what a later block has no part in, until the parent of the last node holds that block. Blocks are below 2^52. */
+/* Lifts what a later block has no part in, until the parent of the last node holds that block. Blocks are below 2^52.
+ */
 static void lift_up_to(vyre_tree_t *tree, uint64_t block) {
   while (tree->depth > 0) {
     const vyre_tree_node_t *last = &tree->nodes[tree->depth - 1];

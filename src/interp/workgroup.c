@@ -1,6 +1,6 @@
-/* Lanes together. A block in which lanes meet is walked by all that meet there, the workgroup or a subgroup: they go the
- * same way, which the validator has shown. What lies between their meetings each of them runs on its own, one after the
- * other: the lanes of a subgroup, the subgroups of the workgroup.
+/* Lanes together. A block in which lanes meet is walked by all that meet there, the workgroup or a subgroup: they go
+ * the same way, which the validator has shown. What lies between their meetings each of them runs on its own, one after
+ * the other: the lanes of a subgroup, the subgroups of the workgroup.
  *
  * A budget that several lanes share is charged once: each lane begins such a stretch with what was left before it, and
  * all of them end with the same.

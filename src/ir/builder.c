@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "ir/typing.h"
 #include "ir/validate.h"
+#include "ir/value.h"
 
 void vyre_builder_fail(vyre_builder_t *b, vyre_status_t status) {
   if (b->status) {
@@ -133,7 +134,8 @@ static vyre_expr_id_t add_expr(vyre_builder_t *b, vyre_expr_t expr) {
 }
 
 vyre_expr_id_t vyre_build_const(vyre_builder_t *b, vyre_type_t type, uint64_t value) {
-  return add_expr(b, (vyre_expr_t){.op = VYRE_EXPR_CONST, .type = (uint8_t)type, .imm = value & vyre_type_mask(type)});
+  value = vyre_value_canonical(type, value & vyre_type_mask(type));
+  return add_expr(b, (vyre_expr_t){.op = VYRE_EXPR_CONST, .type = (uint8_t)type, .imm = value});
 }
 
 vyre_expr_id_t vyre_build_var(vyre_builder_t *b, vyre_var_id_t var) {

@@ -54,7 +54,8 @@ vyre_param_id_t vyre_build_window(vyre_builder_t *b, const char *name, vyre_type
 vyre_param_id_t vyre_build_output(vyre_builder_t *b, const char *name, vyre_type_t type, uint32_t count,
                                   vyre_reducer_t reducer);
 
-vyre_expr_id_t vyre_build_const(vyre_builder_t *b, vyre_type_t type, uint64_t value); /* masked to the type */
+vyre_expr_id_t vyre_build_const(vyre_builder_t *b, vyre_type_t type, uint64_t value); /* masked to the type; a NaN
+                                                                                       loses its payload */
 vyre_expr_id_t vyre_build_var(vyre_builder_t *b, vyre_var_id_t var);
 vyre_expr_id_t vyre_build_len(vyre_builder_t *b, vyre_param_id_t param);
 /* SCALAR and OUTPUT */

@@ -11,9 +11,11 @@ typedef struct formatter {
   const char *text;
   vyre_strbuf_t out;
   const uint32_t *marks; /* offsets of the tokens that begin a declaration or statement */
-  uint32_t mark_count, header_count, next_mark;
+  uint32_t mark_count, next_mark;
   uint32_t depth; /* of blocks */
   vyre_token_t previous;
+  vyre_token_kind_t before; /* of the token before that */
+  bool previous_is_mark;
   bool previous_is_unary;
   bool is_block_start; /* nothing stands on a line of its own since the '{' */
 } formatter_t;
@@ -39,8 +41,8 @@ static piece_t next_piece(const char **at, const char *end) {
 }
 
 static bool is_operand_end(vyre_token_kind_t kind) {
-  return kind == VYRE_TOKEN_NAME || kind == VYRE_TOKEN_INTEGER || kind == VYRE_TOKEN_RIGHT_PAREN ||
-         kind == VYRE_TOKEN_RIGHT_BRACKET;
+  return kind == VYRE_TOKEN_NAME || kind == VYRE_TOKEN_INTEGER || kind == VYRE_TOKEN_FLOAT ||
+         kind == VYRE_TOKEN_RIGHT_PAREN || kind == VYRE_TOKEN_RIGHT_BRACKET;
 }
 
 static bool is_unary(const formatter_t *f, const vyre_token_t *token) {
@@ -48,9 +50,18 @@ static bool is_unary(const formatter_t *f, const vyre_token_t *token) {
   return token->kind == VYRE_TOKEN_MINUS && !is_operand_end(f->previous.kind);
 }
 
+/* `o min= e`: the word behind a target, which no variable is. */
+static bool is_min_max(const formatter_t *f) {
+  const char *word = f->text + f->previous.offset;
+  bool is_word = f->previous.kind == VYRE_TOKEN_NAME && f->previous.length == 3 &&
+                 (memcmp(word, "min", 3) == 0 || memcmp(word, "max", 3) == 0);
+  return is_word && !f->previous_is_mark && (f->before == VYRE_TOKEN_NAME || f->before == VYRE_TOKEN_RIGHT_BRACKET);
+}
+
 static bool wants_space(const formatter_t *f, const vyre_token_t *token) {
   vyre_token_kind_t before = f->previous.kind;
   switch (token->kind) {
+    case VYRE_TOKEN_ASSIGN: return !is_min_max(f);
     case VYRE_TOKEN_RIGHT_PAREN:
     case VYRE_TOKEN_RIGHT_BRACKET:
     case VYRE_TOKEN_LEFT_BRACKET:
@@ -83,9 +94,9 @@ static void break_line(formatter_t *f, bool has_blank, uint32_t levels) {
   for (uint32_t i = 0; i < levels; i++) vyre_strbuf_append(&f->out, "  ");
 }
 
-/* The header is set off from the body; true when the writer did not do it anywhere in the gap. */
-static bool needs_blank(const formatter_t *f, const char *at, const char *end, bool is_body_start) {
-  if (!is_body_start) return false;
+/* Functions, the body and finish are set off; true when the writer did not do it anywhere in the gap. */
+static bool needs_blank(const formatter_t *f, const char *at, const char *end, bool is_section) {
+  if (!is_section) return false;
   for (;;) {
     piece_t piece = next_piece(&at, end);
     if (piece.newlines > 1) return false;
@@ -94,12 +105,12 @@ static bool needs_blank(const formatter_t *f, const char *at, const char *end, b
 }
 
 /* Everything between the token before and this one: comments, line breaks, indentation, a space. */
-static void put_gap(formatter_t *f, const vyre_token_t *token, bool is_mark) {
+static void put_gap(formatter_t *f, const vyre_token_t *token, bool is_mark, bool is_section) {
   const char *at = f->text + f->previous.offset + f->previous.length, *end = f->text + token->offset;
   bool is_closing = token->kind == VYRE_TOKEN_RIGHT_BRACE, is_end = token->kind == VYRE_TOKEN_END;
   bool is_line = is_mark || is_end || (is_closing && f->previous.kind != VYRE_TOKEN_LEFT_BRACE);
   bool is_inside = !is_line && !is_closing && token->kind != VYRE_TOKEN_ELSE; /* a statement goes on */
-  bool needs = needs_blank(f, at, end, is_mark && f->next_mark == f->header_count);
+  bool needs = needs_blank(f, at, end, is_section);
   bool has_comment = false;
   piece_t piece = next_piece(&at, end);
   for (; piece.length > 0; piece = next_piece(&at, end)) {
@@ -126,30 +137,32 @@ static void put_gap(formatter_t *f, const vyre_token_t *token, bool is_mark) {
 }
 
 static void put_token(formatter_t *f, const vyre_token_t *token) {
-  bool is_mark = f->next_mark < f->mark_count && f->marks[f->next_mark] == token->offset;
+  uint32_t mark = f->next_mark < f->mark_count ? f->marks[f->next_mark] : 0;
+  bool is_mark = f->next_mark < f->mark_count && (mark & ~VYRE_MARK_SECTION) == token->offset;
   bool is_prefix = is_unary(f, token);
-  put_gap(f, token, is_mark);
+  put_gap(f, token, is_mark, is_mark && (mark & VYRE_MARK_SECTION));
   if (is_mark) f->next_mark++;
   vyre_strbuf_append_bytes(&f->out, f->text + token->offset, token->length);
   if (token->kind == VYRE_TOKEN_LEFT_BRACE) f->depth++;
   if (token->kind == VYRE_TOKEN_RIGHT_BRACE) f->depth--;
   f->is_block_start = token->kind == VYRE_TOKEN_LEFT_BRACE;
+  f->before = f->previous.kind;
   f->previous = *token;
+  f->previous_is_mark = is_mark;
   f->previous_is_unary = is_prefix;
 }
 
 static vyre_status_t format_tokens(const vyre_parser_t *parser, char **out_text) {
   formatter_t f = {.text = parser->lexer.text,
                    .marks = parser->marks,
-                   .mark_count = parser->mark_count,
-                   .header_count = parser->header_count};
+                   .mark_count = parser->mark_count};
   vyre_lexer_t lexer;
   vyre_token_t token;
   vyre_strbuf_init(&f.out);
   vyre_lexer_init(&lexer, parser->lexer.text, parser->lexer.length);
   for (vyre_lexer_next(&lexer, &token); token.kind != VYRE_TOKEN_END; vyre_lexer_next(&lexer, &token))
     if (token.kind != VYRE_TOKEN_SEMICOLON) put_token(&f, &token);
-  put_gap(&f, &token, false);
+  put_gap(&f, &token, false, false);
   vyre_strbuf_append(&f.out, "\n");
   vyre_lexer_deinit(&lexer);
   size_t length = f.out.length;

@@ -7,6 +7,7 @@ static const struct token_info {
   uint8_t length;
   uint8_t binary, compound; /* vyre_expr_op_t */
 } tokens[VYRE_TOKEN_COUNT] = {
+    {"", 0, 0, 0}, /* END, NAME, INTEGER, FLOAT, TYPE */
     {"", 0, 0, 0},
     {"", 0, 0, 0},
     {"", 0, 0, 0},
@@ -42,9 +43,6 @@ vyre_expr_op_t vyre_token_binary(vyre_token_kind_t kind) { return (vyre_expr_op_
 vyre_expr_op_t vyre_token_compound(vyre_token_kind_t kind) { return (vyre_expr_op_t)tokens[kind].compound; }
 unsigned vyre_expr_level(vyre_expr_op_t op) { return levels[op] ? levels[op] : VYRE_LEVEL_PRIMARY; }
 
-static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 vyre_token_kind_t vyre_token_of_word(const char *word, size_t length, vyre_type_t *out_type) {
   *out_type = VYRE_TYPE_VOID;
   for (int kind = VYRE_TOKEN_PROGRAM; kind <= VYRE_TOKEN_FALSE; kind++)
@@ -61,6 +59,23 @@ vyre_token_kind_t vyre_token_of_word(const char *word, size_t length, vyre_type_
   return VYRE_TOKEN_NAME;
 }
 
+static bool is_text(const char *text, const char *word, size_t length) {
+  return strlen(text) == length && memcmp(text, word, length) == 0;
+}
+
+bool vyre_word_is_function(const char *word, size_t length) {
+  for (int op = VYRE_EXPR_NONE + 1; op < VYRE_EXPR_COUNT; op++)
+    if (is_text(vyre_expr_text((vyre_expr_op_t)op), word, length)) return true;
+  static const vyre_stmt_op_t called[] = {VYRE_STMT_APPEND, VYRE_STMT_BARRIER, VYRE_STMT_ASYNC_LOAD,
+                                          VYRE_STMT_ASYNC_STORE, VYRE_STMT_ASYNC_WAIT};
+  for (size_t i = 0; i < sizeof called / sizeof *called; i++)
+    if (is_text(vyre_stmt_text(called[i]), word, length)) return true;
+  for (int op = VYRE_STMT_NONE + 1; op < VYRE_STMT_COUNT; op++)
+    if (vyre_stmt_is_privileged((vyre_stmt_op_t)op) && is_text(vyre_stmt_text((vyre_stmt_op_t)op), word, length))
+      return true;
+  return false;
+}
+
 void vyre_lexer_init(vyre_lexer_t *lexer, const char *text, uint32_t length) {
   *lexer = (vyre_lexer_t){.text = text, .length = length, .line = 1};
 }
@@ -71,18 +86,13 @@ static vyre_position_t position_of(const vyre_lexer_t *lexer, uint32_t offset) {
   return vyre_position_make(lexer->line, offset - lexer->line_start + 1);
 }
 
-/* Keeps the first error; takes `status`. */
-static void fail(vyre_lexer_t *lexer, uint32_t offset, vyre_status_t status) {
+void vyre_lexer_fail(vyre_lexer_t *lexer, uint32_t offset, vyre_status_t status) {
   if (lexer->status) {
     vyre_status_destroy(&status);
     return;
   }
   lexer->status = status;
   lexer->error_position = position_of(lexer, offset);
-}
-
-static char byte_at(const vyre_lexer_t *lexer, uint32_t offset) {
-  return offset < lexer->length ? lexer->text[offset] : '\0';
 }
 
 /* RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF. */
@@ -114,10 +124,10 @@ static void refuse_byte(vyre_lexer_t *lexer, uint32_t offset) {
   else if (byte > ' ' && byte < 0x7F)
     fix = "Remove the character; docs/formats/text.md lists the operators.";
   if (byte > ' ' && byte < 0x7F)
-    fail(lexer, offset,
+    vyre_lexer_fail(lexer, offset,
          vyre_status_with_fix(vyre_status_make(VYRE_E_SYNTAX, "unexpected character '%c'", byte), "%s", fix));
   else
-    fail(lexer, offset,
+    vyre_lexer_fail(lexer, offset,
          vyre_status_with_fix(vyre_status_make(VYRE_E_SYNTAX, "unexpected byte 0x%02X", byte), "%s", fix));
 }
 
@@ -129,7 +139,7 @@ static bool skip_comment(vyre_lexer_t *lexer) {
     size_t bytes = vyre_utf8_length(at, left);
     bool is_control = (unsigned char)*at < ' ' && *at != '\t' && !(*at == '\r' && (left == 1 || at[1] == '\n'));
     if (bytes == 0 || is_control || *at == 0x7F) {
-      fail(lexer, lexer->offset,
+      vyre_lexer_fail(lexer, lexer->offset,
            vyre_status_with_fix(vyre_status_make(VYRE_E_SYNTAX, "byte 0x%02X in a comment", (unsigned char)*at),
                                 "Remove the byte; comments are UTF-8 without control characters."));
       return false;
@@ -142,7 +152,7 @@ static bool skip_comment(vyre_lexer_t *lexer) {
 static bool skip_space(vyre_lexer_t *lexer) {
   while (lexer->offset < lexer->length) {
     char c = lexer->text[lexer->offset];
-    char following = byte_at(lexer, lexer->offset + 1);
+    char following = vyre_lexer_byte(lexer, lexer->offset + 1);
     if (c == '\n') {
       lexer->line++;
       lexer->line_start = ++lexer->offset;
@@ -151,7 +161,7 @@ static bool skip_space(vyre_lexer_t *lexer) {
     } else if (c == '#' || (c == '/' && following == '/')) {
       if (!skip_comment(lexer)) return false;
     } else if (c == '/' && following == '*') {
-      fail(lexer, lexer->offset,
+      vyre_lexer_fail(lexer, lexer->offset,
            vyre_status_with_fix(vyre_status_make(VYRE_E_SYNTAX, "unexpected '/*'"),
                                 "Begin each comment line with # or //."));
       return false;
@@ -162,105 +172,14 @@ static bool skip_space(vyre_lexer_t *lexer) {
   return true;
 }
 
-static unsigned digit_value(char c) {
-  if (is_digit(c)) return (unsigned)(c - '0');
-  if (c >= 'a' && c <= 'f') return (unsigned)(c - 'a') + 10;
-  if (c >= 'A' && c <= 'F') return (unsigned)(c - 'A') + 10;
-  return 99;
-}
-
-static void fail_number(vyre_lexer_t *lexer, const vyre_token_t *token, const char *what, const char *fix) {
-  int shown = token->length > 40 ? 40 : (int)token->length;
-  fail(lexer, token->offset,
-       vyre_status_with_fix(vyre_status_make(VYRE_E_SYNTAX, "'%.*s' %s", shown, lexer->text + token->offset, what),
-                            "%s", fix));
-}
-
-/* digits, 0x digits or 0b digits, with _ anywhere after the first digit, then an optional type as suffix. */
-static void lex_number(vyre_lexer_t *lexer, vyre_token_t *token) {
-  const char *text = lexer->text + token->offset;
-  uint32_t length = 1;
-  while (token->offset + length < lexer->length && (is_letter(text[length]) || is_digit(text[length]))) length++;
-  token->kind = VYRE_TOKEN_INTEGER;
-  token->length = length;
-  unsigned base = 10;
-  uint32_t i = 0;
-  if (length > 1 && text[0] == '0' && (text[1] == 'x' || text[1] == 'b')) {
-    base = text[1] == 'x' ? 16 : 2;
-    i = 2;
-  }
-  uint32_t digits = 0;
-  bool is_over = false;
-  for (; i < length && (text[i] == '_' || digit_value(text[i]) < base); i++) {
-    if (text[i] == '_') continue;
-    digits++;
-    unsigned digit = digit_value(text[i]);
-    is_over |= token->value > (UINT64_MAX - digit) / base;
-    token->value = token->value * base + digit;
-  }
-  if (digits == 0 || (i < length && vyre_token_of_word(text + i, length - i, &token->type) != VYRE_TOKEN_TYPE) ||
-      token->type == VYRE_TYPE_BOOL) {
-    fail_number(lexer, token, "is not an integer",
-                "Write decimal, 0x or 0b digits with an optional type at the end, for example 255, 0xFF or 255u8.");
-  } else if (is_over) {
-    fail_number(lexer, token, "does not fit 64 bits",
-                "Write a value up to 18446744073709551615 (0xFFFF_FFFF_FFFF_FFFF).");
-  } else if (byte_at(lexer, token->offset + length) == '.' && is_digit(byte_at(lexer, token->offset + length + 1))) {
-    fail_number(lexer, token, "is followed by a fraction",
-                "Write an integer; floating point is not in the language. A range is written with two dots, 0 .. 9.");
-  }
-  lexer->offset += length;
-}
-
-/* The byte that an escape stands for; gives how many bytes of text it takes after the backslash, 0 when unknown. */
-static uint32_t escape(const vyre_lexer_t *lexer, uint32_t offset, uint64_t *out_value) {
-  switch (byte_at(lexer, offset)) {
-    case 'n': *out_value = '\n'; return 1;
-    case 'r': *out_value = '\r'; return 1;
-    case 't': *out_value = '\t'; return 1;
-    case '0': *out_value = 0; return 1;
-    case '\\': *out_value = '\\'; return 1;
-    case '\'': *out_value = '\''; return 1;
-    case 'x': {
-      unsigned high = digit_value(byte_at(lexer, offset + 1)), low = digit_value(byte_at(lexer, offset + 2));
-      *out_value = high * 16 + low;
-      return high < 16 && low < 16 ? 3 : 0;
-    }
-    default: return 0;
-  }
-}
-
-static void lex_character(vyre_lexer_t *lexer, vyre_token_t *token) {
-  uint32_t at = token->offset + 1;
-  char c = byte_at(lexer, at);
-  uint32_t taken = 0;
-  token->kind = VYRE_TOKEN_INTEGER;
-  if (c == '\\') {
-    taken = escape(lexer, at + 1, &token->value);
-    if (taken) taken++;
-  } else if (c >= ' ' && c < 0x7F && c != '\'') {
-    token->value = (unsigned char)c;
-    taken = 1;
-  }
-  if (taken == 0 || byte_at(lexer, at + taken) != '\'') {
-    fail(lexer, token->offset,
-         vyre_status_with_fix(
-             vyre_status_make(VYRE_E_SYNTAX, "malformed character literal"),
-             "Write one ASCII character between quotes, or '\\n' '\\r' '\\t' '\\0' '\\\\' '\\'' or '\\x0a'."));
-    return;
-  }
-  token->length = taken + 2;
-  lexer->offset += token->length;
-}
-
 static void lex_word(vyre_lexer_t *lexer, vyre_token_t *token) {
   const char *text = lexer->text + token->offset;
   uint32_t length = 1;
-  while (token->offset + length < lexer->length && (is_letter(text[length]) || is_digit(text[length]))) length++;
+  while (token->offset + length < lexer->length && (vyre_is_letter(text[length]) || vyre_is_digit(text[length]))) length++;
   token->length = length;
   token->kind = vyre_token_of_word(text, length, &token->type);
   if (length > VYRE_LIMIT_NAME_BYTES)
-    fail(lexer, token->offset,
+    vyre_lexer_fail(lexer, token->offset,
          vyre_status_with_fix(vyre_status_make(VYRE_E_LIMIT, "a name of %u bytes", length),
                               "Shorten the name to at most %d bytes.", VYRE_LIMIT_NAME_BYTES));
   lexer->offset += length;
@@ -286,12 +205,12 @@ void vyre_lexer_next(vyre_lexer_t *lexer, vyre_token_t *out_token) {
   vyre_token_t token = {.kind = VYRE_TOKEN_END, .offset = lexer->offset, .position = position_of(lexer, lexer->offset)};
   if (is_clean && lexer->offset < lexer->length) {
     char c = lexer->text[lexer->offset];
-    if (is_letter(c))
+    if (vyre_is_letter(c))
       lex_word(lexer, &token);
-    else if (is_digit(c))
-      lex_number(lexer, &token);
+    else if (vyre_is_digit(c))
+      vyre_lexer_number(lexer, &token);
     else if (c == '\'')
-      lex_character(lexer, &token);
+      vyre_lexer_character(lexer, &token);
     else
       lex_sign(lexer, &token);
   }

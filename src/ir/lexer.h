@@ -13,6 +13,7 @@ typedef enum vyre_token_kind {
   VYRE_TOKEN_END,
   VYRE_TOKEN_NAME,
   VYRE_TOKEN_INTEGER, /* character literals too */
+  VYRE_TOKEN_FLOAT,   /* with a fraction, an exponent, or a float type as suffix */
   VYRE_TOKEN_TYPE,
 #define VYRE_KEYWORD(name, text) VYRE_TOKEN_##name,
 #define VYRE_BINARY(name, text, op, level) VYRE_TOKEN_##name,
@@ -28,7 +29,7 @@ typedef enum vyre_token_kind {
 
 typedef struct vyre_token {
   vyre_token_kind_t kind;
-  vyre_type_t type; /* TYPE: which; INTEGER: of its suffix, VOID without one */
+  vyre_type_t type; /* TYPE: which; INTEGER, FLOAT: of its suffix, VOID without one */
   uint32_t offset;  /* in the text, bytes */
   uint32_t length;  /* bytes */
   vyre_position_t position;
@@ -49,7 +50,7 @@ void vyre_lexer_init(vyre_lexer_t *lexer, const char *text, uint32_t length);
 void vyre_lexer_deinit(vyre_lexer_t *lexer);
 void vyre_lexer_next(vyre_lexer_t *lexer, vyre_token_t *out_token);
 
-/* How the kind is written; "" for END, NAME, INTEGER and TYPE. */
+/* How the kind is written; "" for END, NAME, INTEGER, FLOAT and TYPE. */
 const char *vyre_token_text(vyre_token_kind_t kind);
 /* The kind of a word: a keyword, TYPE (with its type), or NAME. */
 vyre_token_kind_t vyre_token_of_word(const char *word, size_t length, vyre_type_t *out_type);
@@ -60,6 +61,21 @@ vyre_expr_op_t vyre_token_compound(vyre_token_kind_t kind);
 /* How tightly a node's text binds: 1..9 for infix operators, then unary, then everything that needs no parentheses. */
 enum { VYRE_LEVEL_COMPARE = 3, VYRE_LEVEL_UNARY = 10, VYRE_LEVEL_PRIMARY = 11 };
 unsigned vyre_expr_level(vyre_expr_op_t op);
+
+/* Whether a word is a function of the language, or a statement that is written like one: no Program gives its functions
+ * such names. */
+bool vyre_word_is_function(const char *word, size_t length);
+
+/* lexer_literal.c: what begins with a digit, with a quote. */
+void vyre_lexer_number(vyre_lexer_t *lexer, vyre_token_t *token);
+void vyre_lexer_character(vyre_lexer_t *lexer, vyre_token_t *token);
+/* Keeps the first error, of the byte at `offset`; takes `status`. */
+void vyre_lexer_fail(vyre_lexer_t *lexer, uint32_t offset, vyre_status_t status);
+static inline char vyre_lexer_byte(const vyre_lexer_t *lexer, uint32_t offset) {
+  return offset < lexer->length ? lexer->text[offset] : '\0';
+}
+static inline bool vyre_is_digit(char c) { return c >= '0' && c <= '9'; }
+static inline bool vyre_is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 
 /* Length of the valid UTF-8 sequence at `text`, 0 when there is none. */
 size_t vyre_utf8_length(const char *text, size_t left);

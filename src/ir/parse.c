@@ -1,5 +1,4 @@
-/* The parser as a whole: its tokens, its names, the header of a text. */
-#include <stdio.h>
+/* The parser as a whole: its tokens, its names, the order of a text. */
 #include <string.h>
 
 #include "base/memory.h"
@@ -43,14 +42,27 @@ void vyre_parser_advance(vyre_parser_t *p) {
                                      vyre_position_line(position), vyre_position_column(position)));
 }
 
-void vyre_parser_mark(vyre_parser_t *p) {
+vyre_token_t vyre_parser_peek(const vyre_parser_t *p) {
+  vyre_lexer_t ahead = p->lexer;
+  vyre_token_t token = {.kind = VYRE_TOKEN_END};
+  if (vyre_parser_ok(p)) vyre_lexer_next(&ahead, &token);
+  vyre_lexer_deinit(&ahead); /* an error is met again when the token is taken */
+  return token;
+}
+
+/* A statement that begins a section is marked by both. */
+static void add_mark(vyre_parser_t *p, uint32_t mark) {
   if (!p->keeps_marks || !vyre_parser_ok(p)) return;
+  if (p->mark_count > 0 && (p->marks[p->mark_count - 1] & ~VYRE_MARK_SECTION) == p->token.offset) return;
   if (!vyre_array_reserve((void **)&p->marks, &p->mark_capacity, p->mark_count + 1, sizeof *p->marks)) {
     vyre_parser_fail(p, vyre_out_of_memory(sizeof *p->marks));
     return;
   }
-  p->marks[p->mark_count++] = p->token.offset;
+  p->marks[p->mark_count++] = mark;
 }
+
+void vyre_parser_mark(vyre_parser_t *p) { add_mark(p, p->token.offset); }
+void vyre_parser_mark_section(vyre_parser_t *p) { add_mark(p, p->token.offset | VYRE_MARK_SECTION); }
 
 bool vyre_parser_new_name(vyre_parser_t *p, vyre_token_t *out_name, const char *what) {
   if (!vyre_parser_ok(p)) return false;
@@ -97,8 +109,6 @@ bool vyre_parser_token_is(const vyre_parser_t *p, const vyre_token_t *token, con
   return token->length == strlen(word) && memcmp(vyre_parser_text(p, token), word, token->length) == 0;
 }
 
-/* Header */
-
 static void parse_program_line(vyre_parser_t *p) {
   if (!vyre_parser_at(p, VYRE_TOKEN_PROGRAM)) {
     if (vyre_parser_ok(p))
@@ -137,63 +147,6 @@ bool vyre_parser_type(vyre_parser_t *p, vyre_type_t *out_type) {
   return vyre_parser_ok(p);
 }
 
-static bool take_colon(vyre_parser_t *p, const char *keyword, const vyre_token_t *name, const char *rest) {
-  char fix[160];
-  snprintf(fix, sizeof fix, "Write `%s %.*s : %s`.", keyword, VYRE_TOKEN_SHOWN(p, name), rest);
-  return vyre_parser_expect(p, VYRE_TOKEN_COLON, "after the name", fix);
-}
-
-static void parse_stream(vyre_parser_t *p) {
-  vyre_token_t name;
-  vyre_type_t type = VYRE_TYPE_VOID;
-  vyre_parser_mark(p);
-  vyre_parser_advance(p);
-  if (!vyre_parser_new_name(p, &name, "the stream's name") || !take_colon(p, "stream", &name, "u8") ||
-      !vyre_parser_type(p, &type))
-    return;
-  p->builder.position = name.position;
-  vyre_parser_declare(p, &name, true, vyre_build_stream(&p->builder, vyre_parser_copy_name(p, &name).text, type));
-}
-
-/* '[' N ']' */
-static bool take_count(vyre_parser_t *p, uint32_t *out_count) {
-  vyre_parser_advance(p);
-  bool is_count = vyre_parser_at(p, VYRE_TOKEN_INTEGER) && p->token.type == VYRE_TYPE_VOID;
-  if (!is_count || p->token.value == 0 || p->token.value > VYRE_LIMIT_OUTPUT_BYTES) {
-    if (!vyre_parser_ok(p)) return false;
-    vyre_parser_fail(p, vyre_status_with_fix(vyre_parser_unexpected(p, "the number of elements"),
-                                             "Write a number from 1 to %d; outputs together hold at most %d bytes.",
-                                             VYRE_LIMIT_OUTPUT_BYTES, VYRE_LIMIT_OUTPUT_BYTES));
-    return false;
-  }
-  *out_count = (uint32_t)p->token.value;
-  vyre_parser_advance(p);
-  return vyre_parser_expect(p, VYRE_TOKEN_RIGHT_BRACKET, "after the number of elements", NULL);
-}
-
-static void parse_output(vyre_parser_t *p) {
-  vyre_token_t name;
-  vyre_type_t type = VYRE_TYPE_VOID;
-  uint32_t count = 0;
-  vyre_parser_mark(p);
-  vyre_parser_advance(p);
-  if (!vyre_parser_new_name(p, &name, "the output's name") || !take_colon(p, "output", &name, "u64 sum") ||
-      !vyre_parser_type(p, &type))
-    return;
-  if (vyre_parser_at(p, VYRE_TOKEN_LEFT_BRACKET) && !take_count(p, &count)) return;
-  if (!vyre_parser_at(p, VYRE_TOKEN_NAME) || !vyre_parser_token_is(p, &p->token, "sum")) {
-    if (vyre_parser_ok(p))
-      vyre_parser_fail(p, vyre_status_with_fix(vyre_parser_unexpected(p, "'sum' after the type"),
-                                               "Write `sum` after the type: what the calls add is summed."));
-    return;
-  }
-  vyre_parser_advance(p);
-  p->builder.position = name.position;
-  vyre_parser_declare(
-      p, &name, true,
-      vyre_build_output(&p->builder, vyre_parser_copy_name(p, &name).text, type, count, VYRE_REDUCER_SUM));
-}
-
 void vyre_parser_skip_semicolons(vyre_parser_t *p) {
   while (vyre_parser_at(p, VYRE_TOKEN_SEMICOLON)) vyre_parser_advance(p);
 }
@@ -202,18 +155,19 @@ void vyre_parser_run(vyre_parser_t *p) {
   vyre_parser_advance(p);
   vyre_parser_skip_semicolons(p);
   parse_program_line(p);
-  for (vyre_parser_skip_semicolons(p); vyre_parser_ok(p); vyre_parser_skip_semicolons(p)) {
-    if (vyre_parser_at(p, VYRE_TOKEN_STREAM))
-      parse_stream(p);
-    else if (vyre_parser_at(p, VYRE_TOKEN_OUTPUT))
-      parse_output(p);
-    else
-      break;
-  }
-  p->header_count = p->mark_count;
+  vyre_parser_header(p);
+  vyre_parser_functions(p);
+  bool is_first = true;
   for (vyre_parser_skip_semicolons(p); vyre_parser_ok(p) && !vyre_parser_at(p, VYRE_TOKEN_END);
-       vyre_parser_skip_semicolons(p))
+       vyre_parser_skip_semicolons(p)) {
+    if (vyre_parser_at_finish(p)) {
+      vyre_parser_finish(p);
+      return;
+    }
+    if (is_first) vyre_parser_mark_section(p);
+    is_first = false;
     vyre_parser_statement(p);
+  }
 }
 
 vyre_status_t vyre_text_parse(const char *text, size_t length, const char *source_name, bool allow_privileged,

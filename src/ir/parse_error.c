@@ -1,4 +1,4 @@
-/* Messages of the parser: what was expected and found, near names, the line of the source. */
+/* Messages of the parser: what was expected and found, the line of the source. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "ir/parser.h"
 
-enum { SUGGESTED_BYTES_MAX = 64, LINE_SHOWN_BYTES = 160 };
+enum { LINE_SHOWN_BYTES = 160 };
 
 vyre_status_t vyre_parser_error(vyre_parser_t *p, vyre_code_t code, vyre_position_t position, const char *format, ...) {
   vyre_strbuf_t text;
@@ -56,154 +56,44 @@ bool vyre_parser_expect(vyre_parser_t *p, vyre_token_kind_t kind, const char *af
   return false;
 }
 
-/* Edit distance where swapping two neighbours is one edit (optimal string alignment); both at most
- * SUGGESTED_BYTES_MAX. */
-static unsigned edit_distance(const char *a, size_t a_length, const char *b, size_t b_length) {
-  unsigned rows[3][SUGGESTED_BYTES_MAX + 1]; /* of i, i - 1 and i - 2, in turn */
-  for (unsigned j = 0; j <= b_length; j++) rows[0][j] = j;
-  for (unsigned i = 1; i <= a_length; i++) {
-    unsigned *row = rows[i % 3], *above = rows[(i + 2) % 3], *twice_above = rows[(i + 1) % 3];
-    row[0] = i;
-    for (unsigned j = 1; j <= b_length; j++) {
-      unsigned best = above[j - 1] + (a[i - 1] != b[j - 1]);
-      if (above[j] + 1 < best) best = above[j] + 1;
-      if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
-      bool is_swap = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
-      if (is_swap && twice_above[j - 2] + 1 < best) best = twice_above[j - 2] + 1;
-      row[j] = best;
-    }
-  }
-  return rows[a_length % 3][b_length];
+static const char *with_article(vyre_role_t role) {
+  static const char *const texts[VYRE_ROLE_COUNT] = {"a stream",         "an output", "a parameter",       "a constant",
+                                                     "a piece of state", "a window",  "workgroup memory", "private memory"};
+  return texts[role];
 }
 
-/* The nearest candidate so far to a misspelt word. */
-typedef struct nearest {
-  const char *word;
-  size_t word_length;
-  const char *best;
-  size_t best_length;
-  unsigned distance; /* of the best; a candidate must come below it */
-} nearest_t;
-
-static nearest_t nearest_begin(const vyre_parser_t *p, const vyre_token_t *word) {
-  /* One edit in short words, two in longer ones; beyond that a suggestion is noise. */
-  return (nearest_t){.word = vyre_parser_text(p, word),
-                     .word_length = word->length,
-                     .distance = word->length < 2   ? 0
-                                 : word->length < 5 ? 2
-                                                    : 3};
-}
-
-static void nearest_try(nearest_t *nearest, const char *candidate, size_t length) {
-  size_t difference = length > nearest->word_length ? length - nearest->word_length : nearest->word_length - length;
-  if (length == 0 || length > SUGGESTED_BYTES_MAX || nearest->word_length > SUGGESTED_BYTES_MAX ||
-      difference >= nearest->distance)
-    return;
-  unsigned distance = edit_distance(nearest->word, nearest->word_length, candidate, length);
-  if (distance >= nearest->distance) return;
-  nearest->best = candidate;
-  nearest->best_length = length;
-  nearest->distance = distance;
-}
-
-void vyre_parser_fail_unknown_name(vyre_parser_t *p, const vyre_token_t *name) {
-  nearest_t nearest = nearest_begin(p, name);
-  for (uint32_t i = 1; i < p->scope.count; i++) nearest_try(&nearest, p->scope.names[i].text, p->scope.names[i].length);
-  vyre_status_t status =
-      vyre_parser_error(p, VYRE_E_NAME, name->position, "'%.*s' is not declared here", VYRE_TOKEN_SHOWN(p, name));
-  if (nearest.best)
-    status =
-        vyre_status_with_fix(status, "Write '%.*s' if that is what is meant, or declare '%.*s' before its first use.",
-                             (int)nearest.best_length, nearest.best, VYRE_TOKEN_SHOWN(p, name));
-  else
-    status = vyre_status_with_fix(status, "Declare it before its first use, for example with `var %.*s = 0`.",
-                                  VYRE_TOKEN_SHOWN(p, name));
-  vyre_parser_fail(p, status);
-}
-
-static bool is_word(const char *text) { return *text >= 'a' && *text <= 'z'; }
-
-void vyre_parser_fail_unknown_function(vyre_parser_t *p, const vyre_token_t *name) {
-  nearest_t nearest = nearest_begin(p, name);
-  for (int op = VYRE_EXPR_NONE + 1; op < VYRE_EXPR_COUNT; op++) {
-    const char *text = vyre_expr_text((vyre_expr_op_t)op);
-    if (is_word(text) && (p->allow_privileged || vyre_expr_class((vyre_expr_op_t)op) != VYRE_CLASS_PRIVILEGED))
-      nearest_try(&nearest, text, strlen(text));
-  }
-  vyre_status_t status =
-      vyre_parser_error(p, VYRE_E_NAME, name->position, "there is no function '%.*s'", VYRE_TOKEN_SHOWN(p, name));
-  if (nearest.best)
-    status = vyre_status_with_fix(status, "Write %.*s(...).", (int)nearest.best_length, nearest.best);
-  else
-    status = vyre_status_with_fix(
-        status,
-        "Use min, max, popcount, ctz, select, len, stream_offset, is_last or a cast such as u64(x); Programs define no "
-        "functions.");
-  vyre_parser_fail(p, status);
-}
-
-void vyre_parser_fail_unknown_statement(vyre_parser_t *p, const vyre_token_t *name) {
-  nearest_t nearest = nearest_begin(p, name);
-  for (int kind = VYRE_TOKEN_LET; kind <= VYRE_TOKEN_TRAP; kind++)
-    if (kind != VYRE_TOKEN_IN) {
-      const char *text = vyre_token_text((vyre_token_kind_t)kind);
-      nearest_try(&nearest, text, strlen(text));
-    }
-  for (int op = VYRE_STMT_NONE + 1; p->allow_privileged && op < VYRE_STMT_COUNT; op++)
-    if (vyre_stmt_is_privileged((vyre_stmt_op_t)op))
-      nearest_try(&nearest, vyre_stmt_text((vyre_stmt_op_t)op), strlen(vyre_stmt_text((vyre_stmt_op_t)op)));
-  const char *word = vyre_parser_text(p, name);
-  bool is_else_if =
-      (name->length == 4 && memcmp(word, "elif", 4) == 0) || (name->length == 6 && memcmp(word, "elseif", 6) == 0);
-  vyre_status_t status = vyre_parser_error(p, VYRE_E_SYNTAX, name->position, "'%.*s' does not begin a statement",
-                                           VYRE_TOKEN_SHOWN(p, name));
-  if (is_else_if)
-    status = vyre_status_with_fix(status, "Write `else if`.");
-  else if (nearest.best)
-    status = vyre_status_with_fix(status, "Write `%.*s` if that is what is meant, or assign: `%.*s = ...`.",
-                                  (int)nearest.best_length, nearest.best, VYRE_TOKEN_SHOWN(p, name));
-  else
-    status = vyre_status_with_fix(
-        status,
-        "Write an assignment (`%.*s = ...`, `%.*s += ...`), or one of let, var, if, while, forever, for, foreach.",
-        VYRE_TOKEN_SHOWN(p, name), VYRE_TOKEN_SHOWN(p, name));
-  vyre_parser_fail(p, status);
-}
-
-/* What other languages call our types. */
-static const char *translate_type(const char *word, size_t length) {
-  static const struct {
-    const char *theirs, *ours;
-  } known[] = {{"uint8_t", "u8"},   {"uint16_t", "u16"}, {"uint32_t", "u32"}, {"uint64_t", "u64"}, {"int8_t", "i8"},
-               {"int16_t", "i16"},  {"int32_t", "i32"},  {"int64_t", "i64"},  {"int", "i32"},      {"uint", "u32"},
-               {"unsigned", "u32"}, {"long", "i64"},     {"size_t", "u64"},   {"usize", "u64"},    {"isize", "i64"},
-               {"char", "u8"},      {"byte", "u8"},      {"short", "i16"},    {"boolean", "bool"}, {"_Bool", "bool"},
-               {"uint8", "u8"},     {"uint16", "u16"},   {"uint32", "u32"},   {"uint64", "u64"},   {"int8", "i8"},
-               {"int16", "i16"},    {"int32", "i32"},    {"int64", "i64"}};
-  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-    if (strlen(known[i].theirs) == length && memcmp(known[i].theirs, word, length) == 0) return known[i].ours;
-  return NULL;
-}
-
-void vyre_parser_fail_type(vyre_parser_t *p) {
-  if (!vyre_parser_at(p, VYRE_TOKEN_NAME)) {
-    vyre_parser_fail(p, vyre_status_with_fix(vyre_parser_unexpected(p, "a type"),
-                                             "Write one of bool, u8, u16, u32, u64, i8, i16, i32, i64."));
+void vyre_parser_fail_no_value(vyre_parser_t *p, const vyre_token_t *name, vyre_param_id_t id) {
+  const vyre_param_t *param = &p->builder.program->params[id];
+  bool is_output = param->role == VYRE_ROLE_OUTPUT, is_finish = p->place == VYRE_TEXT_FINISH;
+  if (is_output && !is_finish) {
+    vyre_parser_fail(p, vyre_status_with_fix(
+                            vyre_parser_error(p, VYRE_E_TYPE, name->position, "'%s' is an output and cannot be read",
+                                              param->name),
+                            "Keep the value in a variable declared with `var` and add it to the output."));
     return;
   }
-  vyre_token_t word = p->token;
-  nearest_t nearest = nearest_begin(p, &word);
-  nearest.distance = 2; /* type names are short: one edit */
-  for (int type = VYRE_TYPE_BOOL; type < VYRE_TYPE_COUNT; type++)
-    nearest_try(&nearest, vyre_type_text((vyre_type_t)type), strlen(vyre_type_text((vyre_type_t)type)));
-  const char *ours = translate_type(vyre_parser_text(p, &word), word.length);
-  if (!ours && nearest.best) ours = nearest.best; /* a table's string, NUL-terminated */
-  vyre_status_t status =
-      vyre_parser_error(p, VYRE_E_TYPE, word.position, "there is no type '%.*s'", VYRE_TOKEN_SHOWN(p, &word));
-  if (ours)
-    status = vyre_status_with_fix(status, "Write %s; the types are bool, u8, u16, u32, u64, i8, i16, i32, i64.", ours);
+  vyre_status_t status = vyre_parser_error(p, VYRE_E_TYPE, name->position, "'%s' is %s, not a value", param->name,
+                                           is_output ? "an array" : with_article((vyre_role_t)param->role));
+  vyre_parser_fail(p, vyre_status_with_fix(status, "Index it: %s[i], or take len(%s).", param->name, param->name));
+}
+
+void vyre_parser_fail_no_target(vyre_parser_t *p, const vyre_token_t *name, vyre_param_id_t id) {
+  const vyre_param_t *param = &p->builder.program->params[id];
+  const char *what = with_article((vyre_role_t)param->role);
+  bool is_scalar = param->role == VYRE_ROLE_SCALAR, is_read = !(param->access & VYRE_ACCESS_WRITE);
+  vyre_status_t status = vyre_parser_error(p, VYRE_E_TYPE, name->position, "'%s' is %s%s", param->name, what,
+                                           is_scalar ? " and cannot be assigned"
+                                           : is_read ? " and is read only"
+                                                     : ": an index is needed");
+  if (is_scalar)
+    status = vyre_status_with_fix(status, "Copy it into a variable declared with `var`, and assign that.");
+  else if (param->role == VYRE_ROLE_WINDOW && is_read)
+    status = vyre_status_with_fix(status, "Declare it as `window %s : %s read_write`.", param->name,
+                                  vyre_type_text(param->type));
+  else if (is_read)
+    status = vyre_status_with_fix(status, "Add to an `output` parameter, or keep the value in a variable.");
   else
-    status = vyre_status_with_fix(status, "Write one of bool, u8, u16, u32, u64, i8, i16, i32, i64.");
+    status = vyre_status_with_fix(status, "Write %s[index] = value.", param->name);
   vyre_parser_fail(p, status);
 }
 

@@ -127,122 +127,111 @@ static void parse_plain(vyre_parser_t *p, vyre_stmt_op_t op) {
   vyre_build_plain(&p->builder, op);
 }
 
-/* `name += e` and `name[i] += e`, from the operator or the bracket on. */
-static void parse_reduce(vyre_parser_t *p, const vyre_token_t *name, uint32_t id) {
-  vyre_param_t param = p->builder.program->params[id];
-  if (param.role == VYRE_ROLE_STREAM) {
-    vyre_parser_fail(p, vyre_status_with_fix(vyre_parser_error(p, VYRE_E_TYPE, name->position,
-                                                               "'%s' is a stream and is read only", param.name),
-                                             "Add to an `output` parameter, or keep the value in a variable."));
-    return;
-  }
-  uint32_t index = 0;
-  bool is_indexed = vyre_parser_at(p, VYRE_TOKEN_LEFT_BRACKET);
-  if (is_indexed != (param.count != 0)) {
-    vyre_status_t status =
-        vyre_parser_error(p, VYRE_E_TYPE, name->position, "'%s' is %s", param.name,
-                          param.count ? "an array: an index is needed" : "not an array: no index is allowed");
-    vyre_parser_fail(
-        p, vyre_status_with_fix(status, param.count ? "Write %s[index] += value." : "Write %s += value.", param.name));
-    return;
-  }
-  if (is_indexed) {
-    vyre_parser_advance(p);
-    index = vyre_parser_expr(p);
-    if (!index || !vyre_parser_expect(p, VYRE_TOKEN_RIGHT_BRACKET, "after the index", NULL)) return;
-  }
-  char fix[128];
-  snprintf(fix, sizeof fix, "Write `%.*s%s += ...`; calls can only add to an output.", VYRE_TOKEN_SHOWN(p, name),
-           is_indexed ? "[...]" : "");
-  if (!vyre_parser_expect(p, VYRE_TOKEN_PLUS_ASSIGN, "after the output's name", fix)) return;
-  uint32_t value = vyre_parser_expr(p);
-  if (!value) return;
-  vyre_expr_id_t at = index ? vyre_parser_emit(p, index, VYRE_TYPE_U64) : 0;
-  vyre_expr_id_t added = vyre_parser_emit(p, value, (vyre_type_t)param.type);
-  p->builder.position = name->position;
-  if (is_indexed)
-    vyre_build_reduce_at(&p->builder, id, at, added);
-  else
-    vyre_build_reduce(&p->builder, id, added);
-}
+/* `switch e { case 1, 2 { } default { } }` */
 
-static void fail_immutable(vyre_parser_t *p, const vyre_token_t *name, vyre_var_id_t id) {
-  vyre_position_t declared = p->builder.program->vars[id].position;
-  vyre_status_t status =
-      vyre_parser_error(p, VYRE_E_INVALID_PROGRAM, name->position, "'%.*s' of line %u cannot be assigned",
-                        VYRE_TOKEN_SHOWN(p, name), vyre_position_line(declared));
-  vyre_parser_fail(
-      p, vyre_status_with_fix(status, "Declare it with `var` on line %u (a loop variable: copy it into a `var` first).",
-                              vyre_position_line(declared)));
-}
-
-/* `x = e` and `x += e`, from the operator on. */
-static void parse_assign(vyre_parser_t *p, const vyre_token_t *name, vyre_var_id_t id) {
-  vyre_expr_op_t compound = vyre_token_compound(p->token.kind);
-  vyre_type_t type = (vyre_type_t)p->builder.program->vars[id].type;
+static void parse_case(vyre_parser_t *p, vyre_type_t type) {
   vyre_position_t position = p->token.position;
-  if (!p->builder.program->vars[id].is_mutable) {
-    fail_immutable(p, name, id);
-    return;
-  }
-  uint32_t left = 0;
-  if (compound)
-    left = vyre_parser_add_term(
-        p, (vyre_term_t){.op = VYRE_EXPR_VAR, .type = (uint8_t)type, .a = id, .position = name->position});
+  vyre_expr_id_t labels[VYRE_LIMIT_LABELS];
+  uint32_t count = 0;
   vyre_parser_advance(p);
-  uint32_t value = vyre_parser_expr(p);
-  if (value && compound)
-    value = vyre_parser_add_term(
-        p, (vyre_term_t){.op = (uint8_t)compound, .type = (uint8_t)type, .a = left, .b = value, .position = position});
+  for (;;) {
+    p->term_count = 1;
+    uint32_t term = vyre_parser_expr(p);
+    if (!term) return;
+    if (count == VYRE_LIMIT_LABELS) {
+      vyre_parser_fail(p, vyre_status_with_fix(vyre_parser_error(p, VYRE_E_LIMIT, p->terms[term].position,
+                                                                 "more than %d labels", VYRE_LIMIT_LABELS),
+                                               "Compare ranges with `if` instead."));
+      return;
+    }
+    labels[count++] = vyre_parser_emit(p, term, type);
+    if (!vyre_parser_at(p, VYRE_TOKEN_COMMA)) break;
+    vyre_parser_advance(p);
+  }
+  p->builder.position = position;
+  vyre_build_case(&p->builder, labels, count);
+  vyre_parser_block(p);
+  vyre_build_end(&p->builder);
+}
+
+static void parse_default(vyre_parser_t *p) {
+  p->builder.position = p->token.position;
+  vyre_parser_advance(p);
+  vyre_build_default(&p->builder);
+  vyre_parser_block(p);
+  vyre_build_end(&p->builder);
+}
+
+static void parse_switch(vyre_parser_t *p) {
+  static const char fix[] = "Write `switch e { case 1, 2 { } default { } }`.";
+  vyre_position_t position = p->token.position;
+  vyre_parser_advance(p);
+  uint32_t term = vyre_parser_expr(p);
+  if (!term) return;
+  vyre_expr_id_t value = vyre_parser_emit(p, term, VYRE_TYPE_VOID);
   if (!value) return;
-  vyre_expr_id_t assigned = vyre_parser_emit(p, value, type);
-  p->builder.position = name->position;
-  vyre_build_assign(&p->builder, id, assigned);
+  vyre_type_t type = (vyre_type_t)p->builder.program->exprs[value].type;
+  p->builder.position = position;
+  vyre_build_switch(&p->builder, value);
+  if (!vyre_parser_expect(p, VYRE_TOKEN_LEFT_BRACE, "after the value of switch", fix)) return;
+  for (vyre_parser_skip_semicolons(p); vyre_parser_ok(p) && !vyre_parser_at(p, VYRE_TOKEN_RIGHT_BRACE);
+       vyre_parser_skip_semicolons(p)) {
+    vyre_parser_mark(p);
+    if (vyre_parser_at(p, VYRE_TOKEN_CASE))
+      parse_case(p, type);
+    else if (vyre_parser_at(p, VYRE_TOKEN_DEFAULT))
+      parse_default(p);
+    else
+      vyre_parser_fail(p, vyre_status_with_fix(vyre_parser_unexpected(p, "'case', 'default' or '}'"), "%s", fix));
+  }
+  vyre_build_end(&p->builder);
+  vyre_parser_advance(p);
 }
 
-/* Neither an assignment nor a known statement: say what it looks like. */
-static void fail_statement(vyre_parser_t *p, const vyre_token_t *name, const vyre_name_t *known) {
-  bool is_call = !known && vyre_parser_function(p, name) != VYRE_EXPR_NONE;
-  if (!known && !is_call) {
-    vyre_parser_fail_unknown_statement(p, name);
+static void parse_bare_block(vyre_parser_t *p) {
+  p->builder.position = p->token.position;
+  vyre_build_block(&p->builder);
+  vyre_parser_block(p);
+  vyre_build_end(&p->builder);
+}
+
+/* No statement begins with one of these, so they are a value behind `return`. */
+static bool is_value_begin(vyre_token_kind_t kind) {
+  return kind == VYRE_TOKEN_INTEGER || kind == VYRE_TOKEN_FLOAT || kind == VYRE_TOKEN_TYPE ||
+         kind == VYRE_TOKEN_LEFT_PAREN || kind == VYRE_TOKEN_MINUS || kind == VYRE_TOKEN_TILDE ||
+         kind == VYRE_TOKEN_BANG || kind == VYRE_TOKEN_TRUE || kind == VYRE_TOKEN_FALSE;
+}
+
+static void parse_return(vyre_parser_t *p) {
+  vyre_position_t position = p->token.position;
+  vyre_parser_advance(p);
+  const vyre_program_t *program = p->builder.program;
+  vyre_type_t type = VYRE_TYPE_VOID;
+  if (vyre_parser_ok(p) && p->place == VYRE_TEXT_FUNCTION) type = program->functions[program->function_count - 1].type;
+  if (type == VYRE_TYPE_VOID) {
+    if (is_value_begin(p->token.kind)) {
+      vyre_parser_fail(p, vyre_status_with_fix(vyre_parser_error(p, VYRE_E_TYPE, p->token.position,
+                                                                 "return with a value, where none is wanted"),
+                                               "Write `return` alone; a function that gives a value says its type: "
+                                               "`function f() : u64 { ... }`."));
+      return;
+    }
+    p->builder.position = position;
+    vyre_build_plain(&p->builder, VYRE_STMT_RETURN);
     return;
   }
-  vyre_status_t status = is_call ? vyre_parser_error(p, VYRE_E_SYNTAX, name->position, "'%.*s(...)' is no statement",
-                                                     VYRE_TOKEN_SHOWN(p, name))
-                                 : vyre_parser_unexpected(p, "'=' or an operator such as '+=' after the name");
-  const char *after = vyre_parser_text(p, name) + name->length;
-  size_t left = p->lexer.length - name->offset - name->length;
-  if (is_call)
-    status = vyre_status_with_fix(status, "Give the value a name: `let x = %.*s(...)`.", VYRE_TOKEN_SHOWN(p, name));
-  else if (left >= 2 && (memcmp(after, "++", 2) == 0 || memcmp(after, "--", 2) == 0))
-    status = vyre_status_with_fix(status, "Write `%.*s %c= 1`.", VYRE_TOKEN_SHOWN(p, name), after[0]);
-  else
-    status = vyre_status_with_fix(status, "Write an assignment: `%.*s = ...` or `%.*s += ...`.",
-                                  VYRE_TOKEN_SHOWN(p, name), VYRE_TOKEN_SHOWN(p, name));
-  vyre_parser_fail(p, status);
-}
-
-static void parse_name_statement(vyre_parser_t *p) {
-  vyre_token_t name = p->token;
-  vyre_parser_advance(p);
-  if (!vyre_parser_ok(p)) return;
-  const vyre_name_t *known = vyre_names_find(&p->scope, vyre_parser_text(p, &name), name.length);
-  bool is_assign = vyre_parser_at(p, VYRE_TOKEN_ASSIGN) || vyre_token_compound(p->token.kind) != VYRE_EXPR_NONE;
-  bool is_indexed = vyre_parser_at(p, VYRE_TOKEN_LEFT_BRACKET);
-  if (!is_assign && !is_indexed) {
-    if (!vyre_parser_privileged_statement(p, &name)) fail_statement(p, &name, known);
-  } else if (!known) {
-    vyre_parser_fail_unknown_name(p, &name);
-  } else if (known->is_param) {
-    parse_reduce(p, &name, known->id);
-  } else if (is_indexed) {
+  if (vyre_parser_at(p, VYRE_TOKEN_RIGHT_BRACE)) {
     vyre_parser_fail(p, vyre_status_with_fix(
-                            vyre_parser_error(p, VYRE_E_TYPE, name.position,
-                                              "'%.*s' is a variable and cannot be indexed", VYRE_TOKEN_SHOWN(p, &name)),
-                            "Declare an array as a parameter: `output NAME : u64[N] sum`."));
-  } else {
-    parse_assign(p, &name, known->id);
+                            vyre_parser_error(p, VYRE_E_TYPE, position, "return without a value, %s is needed",
+                                              vyre_type_text(type)),
+                            "Write `return` with a value of type %s.", vyre_type_text(type)));
+    return;
   }
+  uint32_t term = vyre_parser_expr(p);
+  if (!term) return;
+  vyre_expr_id_t value = vyre_parser_emit(p, term, type);
+  p->builder.position = position;
+  if (value) vyre_build_return(&p->builder, value);
 }
 
 static void fail_no_statement(vyre_parser_t *p) {
@@ -252,6 +241,13 @@ static void fail_no_statement(vyre_parser_t *p) {
     case VYRE_TOKEN_STREAM:
     case VYRE_TOKEN_OUTPUT:
       status = vyre_status_with_fix(status, "Move the parameter above the first statement.");
+      break;
+    case VYRE_TOKEN_FUNCTION:
+      status = vyre_status_with_fix(status, "Move the function between the parameters and the first statement.");
+      break;
+    case VYRE_TOKEN_CASE:
+    case VYRE_TOKEN_DEFAULT:
+      status = vyre_status_with_fix(status, "Write it into a switch: `switch e { case 1, 2 { } default { } }`.");
       break;
     case VYRE_TOKEN_PROGRAM: status = vyre_status_with_fix(status, "Write each Program into a text of its own."); break;
     case VYRE_TOKEN_ELSE: status = vyre_status_with_fix(status, "Write `else` right after the `}` of its `if`."); break;
@@ -265,7 +261,7 @@ static void fail_no_statement(vyre_parser_t *p) {
     default:
       status = vyre_status_with_fix(
           status,
-          "Write an assignment, or one of let, var, if, while, forever, for, foreach, break, continue, return, trap.");
+          "Write an assignment, or one of let, var, if, while, forever, for, foreach, switch, break, continue, return, trap.");
       break;
   }
   vyre_parser_fail(p, status);
@@ -284,9 +280,11 @@ void vyre_parser_statement(vyre_parser_t *p) {
     case VYRE_TOKEN_FOREACH: parse_range(p); break;
     case VYRE_TOKEN_BREAK: parse_plain(p, VYRE_STMT_BREAK); break;
     case VYRE_TOKEN_CONTINUE: parse_plain(p, VYRE_STMT_CONTINUE); break;
-    case VYRE_TOKEN_RETURN: parse_plain(p, VYRE_STMT_RETURN); break;
+    case VYRE_TOKEN_RETURN: parse_return(p); break;
     case VYRE_TOKEN_TRAP: parse_plain(p, VYRE_STMT_TRAP); break;
-    case VYRE_TOKEN_NAME: parse_name_statement(p); break;
+    case VYRE_TOKEN_SWITCH: parse_switch(p); break;
+    case VYRE_TOKEN_LEFT_BRACE: parse_bare_block(p); break;
+    case VYRE_TOKEN_NAME: vyre_parser_name_statement(p); break;
     default: fail_no_statement(p); break;
   }
 }

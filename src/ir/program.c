@@ -226,16 +226,15 @@ void vyre_program_layout(const vyre_program_t *program, vyre_layout_t *out_layou
 }
 
 uint64_t vyre_output_identity(const vyre_param_t *param) {
+  if (!vyre_reducer_is_commutative(param->reducer)) return 0;
   vyre_type_t type = param->type;
-  bool is_wide = vyre_type_bits(type) == 64;
-  uint64_t sign = UINT64_C(1) << (vyre_type_bits(type) - 1);
-  uint64_t infinity = is_wide ? UINT64_C(0x7FF0000000000000) : UINT64_C(0x7F800000);
+  uint64_t sign = UINT64_C(1) << (vyre_type_bits(type) - 1); /* commutative reducers are of scalars */
+  uint64_t infinity = vyre_type_bits(type) == 64 ? UINT64_C(0x7FF0000000000000) : UINT64_C(0x7F800000);
+  bool is_float = vyre_type_is_float(type), is_signed = vyre_type_is_signed(type);
   switch (param->reducer) {
-    case VYRE_REDUCER_SUM: return vyre_type_is_float(type) ? sign : 0;
-    case VYRE_REDUCER_MIN:
-      return vyre_type_is_float(type) ? infinity : vyre_type_mask(type) ^ (vyre_type_is_signed(type) ? sign : 0);
-    case VYRE_REDUCER_MAX:
-      return vyre_type_is_float(type) ? infinity | sign : (vyre_type_is_signed(type) ? sign : 0);
+    case VYRE_REDUCER_SUM: return is_float ? sign : 0;
+    case VYRE_REDUCER_MIN: return is_float ? infinity : vyre_type_mask(type) ^ (is_signed ? sign : 0);
+    case VYRE_REDUCER_MAX: return is_float ? infinity | sign : is_signed ? sign : 0;
     default: return 0;
   }
 }

@@ -151,6 +151,7 @@ enum {
   VYRE_LIMIT_HALO = 1 << 20,             /* elements to each side */
   VYRE_LIMIT_CHUNK_BYTES = 1 << 30,
   VYRE_LIMIT_SOURCE_BYTES = 16 << 20,    /* of one text */
+  VYRE_LIMIT_FLOAT_BYTES = 1024,         /* of one float literal in a text */
 };
 
 enum { VYRE_SUBGROUP_LANES = 32 };

@@ -1,6 +1,7 @@
 #include "ir/typing.h"
 
 #include "base/assert.h"
+#include "ir/value.h"
 
 uint32_t vyre_expr_operand(const vyre_expr_t *expr, unsigned index) {
   const uint32_t operands[] = {expr->a, expr->b, expr->c, expr->d};
@@ -133,7 +134,8 @@ static vyre_status_t type_len(const vyre_program_t *p, const vyre_expr_t *e) {
 static vyre_status_t type_leaf(const vyre_program_t *p, const vyre_expr_t *e, vyre_type_t *out_type) {
   switch (e->op) {
     case VYRE_EXPR_CONST:
-      if (e->type >= VYRE_TYPE_COUNT || !vyre_type_fits(e->type, VYRE_ON_SCALAR) || (e->imm & ~vyre_type_mask(e->type)))
+      if (e->type >= VYRE_TYPE_COUNT || !vyre_type_fits(e->type, VYRE_ON_SCALAR) ||
+          (e->imm & ~vyre_type_mask(e->type)) || vyre_value_canonical(e->type, e->imm) != e->imm)
         return vyre_program_error(p, VYRE_E_TYPE, e->position, "a constant does not fit its type");
       *out_type = e->type;
       return NULL;

@@ -557,7 +557,7 @@ static vyre_status_t check_function(vyre_validator_t *v, uint32_t index) {
     VYRE_TRY(declare(v, f->first_arg + i, f->position));
     if (p->vars[f->first_arg + i].is_mutable) return vyre_invalid(v, f->position, "a mutable argument", NULL);
   }
-  VYRE_TRY(check_branch(v, f->body));
+  VYRE_TRY(check_block(v, f->body));
   leave_scope(v, 0);
   v->depth--;
   if (f->type != VYRE_TYPE_VOID && !block_returns(p, f->body))

@@ -6,9 +6,13 @@ enum { FACTOR_MAX = 1 << 20 };
 
 /* ---- elements of an iteration's own ---- */
 
+/* i * factor + sum + base: a literal factor, the sum of the literals, and at most one fixed variable. */
 typedef struct form {
   bool is_own;
-  uint64_t factor, base;
+  uint64_t factor; /* 0: none so far */
+  uint64_t sum;
+  uint32_t base; /* a variable, 0: none */
+  unsigned bits; /* of the type of the sum */
 } form_t;
 
 static const vyre_expr_t *expr_at(const vyre_validator_t *v, uint32_t id) { return &v->program->exprs[id]; }
@@ -32,42 +36,61 @@ static unsigned iteration_bits(const vyre_validator_t *v) {
   return bits == 64 ? 44 : bits;
 }
 
-/* i, i * c, i * c + k with k < c. */
-static form_t scaled_form(const vyre_validator_t *v, uint32_t id) {
+/* The literal that the loop variable is multiplied by, 0 when it is nothing of the kind. */
+static uint64_t factor_of(const vyre_validator_t *v, uint32_t id) {
   const vyre_expr_t *e = expr_at(v, id);
-  uint64_t offset = 0;
-  if (is_iteration(v, id)) return (form_t){true, 1, 0};
-  if (e->op == VYRE_EXPR_ADD && expr_at(v, e->b)->op == VYRE_EXPR_CONST) {
-    offset = expr_at(v, e->b)->imm;
-    e = expr_at(v, e->a);
-  }
-  if (e->op != VYRE_EXPR_MUL || !is_iteration(v, e->a) || expr_at(v, e->b)->op != VYRE_EXPR_CONST) return (form_t){0};
+  if (is_iteration(v, id)) return 1;
+  if (e->op != VYRE_EXPR_MUL || !is_iteration(v, e->a) || expr_at(v, e->b)->op != VYRE_EXPR_CONST) return 0;
   uint64_t factor = expr_at(v, e->b)->imm;
-  if (factor == 0 || factor > FACTOR_MAX || offset >= factor) return (form_t){0};
   unsigned factor_bits = 0;
+  if (factor == 0 || factor > FACTOR_MAX) return 0;
   while (factor >> factor_bits) factor_bits++;
-  if (iteration_bits(v) + factor_bits > vyre_type_bits(e->type)) return (form_t){0};
-  return (form_t){true, factor, 0};
+  return iteration_bits(v) + factor_bits <= vyre_type_bits(e->type) ? factor : 0;
 }
 
-/* The same everywhere in the foreach: a literal, or an immutable variable from outside. 0: neither. */
-static uint64_t base_of(const vyre_validator_t *v, uint32_t id) {
+/* Adds the terms of a sum; false when it is of another form. */
+static bool add_terms(const vyre_validator_t *v, uint32_t id, form_t *form) {
   const vyre_expr_t *e = expr_at(v, id);
-  if (e->op == VYRE_EXPR_CONST && e->imm < INT64_MAX) return e->imm + 1;
+  if (e->op == VYRE_EXPR_ADD) return add_terms(v, e->a, form) && add_terms(v, e->b, form);
+  if (e->op == VYRE_EXPR_CONST) {
+    form->sum += e->imm;
+    return true;
+  }
+  uint64_t factor = factor_of(v, id);
+  if (factor) {
+    if (form->factor) return false;
+    form->factor = factor;
+    return true;
+  }
   bool is_fixed = e->op == VYRE_EXPR_VAR && !v->program->vars[e->a].is_mutable && v->var_depth[e->a] < v->foreach_depth;
-  return is_fixed ? e->a + (UINT64_C(1) << 63) : 0;
+  if (!is_fixed || form->base) return false;
+  form->base = e->a;
+  return true;
 }
 
 static form_t form_of(const vyre_validator_t *v, uint32_t id) {
-  const vyre_expr_t *e = expr_at(v, id);
-  form_t form = scaled_form(v, id);
-  if (form.is_own || e->op != VYRE_EXPR_ADD) return form;
-  for (unsigned side = 0; side < 2; side++) {
-    form = scaled_form(v, side ? e->a : e->b);
-    form.base = base_of(v, side ? e->b : e->a);
-    if (form.is_own && form.base) return form;
-  }
-  return (form_t){0};
+  vyre_type_t type = expr_at(v, id)->type;
+  form_t form = {.bits = vyre_type_bits(type)};
+  form.is_own = add_terms(v, id, &form) && form.factor;
+  form.sum &= vyre_type_mask(type);
+  return form;
+}
+
+/* How far the sum lies behind the first one, as a signed number of their width. */
+static int64_t distance(const vyre_own_t *own, const form_t *form) {
+  unsigned unused = own->bits == form->bits ? 64 - own->bits : 0;
+  return (int64_t)((form->sum - own->sum) << unused) >> unused;
+}
+
+/* Two iterations touch elements at least a factor apart, so that sums that lie closer together never meet. */
+static bool is_another(vyre_own_t *own, const form_t *form) {
+  if (own->factor != form->factor || own->base != form->base) return true;
+  int64_t at = distance(own, form);
+  int64_t low = at < own->low ? at : own->low, high = at > own->high ? at : own->high;
+  if ((uint64_t)high - (uint64_t)low >= own->factor) return true;
+  own->low = low;
+  own->high = high;
+  return false;
 }
 
 void vyre_foreach_note(vyre_validator_t *v, uint32_t param, uint32_t index, vyre_own_access_t access,
@@ -79,8 +102,8 @@ void vyre_foreach_note(vyre_validator_t *v, uint32_t param, uint32_t index, vyre
     return;
   }
   form_t form = form_of(v, index);
-  bool is_other = own->has_form && (own->factor != form.factor || own->base != form.base);
-  if ((!form.is_own || is_other) && !own->is_odd) {
+  bool is_odd = !form.is_own || (own->has_form && is_another(own, &form));
+  if (is_odd && !own->is_odd) {
     own->is_odd = true;
     own->odd = position;
   }
@@ -88,6 +111,8 @@ void vyre_foreach_note(vyre_validator_t *v, uint32_t param, uint32_t index, vyre
     own->has_form = true;
     own->factor = form.factor;
     own->base = form.base;
+    own->sum = form.sum;
+    own->bits = form.bits;
   }
   if (access == VYRE_OWN_STORE) {
     own->is_stored = true;
@@ -123,7 +148,7 @@ vyre_status_t vyre_foreach_end(const vyre_validator_t *v) {
       return vyre_status_with_fix(vyre_program_error(v->program, VYRE_E_INVALID_PROGRAM, own->odd,
                                                      "an element of '%s' that another iteration may store to", name),
                                   "Index %s in this foreach by the loop variable only (i, i * c + k, or with a fixed "
-                                  "base), the same way everywhere; "
+                                  "base), with one c and k less than c apart; "
                                   "or use `for`, or atomic_add.",
                                   name);
   }

@@ -21,8 +21,11 @@ typedef enum vyre_effect {
 
 /* How one buffer is accessed in the open foreach. */
 typedef struct vyre_own {
-  uint64_t factor;               /* of the form i * factor + k + base */
-  uint64_t base;                 /* 0, or a literal + 1, or a variable + 2^63 */
+  uint64_t factor;               /* of the form i * factor + sum + base */
+  uint64_t sum;                  /* of literals, in the first access */
+  int64_t low, high;             /* the sums of all accesses, from the first one on */
+  uint32_t base;                 /* a variable, 0 for none */
+  unsigned bits;                 /* of the type of the first sum */
   vyre_position_t odd;           /* an access that is of no such form, or of another than the first */
   vyre_position_t stored;        /* a store */
   vyre_position_t atomic, other; /* an atomic; any other access */

@@ -14,7 +14,8 @@ int64_t vyre_value_signed(vyre_type_t type, uint64_t value);
 /* Every op of class UNARY. */
 uint64_t vyre_value_unary(vyre_expr_op_t op, vyre_type_t type, uint64_t a);
 
-/* Every op of class BINARY. The divisor of DIV and REM of integers is not 0: the caller has turned that into a fault. */
+/* Every op of class BINARY. The divisor of DIV and REM of integers is not 0: the caller has turned that into a fault.
+ */
 uint64_t vyre_value_binary(vyre_expr_op_t op, vyre_type_t type, uint64_t a, uint64_t b);
 
 /* FMA of f32 or f64. */

@@ -144,7 +144,8 @@ static uint64_t narrow(vyre_type_t type, double x) {
   uint64_t bits = bits64(x), sign = bits >> 63 << 15;
   int exponent = (int)(bits >> 52 & 0x7FF) - 1023;
   if (x != x) return vyre_value_canonical(type, format.infinity + 1);
-  if (exponent == -1023) return sign; /* 0, and what f64 itself holds with less precision, far below half of the least */
+  if (exponent == -1023)
+    return sign; /* 0, and what f64 itself holds with less precision, far below half of the least */
   uint64_t mantissa = (bits & ((UINT64_C(1) << 52) - 1)) | UINT64_C(1) << 52, magnitude;
   unsigned shift = 52 - format.mantissa_bits;
   if (exponent < format.exponent_min) {

@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "ir/canonical.h"
 #include "megakernel/loop.h"
 #include "megakernel/protocol.h"
 #include "megakernel/session_state.h"
@@ -114,9 +115,14 @@ vyre_status_t vyre_session_register(vyre_session_t *session, const vyre_program_
   char who[64];
   snprintf(who, sizeof who, "device %s", session->device->name);
   VYRE_TRY(vyre_program_check_needs(program, session->device->lacks, who));
+  vyre_program_t *canonical;
+  VYRE_TRY(vyre_canonicalize(program, &canonical));
   vyre_value_t *values = vyre_calloc(program->param_count + 1u, sizeof *values);
-  if (!values) return vyre_out_of_memory(program->param_count * sizeof *values);
-  session->handlers[session->handler_count++] = (vyre_handler_t){wanted, vyre_program_retain(program), values};
+  if (!values) {
+    vyre_program_release(canonical);
+    return vyre_out_of_memory(program->param_count * sizeof *values);
+  }
+  session->handlers[session->handler_count++] = (vyre_handler_t){wanted, canonical, values};
   *opcode = wanted;
   return NULL;
 }

@@ -29,7 +29,7 @@ typedef struct vyre_value {
 
 typedef struct vyre_handler {
   uint32_t opcode;
-  vyre_program_t *program; /* retained */
+  vyre_program_t *program; /* the canonical form of what was registered: fuel and the nodes of faults are its own */
   vyre_value_t *values;    /* by parameter */
 } vyre_handler_t;
 

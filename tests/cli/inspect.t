@@ -88,3 +88,54 @@ $ vyre inspect lines.vyre >/dev/full
 ! stdout: error VYRE-6005: *
 ! Fix: *
 = 3
+
+# The canonical form: what differs in spelling only is one Program.
+$ cat >spelled.vyre <<'END'
+> program other_name
+> stream data : u8
+> output lines : u64 sum
+> let unused = 3 * 4
+> foreach j in 1 - 1 .. len(data) {
+>   if !(10 != data[j]) { lines += u64(u8(1)) } else { }
+> }
+> END
+> vyre inspect --emit canonical spelled.vyre
+| program other_name
+| stream data : u8
+| output lines : u64 sum
+| ...
+| foreach j in 0 .. len(data) {
+|   if data[j] == 10 {
+|     lines += 1
+|   }
+| }
+
+$ vyre inspect --emit fingerprint lines.vyre >a; vyre inspect --emit fingerprint spelled.vyre | cmp - a; wc -c <a
+| 65
+
+# The wire form stands in for the text; names and places go with it, or do not.
+$ vyre inspect --emit wire -o lines.wire lines.vyre; vyre inspect lines.wire | cmp - a.vyre; vyre check - <lines.wire
+| ok count_lines
+
+$ vyre inspect --emit wire lines.vyre | cmp - lines.wire; vyre inspect --emit fingerprint lines.wire | cmp - a
+
+$ vyre inspect --emit wire-stripped spelled.vyre -o bare.wire; vyre check bare.wire; vyre inspect --emit fingerprint bare.wire | cmp - a
+| ok unnamed
+
+# Its hash is the fingerprint when the Program is in canonical form.
+$ vyre inspect --emit canonical spelled.vyre | vyre inspect --emit wire-stripped - >same.wire
+$ (tail -c +7 same.wire | head -c 32 | od -An -v -tx1 | tr -d ' \n'; echo) | cmp - a
+
+$ head -c 50 lines.wire >cut.wire; vyre check cut.wire
+! cut.wire: error VYRE-2009: the wire form of the Program cannot be read: *
+! Fix: Run `vyre inspect --emit wire*
+= 3
+
+$ printf 'VYRE' | vyre check -
+! <stdin>: error VYRE-2009: *: the bytes end in the middle at byte 4
+! Fix: *
+= 3
+
+$ script -qec 'vyre inspect --emit wire lines.vyre' /dev/null | tr -d '\r'
+| error VYRE-1002: wrong command line: the wire form is no text for a terminal; name a file with -o
+| Fix: *

@@ -113,7 +113,7 @@ $ vyre inspect a b
 = 2
 
 $ vyre inspect --emit llm x
-! error VYRE-1002: wrong command line: --emit takes text, llvm, llvm-opt, asm, obj, ptx or ptx-sm_80, not 'llm'; did you mean llvm?
+! error VYRE-1002: wrong command line: --emit takes text, canonical, fingerprint, wire, wire-stripped, llvm, llvm-opt, asm, obj, ptx or ptx-sm_80, not 'llm'; did you mean llvm?
 ! Fix: *
 = 2
 

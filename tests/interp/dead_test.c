@@ -128,8 +128,8 @@ static void loops_draw_on_their_level(void **state) {
   static const struct {
     bounds_t first, second;
     bool is_enough; /* 6 and 5 of 10 */
-  } cases[] = {{UNIFORM, UNIFORM, false}, {UNIFORM, BY_SUBGROUP, true},    {UNIFORM, BY_LANE, true},
-               {BY_LANE, BY_LANE, false}, {BY_SUBGROUP, BY_LANE, true},    {BY_SUBGROUP, BY_SUBGROUP, false},
+  } cases[] = {{UNIFORM, UNIFORM, false}, {UNIFORM, BY_SUBGROUP, true}, {UNIFORM, BY_LANE, true},
+               {BY_LANE, BY_LANE, false}, {BY_SUBGROUP, BY_LANE, true}, {BY_SUBGROUP, BY_SUBGROUP, false},
                {BY_LANE, UNIFORM, true},  {BY_LANE, BY_SUBGROUP, true}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     for (unsigned is_apart = 0; is_apart < 2; is_apart++) { /* a barrier between, or one stretch */
@@ -209,10 +209,13 @@ static void functions_draw_on_the_lane(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(the_lowest_lane_is_reported),     cmocka_unit_test(a_meeting_ends_what_it_holds),
-      cmocka_unit_test(a_fault_in_an_operand),           cmocka_unit_test(dead_lanes_have_no_effect),
+      cmocka_unit_test(the_lowest_lane_is_reported),
+      cmocka_unit_test(a_meeting_ends_what_it_holds),
+      cmocka_unit_test(a_fault_in_an_operand),
+      cmocka_unit_test(dead_lanes_have_no_effect),
       cmocka_unit_test(a_foreach_reports_its_lowest_iteration),
-      cmocka_unit_test(loops_draw_on_their_level),       cmocka_unit_test(shared_budgets_are_charged_once),
+      cmocka_unit_test(loops_draw_on_their_level),
+      cmocka_unit_test(shared_budgets_are_charged_once),
       cmocka_unit_test(functions_draw_on_the_lane),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

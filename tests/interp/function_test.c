@@ -39,7 +39,8 @@ static void functions_give_values(void **state) {
   vyre_expr_id_t n = to(b, VYRE_TYPE_U32, call_power(b, power, u64(b, 2), u32(b, 2)));
   add_sum(&f, call_power(b, power, call_power(b, power, u64(b, 2), u32(b, 2)), n));
   /* A function's value in the middle of an expression that holds another. */
-  add_sum(&f, op2(b, VYRE_EXPR_SUB, call_power(b, power, u64(b, 5), u32(b, 3)), call_power(b, power, u64(b, 2), u32(b, 3))));
+  add_sum(&f, op2(b, VYRE_EXPR_SUB, call_power(b, power, u64(b, 5), u32(b, 3)),
+                  call_power(b, power, u64(b, 2), u32(b, 3))));
   fixture_expect_sum(&f, 81 + 1000 + 256 + 125 - 8);
   fixture_close(&f);
 }
@@ -220,8 +221,10 @@ static void calls_at_once_have_their_own_lanes(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(functions_give_values), cmocka_unit_test(functions_have_effects_and_faults),
-      cmocka_unit_test(switch_takes_one_case), cmocka_unit_test(depth_is_bounded),
+      cmocka_unit_test(functions_give_values),
+      cmocka_unit_test(functions_have_effects_and_faults),
+      cmocka_unit_test(switch_takes_one_case),
+      cmocka_unit_test(depth_is_bounded),
       cmocka_unit_test(calls_at_once_have_their_own_lanes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -252,9 +252,9 @@ static void uniform_control_flow_with_meetings(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(integers_are_reduced_and_scanned), cmocka_unit_test(truths_are_counted),
-      cmocka_unit_test(values_move_between_lanes),        cmocka_unit_test(floats_add_in_their_tree),
-      cmocka_unit_test(barriers_order_workgroup_memory),  cmocka_unit_test(subgroups_and_lanes_part),
+      cmocka_unit_test(integers_are_reduced_and_scanned),   cmocka_unit_test(truths_are_counted),
+      cmocka_unit_test(values_move_between_lanes),          cmocka_unit_test(floats_add_in_their_tree),
+      cmocka_unit_test(barriers_order_workgroup_memory),    cmocka_unit_test(subgroups_and_lanes_part),
       cmocka_unit_test(uniform_control_flow_with_meetings),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

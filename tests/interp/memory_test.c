@@ -13,16 +13,17 @@ static void scalars_and_constants(void **state) {
   vyre_param_id_t x = vyre_build_memory(b, VYRE_ROLE_SCALAR, "x", VYRE_TYPE_I16, 0);
   vyre_param_id_t c = vyre_build_memory(b, VYRE_ROLE_CONSTANT, "c", VYRE_TYPE_U16, 3);
   vyre_param_id_t d = vyre_build_memory(b, VYRE_ROLE_CONSTANT, "d", VYRE_TYPE_U32, 0);
-  add_sum(&f, op2(b, VYRE_EXPR_SUB, vyre_build_const(b, VYRE_TYPE_I16, 100), scalar(&f, x)));          /* 102 */
-  add_sum(&f, vyre_build_load(b, c, u64(b, 2)));                                                      /* 3000 */
-  add_sum(&f, op2(b, VYRE_EXPR_MUL, vyre_build_len(b, d), vyre_build_len(b, c)));                     /* 5 * 3 */
+  add_sum(&f, op2(b, VYRE_EXPR_SUB, vyre_build_const(b, VYRE_TYPE_I16, 100), scalar(&f, x))); /* 102 */
+  add_sum(&f, vyre_build_load(b, c, u64(b, 2)));                                              /* 3000 */
+  add_sum(&f, op2(b, VYRE_EXPR_MUL, vyre_build_len(b, d), vyre_build_len(b, c)));             /* 5 * 3 */
   fixture_line(&f, 4);
   add_sum(&f, vyre_build_load(b, d, to(b, VYRE_TYPE_U64, scalar(&f, x)))); /* index -2, as u64 */
   static const uint16_t three[] = {1000, 2000, 3000, 4000};
   static const uint32_t five[] = {1, 2, 3, 4, 5};
   run_binding_t bindings[VYRE_LIMIT_PARAMS] = {0};
   bindings[x].value = 0xFFFE;
-  bindings[c] = (run_binding_t){.bytes = three, .size = sizeof three}; /* longer than declared: len is what is declared */
+  bindings[c] =
+      (run_binding_t){.bytes = three, .size = sizeof three}; /* longer than declared: len is what is declared */
   bindings[d] = (run_binding_t){.bytes = five, .size = sizeof five};
   f.input.bindings = bindings;
   fixture_expect_fault(&f, VYRE_FAULT_OUT_OF_RANGE, 4, 0);
@@ -45,9 +46,8 @@ static void elements_of_every_type(void **state) {
         vyre_param_id_t from = vyre_build_window(b, "from", type, VYRE_ACCESS_READ);
         vyre_param_id_t to_ = role == 1 ? vyre_build_memory(b, VYRE_ROLE_STATE, "to", type, 3)
                                         : vyre_build_window(b, "to", type, VYRE_ACCESS_READ_WRITE);
-        vyre_param_id_t way = role < 2 ? to_
-                                       : vyre_build_memory(b, role == 2 ? VYRE_ROLE_PRIVATE : VYRE_ROLE_WORKGROUP, "way",
-                                                           type, 3);
+        vyre_param_id_t way =
+            role < 2 ? to_ : vyre_build_memory(b, role == 2 ? VYRE_ROLE_PRIVATE : VYRE_ROLE_WORKGROUP, "way", type, 3);
         vyre_var_id_t i = range(b, VYRE_STMT_FOR, "i", n);
         fixture_line(&f, 2);
         vyre_var_id_t x = vyre_build_let(b, "x", vyre_build_load(b, from, get(b, i)), false);
@@ -115,14 +115,18 @@ static void halos(void **state) {
     vyre_builder_init(&f.builder, "fixture", "", false);
     vyre_builder_t *b = &f.builder;
     f.data = vyre_build_param(b, "data",
-                              (vyre_param_t){.role = VYRE_ROLE_STREAM, .type = VYRE_TYPE_U16, .access = VYRE_ACCESS_READ,
-                                             .left = {.count = 8}, .right = {.count = 8}});
+                              (vyre_param_t){.role = VYRE_ROLE_STREAM,
+                                             .type = VYRE_TYPE_U16,
+                                             .access = VYRE_ACCESS_READ,
+                                             .left = {.count = 8},
+                                             .right = {.count = 8}});
     f.sum = vyre_build_output(b, "sum", VYRE_TYPE_U64, 0, VYRE_REDUCER_SUM);
     fixture_line(&f, 2);
     add_sum(&f, vyre_build_load(b, f.data, vyre_build_const(b, VYRE_TYPE_I8, (uint64_t)index)));
-    vyre_expr_id_t sides = op2(b, VYRE_EXPR_ADD, op2(b, VYRE_EXPR_MUL, vyre_build_leaf(b, VYRE_EXPR_HALO_LEFT),
-                                                     vyre_build_const(b, VYRE_TYPE_I64, 1000)),
-                               vyre_build_leaf(b, VYRE_EXPR_HALO_RIGHT));
+    vyre_expr_id_t sides =
+        op2(b, VYRE_EXPR_ADD,
+            op2(b, VYRE_EXPR_MUL, vyre_build_leaf(b, VYRE_EXPR_HALO_LEFT), vyre_build_const(b, VYRE_TYPE_I64, 1000)),
+            vyre_build_leaf(b, VYRE_EXPR_HALO_RIGHT));
     add_sum(&f, sides);
     f.input = (run_input_t){.data = elements + 2, .data_bytes = 6, .halo_left = 4, .halo_right = 2, .fuel = 1};
     if (index < -2 || index > 3)
@@ -153,11 +157,16 @@ static void atomics_give_the_old_value(void **state) {
   static const struct {
     vyre_expr_op_t op;
     uint64_t i32_after; /* of 5 with -3; exchange and compare-exchange (expects 5) the same */
-  } cases[] = {{VYRE_EXPR_ATOMIC_LOAD, 5},          {VYRE_EXPR_ATOMIC_STORE, UINT32_MAX - 2},
-               {VYRE_EXPR_ATOMIC_ADD, 2},           {VYRE_EXPR_ATOMIC_MIN, UINT32_MAX - 2},
-               {VYRE_EXPR_ATOMIC_MAX, 5},           {VYRE_EXPR_ATOMIC_AND, 5},
-               {VYRE_EXPR_ATOMIC_OR, UINT32_MAX - 2}, {VYRE_EXPR_ATOMIC_XOR, UINT32_MAX - 7},
-               {VYRE_EXPR_ATOMIC_EXCHANGE, UINT32_MAX - 2}, {VYRE_EXPR_ATOMIC_CAS, UINT32_MAX - 2}};
+  } cases[] = {{VYRE_EXPR_ATOMIC_LOAD, 5},
+               {VYRE_EXPR_ATOMIC_STORE, UINT32_MAX - 2},
+               {VYRE_EXPR_ATOMIC_ADD, 2},
+               {VYRE_EXPR_ATOMIC_MIN, UINT32_MAX - 2},
+               {VYRE_EXPR_ATOMIC_MAX, 5},
+               {VYRE_EXPR_ATOMIC_AND, 5},
+               {VYRE_EXPR_ATOMIC_OR, UINT32_MAX - 2},
+               {VYRE_EXPR_ATOMIC_XOR, UINT32_MAX - 7},
+               {VYRE_EXPR_ATOMIC_EXCHANGE, UINT32_MAX - 2},
+               {VYRE_EXPR_ATOMIC_CAS, UINT32_MAX - 2}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     for (vyre_order_t order = 0; order < VYRE_ORDER_COUNT; order++) {
       vyre_expr_op_t op = cases[i].op;
@@ -168,7 +177,8 @@ static void atomics_give_the_old_value(void **state) {
       fixture_open(&f, VYRE_TYPE_U8);
       vyre_builder_t *b = &f.builder;
       vyre_param_id_t w = vyre_build_window(b, "w", VYRE_TYPE_I32, VYRE_ACCESS_READ_WRITE);
-      vyre_expr_id_t minus_three = is_load ? 0 : vyre_build_const(b, VYRE_TYPE_I32, (uint64_t)-3), operand = minus_three;
+      vyre_expr_id_t minus_three = is_load ? 0 : vyre_build_const(b, VYRE_TYPE_I32, (uint64_t)-3),
+                     operand = minus_three;
       vyre_expr_id_t desired = 0;
       if (op == VYRE_EXPR_ATOMIC_CAS) {
         operand = vyre_build_const(b, VYRE_TYPE_I32, 5);

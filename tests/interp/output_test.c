@@ -103,10 +103,12 @@ static void assigned_values_and_those_that_are_not(void **state) {
     vyre_function_id_t add = vyre_build_function(b, "add", VYRE_TYPE_F32, names, types, 2, args);
     vyre_build_return(b, op2(b, VYRE_EXPR_ADD, get(b, args[0]), get(b, args[1])));
     vyre_build_end(b);
-    vyre_param_id_t folded = vyre_build_param(
-        b, "folded",
-        (vyre_param_t){.role = VYRE_ROLE_OUTPUT, .type = VYRE_TYPE_F32, .access = VYRE_ACCESS_WRITE,
-                       .reducer = VYRE_REDUCER_COMBINE, .function = add});
+    vyre_param_id_t folded = vyre_build_param(b, "folded",
+                                              (vyre_param_t){.role = VYRE_ROLE_OUTPUT,
+                                                             .type = VYRE_TYPE_F32,
+                                                             .access = VYRE_ACCESS_WRITE,
+                                                             .reducer = VYRE_REDUCER_COMBINE,
+                                                             .function = add});
     vyre_param_id_t each = vyre_build_output(b, "each", VYRE_TYPE_U32X4, 0, VYRE_REDUCER_PER_CHUNK);
     when(b, VYRE_EXPR_NE, vyre_build_len(b, f.data), u64(b, 0));
     vyre_build_set(b, folded, vyre_build_const(b, VYRE_TYPE_F32, f32(1)));
@@ -211,9 +213,23 @@ static void a_sum_of_floats_is_its_tree(void **state) {
   open_total(&f);
   static const struct {
     uint64_t position, count;
-  } cases[] = {{0, 0},      {0, 1},       {0, 33},        {0, 4096},      {0, 4097},     {5, 4091},     {5, 4092},
-               {4095, 2},   {8192, 4096}, {4096, 8192},   {12288, 20480}, {100, 100000}, {4096 * 7, 90000},
-               {1 << 20, FLOATS}, {12345678, FLOATS - 5}, {UINT64_C(1) << 40, 50000}, {(UINT64_C(1) << 40) - 9000, 50000}};
+  } cases[] = {{0, 0},
+               {0, 1},
+               {0, 33},
+               {0, 4096},
+               {0, 4097},
+               {5, 4091},
+               {5, 4092},
+               {4095, 2},
+               {8192, 4096},
+               {4096, 8192},
+               {12288, 20480},
+               {100, 100000},
+               {4096 * 7, 90000},
+               {1 << 20, FLOATS},
+               {12345678, FLOATS - 5},
+               {UINT64_C(1) << 40, 50000},
+               {(UINT64_C(1) << 40) - 9000, 50000}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     uint64_t low = cases[i].position, high = low + cases[i].count;
     unsigned level = 0; /* of the lowest node over all blocks */
@@ -264,10 +280,12 @@ static void finish_changes_the_block(void **state) {
   vyre_build_assign(b, all, op2(b, VYRE_EXPR_ADD, get(b, all), next));
   vyre_build_set_at(b, table, get(b, k), to(b, VYRE_TYPE_U32, get(b, all)));
   vyre_build_end(b);
-  vyre_expr_id_t part = op2(b, VYRE_EXPR_DIV, to(b, VYRE_TYPE_F64, get(b, all)), vyre_build_const(b, VYRE_TYPE_F64, f64(4)));
+  vyre_expr_id_t part =
+      op2(b, VYRE_EXPR_DIV, to(b, VYRE_TYPE_F64, get(b, all)), vyre_build_const(b, VYRE_TYPE_F64, f64(4)));
   vyre_build_set(b, mean, part);
-  vyre_build_set(b, f.sum, op2(b, VYRE_EXPR_MUL, vyre_build_param_value(b, VYRE_EXPR_OUTPUT, f.sum),
-                               vyre_build_param_value(b, VYRE_EXPR_SCALAR, scale)));
+  vyre_build_set(b, f.sum,
+                 op2(b, VYRE_EXPR_MUL, vyre_build_param_value(b, VYRE_EXPR_OUTPUT, f.sum),
+                     vyre_build_param_value(b, VYRE_EXPR_SCALAR, scale)));
   fixture_line(&f, 9);
   when(b, VYRE_EXPR_EQ, vyre_build_param_value(b, VYRE_EXPR_SCALAR, scale), u64(b, 7));
   vyre_build_set_at(b, table, u64(b, 4), u32(b, 1));
@@ -300,10 +318,13 @@ static void finish_changes_the_block(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(commutative_reducers),       cmocka_unit_test(extremes_of_floats),
+      cmocka_unit_test(commutative_reducers),
+      cmocka_unit_test(extremes_of_floats),
       cmocka_unit_test(assigned_values_and_those_that_are_not),
-      cmocka_unit_test(records_up_to_their_number), cmocka_unit_test(a_sum_of_floats_is_its_tree),
-      cmocka_unit_test(chunks_do_not_matter),       cmocka_unit_test(finish_changes_the_block),
+      cmocka_unit_test(records_up_to_their_number),
+      cmocka_unit_test(a_sum_of_floats_is_its_tree),
+      cmocka_unit_test(chunks_do_not_matter),
+      cmocka_unit_test(finish_changes_the_block),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

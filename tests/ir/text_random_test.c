@@ -54,9 +54,11 @@ static void expect_round_trip(const vyre_program_t *program, bool with_names, co
 }
 
 static generate_options_t options_of(uint64_t seed) {
-  generate_options_t options = {.lacks = GENERATE_LACKS_ALL,
+  generate_options_t options = {.lacks = seed % 4 == 0 ? GENERATE_LACKS_ALL : 0,
                                 .no_faults = seed % 3 == 0,
                                 .foreach_heavy = seed % 5 == 0,
+                                .lanes_heavy = seed % 7 == 0,
+                                .float_heavy = seed % 11 == 0,
                                 .deep_nesting = seed % 100 == 0};
   return options;
 }

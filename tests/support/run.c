@@ -161,7 +161,8 @@ void run_entry(const vyre_program_t *program, vyre_entry_t entry, const run_inpu
   vyre_layout_t layout;
   vyre_program_layout(program, &layout);
   size_t chunk = input->data_bytes + input->halo_left + input->halo_right;
-  fence_t data = fence_open(chunk), output = fence_open(layout.output_bytes), scratch = fence_open(layout.scratch_bytes);
+  fence_t data = fence_open(chunk), output = fence_open(layout.output_bytes),
+          scratch = fence_open(layout.scratch_bytes);
   uint8_t *bytes = fence_end(&data, chunk, stream_alignment(program));
   if (chunk) memcpy(bytes, (const uint8_t *)input->data - input->halo_left, chunk);
   if (data.usable) require(mprotect(data.map + data.page, data.usable, PROT_READ) == 0, "mprotect failed");
@@ -203,10 +204,11 @@ void run_entry(const vyre_program_t *program, vyre_entry_t entry, const run_inpu
 
   for (const uint8_t *at = output.map + output.page; at < block; at++)
     require(*at == input->output_fill, "bytes before the outputs were written");
-  *out_result = (run_result_t){.fault = frame.fault,
-                               /* without a fault the other two mean nothing */
-                               .fault_position = frame.fault ? vyre_program_node_position(program, frame.fault_node) : 0,
-                               .fault_iteration = frame.fault ? frame.fault_iteration : 0};
+  *out_result =
+      (run_result_t){.fault = frame.fault,
+                     /* without a fault the other two mean nothing */
+                     .fault_position = frame.fault ? vyre_program_node_position(program, frame.fault_node) : 0,
+                     .fault_iteration = frame.fault ? frame.fault_iteration : 0};
   take_outputs(program, &layout, input, block, out_result);
   take_buffers(program, bounds, out_result);
   for (uint32_t i = 0; i < program->param_count; i++)

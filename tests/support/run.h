@@ -2,7 +2,8 @@
  *
  * What the entry gets is fenced: the chunk is read only and ends at a page that cannot be touched, outputs, scratch and
  * each bound buffer end there too, the scratch begins with garbage. So an access outside crashes here and not somewhere
- * else. Broken promises (inputs of the frame changed, outputs touched in spite of a fault) end the process with a message.
+ * else. Broken promises (inputs of the frame changed, outputs touched in spite of a fault) end the process with a
+ * message.
  */
 #ifndef TESTS_SUPPORT_RUN_H
 #define TESTS_SUPPORT_RUN_H
@@ -25,16 +26,16 @@ typedef struct run_input {
   uint64_t fuel;
   uint64_t stream_offset;
   bool is_last;
-  bool is_finish;               /* runs `finish` over `outputs` */
-  uint32_t stop;                /* the stop word, constant for the call */
+  bool is_finish;                 /* runs `finish` over `outputs` */
+  uint32_t stop;                  /* the stop word, constant for the call */
   uint32_t halo_left, halo_right; /* bytes */
-  uint8_t output_fill;          /* each byte of the outputs before the call, but those of min and max, their identity */
-  const void *outputs;          /* not NULL: the whole block before the call, instead */
+  uint8_t output_fill; /* each byte of the outputs before the call, but those of min and max, their identity */
+  const void *outputs; /* not NULL: the whole block before the call, instead */
   const run_binding_t *bindings; /* by parameter; NULL: all zero */
 } run_input_t;
 
-/* What a call left behind, brought into one form: records sorted by key, then value, and 0 behind them; a value that was
- * not assigned is 0; after a fault, outputs that the call alone writes are 0 (in finish: all of them). */
+/* What a call left behind, brought into one form: records sorted by key, then value, and 0 behind them; a value that
+ * was not assigned is 0; after a fault, outputs that the call alone writes are 0 (in finish: all of them). */
 typedef struct run_result {
   uint8_t *outputs; /* the output block as vyre_program_layout says; owned */
   uint32_t output_bytes;
