@@ -13,6 +13,10 @@
  * 64 bits: the address of block 0's frame, and how many bytes further the next block's is. */
 #define VYRE_CODEGEN_SYMBOL "vyre_entry"
 
+/* Expressions and statements together. A Program of more is compiled in time that is in proportion to them, at the cost of
+ * speed (codegen/lower_part.h); from here on the full way takes over a second for some shapes of Programs. */
+enum { VYRE_LARGE_NODES = 500 };
+
 typedef enum vyre_codegen_form {
   VYRE_CODEGEN_LLVM,     /* text, as lowered */
   VYRE_CODEGEN_LLVM_OPT, /* text, optimized */

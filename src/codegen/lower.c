@@ -395,11 +395,8 @@ void vyre_lower_types(vyre_lower_t *l, LLVMModuleRef module) {
   l->void_ = LLVMVoidTypeInContext(l->context);
 }
 
-/* From here on default<O2> takes more than 2 s for some shapes of Programs. */
-enum { LARGE_NODES = 500 };
-
 bool vyre_lower_is_large(const vyre_program_t *program) {
-  return !program->is_privileged && program->expr_count + program->stmt_count > LARGE_NODES;
+  return !program->is_privileged && program->expr_count + program->stmt_count > VYRE_LARGE_NODES;
 }
 
 LLVMValueRef vyre_lower_program(const vyre_program_t *program, const vyre_target_t *target,
