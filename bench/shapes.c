@@ -10,6 +10,9 @@
 #define SCALARS_8(n) "output o" n "0 : u64 sum output o" n "1 : u64 sum output o" n "2 : u64 sum output o" n \
   "3 : u64 sum output o" n "4 : u64 sum output o" n "5 : u64 sum output o" n "6 : u64 sum output o" n "7 : u64 sum "
 
+#define FLOATS "program large stream data : f32 output a : f32 sum output m : f32 max "
+#define LANES "program large workgroup_size 64 stream data : u8 workgroup t : u32[64] output a : u64 sum "
+
 const bench_shape_t bench_shapes[] = {
     {"foreach-row", "foreach loops in a row that count a byte", HEAD, "",
      "foreach i in 0 .. len(data) { if data[i] == u8(@) { a += 1 } }"},
@@ -71,6 +74,22 @@ const bench_shape_t bench_shapes[] = {
      "if v0 & 3 == 1 { v1 += v2 w3 ^= v4 v5 = w6 + @ v7 -= w8 } else { w9 += v8 v2 *= w1 v4 = w5 w7 += @ v0 += i }"},
     {"outputs", "many outputs, all of them added to in many loops", HEAD SCALARS_8("p") SCALARS_8("q") SCALARS_8("r"), "",
      "foreach i in 0 .. len(data) { if data[i] == u8(@) { op0 += 1 op1 += i op2 += 3 oq0 += 1 oq4 += i or7 += 3 } }"},
+    {"functions", "calls of a function with branches and a loop",
+     HEAD "function f(x : u64, y : u64) : u64 { if x > y { return x * 3 } var z = x for i in 0 .. 4 { z += y * i } "
+          "return z ^ y } var x = len(data) ",
+     "a += x", "x = f(x, @) b += u32(x)"},
+    {"switch", "a loop around switches", HEAD "var s = 0 for i in 0 .. len(data) { ", "a += s }",
+     "switch s & 7 { case 1, 2, 3 { s = s * 3 + @ } case 4 { b += @ continue } default { s += u64(data[i]) } }"},
+    {"floats", "one foreach of float arithmetic", FLOATS "foreach i in 0 .. len(data) { let v0 = data[i] ", "a += v0 }",
+     "let v@ = fma(v^, 1.5, data[i]) - sqrt(abs(v^)) m max= v@"},
+    {"float-sums", "foreach loops in a row that add to a sum of floats", FLOATS, "",
+     "foreach i in 0 .. len(data) { a += data[i] * f32(@) m max= data[i] }"},
+    {"lanes", "code of 64 lanes that do not meet", LANES "var x = u64(lane()) + len(data) ", "a += x",
+     "x = (x * 31 + u64(data[x % 1000])) / (x & 15) a += x"},
+    {"lanes-meetings", "64 lanes that meet again and again", LANES "var x = lane() ", "a += u64(x)",
+     "t[lane()] = x barrier() x += t[63 - lane()] * @ if x & 1 == 0 { a += @ }"},
+    {"lanes-uniform", "what 64 lanes share, with barriers in it", LANES "var y = len(data) ", "a += y",
+     "y = y * 3 + @ if y > 100 { barrier() y ^= 5 }"},
 };
 const unsigned bench_shape_count = sizeof bench_shapes / sizeof *bench_shapes;
 

@@ -63,9 +63,10 @@ static const form_t *form_find(const char *name) {
 
 static int unknown_form(const cli_options_t *options, const char *name) {
   const char *near = cli_suggest(name, form_name_at, NULL);
-  return cli_options_usage(options, "--emit takes text, canonical, fingerprint, wire, wire-stripped, llvm, llvm-opt, asm, obj, "
-                           "ptx or ptx-sm_80, not '%s'%s%s%s", name,
-                           near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+  return cli_options_usage(options,
+                           "--emit takes text, canonical, fingerprint, wire, wire-stripped, llvm, llvm-opt, asm, obj, "
+                           "ptx or ptx-sm_80, not '%s'%s%s%s",
+                           name, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 }
 
 static vyre_status_t print_text(const vyre_program_t *program, char **out_bytes, size_t *out_length) {
@@ -93,7 +94,8 @@ static vyre_status_t make_form(const vyre_program_t *program, const form_t *form
 }
 
 /* The bytes to show, released with vyre_text_free. With a topology: the megakernel's loop. */
-static vyre_status_t make_bytes(const char *path, const char *megakernel, const form_t *form, char **out_bytes, size_t *out_length) {
+static vyre_status_t make_bytes(const char *path, const char *megakernel, const form_t *form, char **out_bytes,
+                                size_t *out_length) {
   if (megakernel) {
     CLI_TRY(vyre_megakernel_print(megakernel, out_bytes));
     *out_length = strlen(*out_bytes);

@@ -17,6 +17,9 @@
  * speed (codegen/lower_part.h); from here on the full way takes over a second for some shapes of Programs. */
 enum { VYRE_LARGE_NODES = 500 };
 
+/* What is not lowered for GPUs yet. */
+enum { VYRE_CODEGEN_GPU_LACKS = VYRE_NEEDS_ALL };
+
 typedef enum vyre_codegen_form {
   VYRE_CODEGEN_LLVM,     /* text, as lowered */
   VYRE_CODEGEN_LLVM_OPT, /* text, optimized */

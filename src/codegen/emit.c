@@ -232,7 +232,7 @@ static vyre_status_t compile_in(LLVMContextRef context, LLVMTargetMachineRef mac
   return status;
 }
 
-static vyre_status_t check_gpu(const vyre_codegen_options_t *options) {
+static vyre_status_t check_gpu(const vyre_program_t *program, const vyre_codegen_options_t *options) {
   static const char *const known[] = {"sm_80", "sm_90"};
   bool is_known = false;
   for (unsigned i = 0; i < sizeof known / sizeof *known; i++) is_known |= strcmp(known[i], options->gpu) == 0;
@@ -241,12 +241,15 @@ static vyre_status_t check_gpu(const vyre_codegen_options_t *options) {
                                 "Choose sm_80 or sm_90.");
   if (options->form == VYRE_CODEGEN_OBJECT)
     return vyre_status_with_fix(vyre_status_make(VYRE_E_UNSUPPORTED, "objects for a GPU"), "Ask for PTX text.");
+  VYRE_TRY(vyre_program_check_needs(program, VYRE_CODEGEN_GPU_LACKS, "code for GPUs"));
+  for (uint32_t i = 0; i < options->handler_count; i++)
+    VYRE_TRY(vyre_program_check_needs(options->handlers[i], VYRE_CODEGEN_GPU_LACKS, "code for GPUs"));
   return NULL;
 }
 
 static vyre_status_t compile(const vyre_program_t *program, const vyre_codegen_options_t *options, char **out_bytes,
                              size_t *out_size) {
-  if (options->gpu) VYRE_TRY(check_gpu(options));
+  if (options->gpu) VYRE_TRY(check_gpu(program, options));
   pthread_once(&once, initialize);
   LLVMTargetMachineRef machine;
   VYRE_TRY(create_machine(options->gpu, is_host_loop(program, options) && !options->handlers, &machine));

@@ -370,7 +370,7 @@ static bool build_body(vyre_lower_t *l, const char *name) {
     l->vars[i] = vyre_lower_alloca(l, is_array ? LLVMArrayType2(type, l->lanes.count) : type, p->vars[i].name);
   }
   vyre_lower_bind(l);
-  if (l->is_large && !vyre_lower_begin_parts(l)) return false;
+  if (l->parts) vyre_lower_begin_parts(l);
   build_finish(l);
   if (!vyre_lower_clear_outputs(l)) return false;
   if (l->lanes.count > 1) vyre_lower_begin_lanes(l);
@@ -395,10 +395,6 @@ void vyre_lower_types(vyre_lower_t *l, LLVMModuleRef module) {
   l->void_ = LLVMVoidTypeInContext(l->context);
 }
 
-bool vyre_lower_is_large(const vyre_program_t *program) {
-  return !program->is_privileged && program->expr_count + program->stmt_count > VYRE_LARGE_NODES;
-}
-
 LLVMValueRef vyre_lower_program(const vyre_program_t *program, const vyre_target_t *target,
                                 const vyre_lower_options_t *options, LLVMModuleRef module, const char *name) {
   VYRE_ASSERT(program->is_validated);
@@ -409,13 +405,13 @@ LLVMValueRef vyre_lower_program(const vyre_program_t *program, const vyre_target
   l->is_checked = options->is_checked;
   l->is_bounded = options->is_checked && !program->is_privileged;
   l->group_threads = options->threads;
-  l->is_large = vyre_lower_is_large(program) && !target->is_gpu;
   vyre_program_layout(program, &l->layout);
   l->vars = vyre_calloc(program->var_count, sizeof *l->vars);
   l->definitions = vyre_calloc(program->var_count, sizeof *l->definitions);
   l->ranges = vyre_calloc(program->var_count, sizeof *l->ranges);
   l->masks = vyre_calloc(program->var_count, sizeof *l->masks);
   bool is_whole = l->vars && l->definitions && l->ranges && l->masks && vyre_lower_init_lanes(l);
+  if (is_whole && !program->is_privileged && !target->is_gpu) is_whole = vyre_lower_weigh(l);
   if (is_whole) {
     vyre_lower_types(l, module);
     l->ir = LLVMCreateBuilderInContext(l->context);

@@ -95,7 +95,7 @@ struct vyre_lower {
   bool is_checked; /* bounds and division are checked */
   unsigned group_threads; /* groups: how many threads, when that is known; else 0 */
   bool is_bounded; /* loops use fuel and look at the stop word: not in privileged programs */
-  bool is_large; /* see vyre_lower_is_large */
+  bool is_large; /* more than VYRE_LARGE_NODES: in parts, each foreach as one loop, in order, with fewer passes */
   struct vyre_lower_parts *parts; /* lower_part.h; NULL: the body is one function */
   vyre_layout_t layout;
 
@@ -145,10 +145,7 @@ struct vyre_lower {
   unsigned wide_element;  /* the one of this copy of the body */
 };
 
-/* Compiling a large Program is to take time in proportion to its nodes, and not much for each: it is lowered in parts, each
- * foreach to one loop, in order, and gets fewer passes. */
-bool vyre_lower_is_large(const vyre_program_t *program);
-#define VYRE_LEAN_ATTRIBUTE "vyre-lean" /* of such a function, for the choice of passes */
+#define VYRE_LEAN_ATTRIBUTE "vyre-lean" /* of a function of a large Program, for the choice of passes */
 
 /* lower.c. The function NAME(frame, ...), in the module; NULL when memory is out. */
 typedef struct vyre_lower_options {

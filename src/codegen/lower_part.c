@@ -101,29 +101,33 @@ void vyre_lower_free_parts(vyre_lower_t *l) {
   vyre_free(parts);
 }
 
-static void make_lean(vyre_lower_t *l, LLVMValueRef function) {
+void vyre_lower_make_lean(vyre_lower_t *l, LLVMValueRef function) {
   vyre_lower_add_attribute(function, (unsigned)LLVMAttributeFunctionIndex, "noinline");
   LLVMAttributeRef lean = LLVMCreateStringAttribute(l->context, VYRE_LEAN_ATTRIBUTE, sizeof VYRE_LEAN_ATTRIBUTE - 1, "", 0);
   LLVMAddAttributeAtIndex(function, (unsigned)LLVMAttributeFunctionIndex, lean);
 }
 
-bool vyre_lower_begin_parts(vyre_lower_t *l) {
+bool vyre_lower_weigh(vyre_lower_t *l) {
   struct vyre_lower_parts *parts = l->parts = vyre_calloc(1, sizeof *parts);
   if (!parts) return false;
   parts->weights = vyre_calloc(l->program->stmt_count, sizeof *parts->weights);
   parts->functions = vyre_calloc(l->program->function_count + 1, sizeof *parts->functions);
   if (!parts->weights || !parts->functions) return false;
+  l->is_large = weigh_block(l, l->program->body) + weigh_block(l, l->program->finish) > VYRE_LARGE_NODES;
+  if (!l->is_large) vyre_lower_free_parts(l);
+  return true;
+}
+
+void vyre_lower_begin_parts(vyre_lower_t *l) {
+  struct vyre_lower_parts *parts = l->parts;
   parts->body = l->function;
   parts->entry = l->entry;
-  make_lean(l, l->function);
+  vyre_lower_make_lean(l, l->function);
   parts->body_arguments = LLVMCountParams(l->function);
   VYRE_ASSERT(FIRST_ARGUMENT + parts->body_arguments <= ARGUMENTS_MAX);
   LLVMTypeRef types[ARGUMENTS_MAX] = {l->ptr};
   for (unsigned i = 0; i < parts->body_arguments; i++) types[FIRST_ARGUMENT + i] = LLVMTypeOf(LLVMGetParam(l->function, i));
   parts->type = LLVMFunctionType(l->i32, types, FIRST_ARGUMENT + parts->body_arguments, false);
-  weigh_block(l, l->program->body);
-  weigh_block(l, l->program->finish);
-  return true;
 }
 
 bool vyre_lower_is_in_part(const vyre_lower_t *l) { return l->parts->is_open; }
@@ -133,7 +137,7 @@ static LLVMValueRef add_function(vyre_lower_t *l) {
   LLVMValueRef function = LLVMAddFunction(l->module, "part", parts->type);
   LLVMSetLinkage(function, LLVMInternalLinkage);
   vyre_lower_add_attribute(function, (unsigned)LLVMAttributeFunctionIndex, "nounwind");
-  make_lean(l, function);
+  vyre_lower_make_lean(l, function);
   vyre_lower_add_attribute(function, 1 + STATE, "noalias");
   unsigned noalias = LLVMGetEnumAttributeKindForName("noalias", strlen("noalias"));
   for (unsigned i = 0; i < parts->body_arguments; i++)
@@ -192,12 +196,13 @@ static uint32_t weigh_run(const vyre_lower_t *l, uint32_t id) {
   return sum;
 }
 
-void vyre_lower_part_at(vyre_lower_t *l, uint32_t id) {
+void vyre_lower_part_at(vyre_lower_t *l, uint32_t first, uint32_t end) {
   struct vyre_lower_parts *parts = l->parts;
-  uint32_t weight = parts->weights[id];
+  uint32_t weight = 0;
+  for (uint32_t id = first; id != end; id = l->program->stmts[id].next) weight += parts->weights[id];
   if (weight > parts->room) {
     vyre_lower_end_part(l);
-    parts->room = weigh_run(l, id);
+    parts->room = weight > VYRE_PART_NODES_MAX ? 0 : weigh_run(l, first);
     if (parts->room >= VYRE_PART_NODES_MIN) begin_part(l);
   }
   parts->room -= weight < parts->room ? weight : parts->room;

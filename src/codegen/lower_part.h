@@ -18,12 +18,16 @@
  * fastest; calls cost nothing beside that many nodes. */
 enum { VYRE_PART_NODES_MAX = 200, VYRE_PART_NODES_MIN = 12 };
 
-bool vyre_lower_begin_parts(vyre_lower_t *l); /* l->function is the body; false when memory is out */
-/* Statement `id` is lowered next: ends the open part, or begins one, where that is due. No part is open around. */
-void vyre_lower_part_at(vyre_lower_t *l, uint32_t id);
+/* Sets is_large, and parts when it is; false when memory is out. Functions count where they are called. */
+bool vyre_lower_weigh(vyre_lower_t *l);
+void vyre_lower_begin_parts(vyre_lower_t *l); /* l->function is the body */
+/* Statements [first, end) are lowered next, together: ends the open part, or begins one, where that is due. When they are
+ * too many for a part none is open: bodies inside, or runs of them, are parted in turn. */
+void vyre_lower_part_at(vyre_lower_t *l, uint32_t first, uint32_t end);
 void vyre_lower_end_part(vyre_lower_t *l); /* if one is open */
 bool vyre_lower_is_in_part(const vyre_lower_t *l);
 bool vyre_lower_end_parts(vyre_lower_t *l); /* all is lowered: passes what the parts use; false when memory is out */
 void vyre_lower_free_parts(vyre_lower_t *l);
+void vyre_lower_make_lean(vyre_lower_t *l, LLVMValueRef function); /* the function is not optimized for speed */
 
 #endif

@@ -14,6 +14,7 @@
 #include "base/assert.h"
 #include "base/memory.h"
 #include "codegen/lower.h"
+#include "codegen/lower_part.h"
 #include "ir/typing.h"
 
 /* ---- which statement belongs where ---- */
@@ -349,34 +350,33 @@ static void lower_meeting(vyre_lower_t *l, const vyre_stmt_t *s) {
 
 /* ---- a block ---- */
 
-static void lower_sequence(vyre_lower_t *l, uint32_t first, uint32_t end) {
-  const vyre_program_t *p = l->program;
-  for (uint32_t id = first; id != end;) {
-    const vyre_stmt_t *s = &p->stmts[id];
-    uint32_t run_end;
-    switch (unit_of(l, id, l->lanes.level)) {
-      case UNIT_ONCE:
-        run_end = id;
-        while (run_end != end && unit_of(l, run_end, l->lanes.level) == UNIT_ONCE) run_end = p->stmts[run_end].next;
-        vyre_lower_run(l, id, run_end);
-        id = run_end;
-        continue;
-      case UNIT_STRUCTURE: vyre_lower_stmt(l, s); break;
-      case UNIT_MEETING: lower_meeting(l, s); break;
-      case UNIT_SUBGROUPS:
-      case UNIT_LANES:
-        if (run_of(l, id, l->lanes.level, &run_end) == UNIT_SUBGROUPS) {
-          lower_subgroups(l, id, run_end);
-        } else {
-          vyre_region_t region = vyre_lower_begin_region(l);
-          vyre_lower_run(l, id, run_end);
-          vyre_lower_end_region(l, region);
-        }
-        id = run_end;
-        continue;
+/* One unit, [id, end). */
+static void lower_unit(vyre_lower_t *l, unit_t unit, uint32_t id, uint32_t end) {
+  const vyre_stmt_t *s = &l->program->stmts[id];
+  switch (unit) {
+    case UNIT_ONCE:
+    case UNIT_STRUCTURE: vyre_lower_stmt(l, s); return;
+    case UNIT_MEETING: lower_meeting(l, s); return;
+    case UNIT_SUBGROUPS: lower_subgroups(l, id, end); return;
+    case UNIT_LANES: {
+      vyre_region_t region = vyre_lower_begin_region(l);
+      vyre_lower_run(l, id, end);
+      vyre_lower_end_region(l, region);
     }
-    id = s->next;
   }
+}
+
+static void lower_sequence(vyre_lower_t *l, uint32_t first, uint32_t end) {
+  bool has_parts = l->parts && !vyre_lower_is_in_part(l);
+  for (uint32_t id = first; id != end;) {
+    unit_t unit = unit_of(l, id, l->lanes.level);
+    uint32_t unit_end = l->program->stmts[id].next;
+    if (unit == UNIT_LANES || unit == UNIT_SUBGROUPS) unit = run_of(l, id, l->lanes.level, &unit_end);
+    if (has_parts) vyre_lower_part_at(l, id, unit_end);
+    lower_unit(l, unit, id, unit_end);
+    id = unit_end;
+  }
+  if (has_parts) vyre_lower_end_part(l);
 }
 
 void vyre_lower_level(vyre_lower_t *l, uint32_t block) { lower_sequence(l, block, 0); }

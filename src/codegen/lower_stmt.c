@@ -99,7 +99,7 @@ void vyre_lower_stmt(vyre_lower_t *l, const vyre_stmt_t *s) {
 void vyre_lower_run(vyre_lower_t *l, uint32_t first, uint32_t end) {
   bool has_parts = l->parts && !vyre_lower_is_in_part(l);
   for (uint32_t id = first; id != end; id = l->program->stmts[id].next) {
-    if (has_parts) vyre_lower_part_at(l, id);
+    if (has_parts) vyre_lower_part_at(l, id, l->program->stmts[id].next);
     vyre_lower_stmt(l, &l->program->stmts[id]);
   }
   if (has_parts) vyre_lower_end_part(l);

@@ -9,9 +9,9 @@
 
 typedef struct canon {
   const vyre_program_t *from;
-  vyre_fold_t fold;     /* with the program that is made */
-  uint32_t declared;    /* variables so far */
-  bool in_function;     /* that gives a value: its end must be a return, whatever comes before */
+  vyre_fold_t fold;  /* with the program that is made */
+  uint32_t declared; /* variables so far */
+  bool in_function;  /* that gives a value: its end must be a return, whatever comes before */
   bool in_lanes;
 } canon_t;
 
@@ -83,7 +83,8 @@ static void declare(canon_t *c, uint32_t var) { c->fold.rank[var] = ++c->declare
 
 static uint32_t add_stmt(canon_t *c, const vyre_stmt_t *s) {
   vyre_program_t *p = made(c);
-  if (c->fold.failed || !vyre_array_reserve((void **)&p->stmts, &p->stmt_capacity, p->stmt_count + 1, sizeof *p->stmts)) {
+  if (c->fold.failed ||
+      !vyre_array_reserve((void **)&p->stmts, &p->stmt_capacity, p->stmt_count + 1, sizeof *p->stmts)) {
     c->fold.failed = true;
     return 0;
   }

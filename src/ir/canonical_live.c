@@ -96,27 +96,34 @@ static void spread(live_t *l) {
 
 /* ---- the sweep ---- */
 
-static uint32_t negate(live_t *l, uint32_t condition) {
-  return vyre_fold_make(l->fold, &(vyre_expr_t){.op = VYRE_EXPR_LOGICAL_NOT,
-                                                .type = VYRE_TYPE_BOOL,
-                                                .a = condition,
-                                                .position = l->program->exprs[condition].position});
+/* The opposite of a comparison where that is one comparison, too; else 0. */
+static uint32_t opposite(live_t *l, uint32_t condition) {
+  const vyre_expr_t *e = &l->program->exprs[condition];
+  if (vyre_expr_class(e->op) != VYRE_CLASS_COMPARE) return 0;
+  uint32_t made = vyre_fold_make(
+      l->fold,
+      &(vyre_expr_t){.op = VYRE_EXPR_LOGICAL_NOT, .type = VYRE_TYPE_BOOL, .a = condition, .position = e->position});
+  return l->fold->failed || l->program->exprs[made].op == VYRE_EXPR_LOGICAL_NOT ? 0 : made;
 }
 
-static void swap_branches(vyre_stmt_t *s) {
+static void swap_branches(vyre_stmt_t *s, uint32_t condition) {
   uint32_t body = s->body;
   s->body = s->orelse;
   s->orelse = body;
+  s->arg[0] = condition;
 }
 
-/* The body is what is never empty; with two of them, the condition is no negation. */
+/* The condition is no negation; the body is what is not empty, where that costs nothing; with two of them, the
+ * condition is no `!=`. */
 static void settle_if(live_t *l, vyre_stmt_t *s) {
-  if (!s->orelse) return;
   const vyre_expr_t *condition = &l->program->exprs[s->arg[0]];
-  if (!s->body || condition->op == VYRE_EXPR_LOGICAL_NOT || condition->op == VYRE_EXPR_NE) {
-    s->arg[0] = negate(l, s->arg[0]);
-    swap_branches(s);
+  if (condition->op == VYRE_EXPR_LOGICAL_NOT) {
+    swap_branches(s, condition->a);
+    condition = &l->program->exprs[s->arg[0]];
   }
+  if (!s->orelse || (s->body && condition->op != VYRE_EXPR_NE)) return;
+  uint32_t other = opposite(l, s->arg[0]);
+  if (other) swap_branches(s, other);
 }
 
 /* Cases that do nothing, where having no case does nothing either. */

@@ -143,7 +143,8 @@ static bool fold_constant(const vyre_fold_t *f, const vyre_expr_t *e, uint64_t *
     case VYRE_CLASS_TERNARY: *out_value = vyre_value_fma(e->type, v[0], v[1], v[2]); return true;
     case VYRE_CLASS_COMPARE: *out_value = vyre_value_compare(e->op, from, v[0], v[1]); return true;
     case VYRE_CLASS_CAST:
-      *out_value = e->op == VYRE_EXPR_CAST ? vyre_value_cast(from, e->type, v[0]) : vyre_value_bitcast(from, e->type, v[0]);
+      *out_value =
+          e->op == VYRE_EXPR_CAST ? vyre_value_cast(from, e->type, v[0]) : vyre_value_bitcast(from, e->type, v[0]);
       return true;
     default: return false;
   }

@@ -177,9 +177,7 @@ static vyre_status_t take_stmt_field(decoder_t *d, char field, vyre_stmt_t *s, u
   switch (field) {
     case 'e': return take_expr(d, 1, &s->arg[(*arg)++]);
     case 'c': return take_list(d, 2, VYRE_LIMIT_LABELS, &s->arg[0]);
-    case 'r':
-      VYRE_TRY(take_bool(d, &has_value));
-      return has_value ? take_expr(d, 1, &s->arg[0]) : NULL;
+    case 'r': VYRE_TRY(take_bool(d, &has_value)); return has_value ? take_expr(d, 1, &s->arg[0]) : NULL;
     case 'b': return take_block(d, &s->body);
     case 'l': return take_block(d, &s->orelse);
     case 't': return take_u8(d, VYRE_TYPE_COUNT - 1, "an unknown type", &s->type);
@@ -304,6 +302,7 @@ static vyre_status_t take_body(decoder_t *d) {
 static vyre_status_t take_debug(decoder_t *d) {
   vyre_program_t *p = d->program;
   VYRE_TRY(take_text(d, VYRE_LIMIT_NAME_BYTES, &p->name));
+  if (!*p->name) return fail(d, "a Program without a name"); /* messages need one */
   VYRE_TRY(take_text(d, VYRE_LIMIT_SOURCE_NAME_BYTES, &p->source_name));
   for (uint32_t i = 0; i < p->param_count; i++) VYRE_TRY(take_position(d, &p->params[i].position));
   for (uint32_t i = 0; i < p->function_count; i++) {
@@ -333,10 +332,10 @@ static vyre_status_t check_header(const unsigned char *bytes, size_t size, const
   if (!vyre_wire_is_magic(bytes, size)) return fail_at(source_name, 0, "no wire form");
   if (size < VYRE_WIRE_HEADER_BYTES) return fail_at(source_name, size, "the bytes end in the middle");
   if (bytes[4] != VYRE_WIRE_VERSION)
-    return vyre_status_with_fix(vyre_status_at(vyre_status_make(VYRE_E_WIRE, "version %u; this vyre reads %d", bytes[4],
-                                                                VYRE_WIRE_VERSION),
-                                               "%s", source_name),
-                                "Run `vyre inspect --emit wire PROGRAM -o FILE` of this vyre to make the file again.");
+    return vyre_status_with_fix(
+        vyre_status_at(vyre_status_make(VYRE_E_WIRE, "version %u; this vyre reads %d", bytes[4], VYRE_WIRE_VERSION),
+                       "%s", source_name),
+        "Run `vyre inspect --emit wire PROGRAM -o FILE` of this vyre to make the file again.");
   if (bytes[5] & ~VYRE_WIRE_DEBUG) return fail_at(source_name, 5, "an unknown flag");
   if (size > VYRE_LIMIT_WIRE_BYTES)
     return vyre_status_at(vyre_status_make(VYRE_E_TOO_LARGE, "a wire form has at most %d bytes", VYRE_LIMIT_WIRE_BYTES),

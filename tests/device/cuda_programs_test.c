@@ -158,7 +158,9 @@ static void gpu_equals_the_interpreter(void **state) {
   for (uint64_t seed = first_seed; seed < first_seed + program_count; seed++) {
     static const generate_options_t kinds[] = {{0}, {.no_faults = true}, {.foreach_heavy = true},
                                                {.foreach_heavy = true, .no_faults = true}, {.statements = 8}};
-    vyre_program_t *program = generate_program(seed, &kinds[seed % 5]);
+    generate_options_t options = kinds[seed % 5];
+    options.lacks = VYRE_CODEGEN_GPU_LACKS;
+    vyre_program_t *program = generate_program(seed, &options);
     vyre_cu_module_t module;
     /* sm_80 code is PTX for every later GPU; sm_90 needs one. */
     vyre_cu_function_t function = load_program(program, seed % 2 ? "sm_90" : "sm_80", &module);

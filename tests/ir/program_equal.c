@@ -53,8 +53,8 @@ static bool equal_block(comparison_t *c, uint32_t x, uint32_t y) {
     if (a->op != b->op || a->type != b->type || a->order != b->order || a->tag != b->tag || a->scope != b->scope ||
         a->param != b->param || a->param2 != b->param2 || !equal_operands(c, a, b))
       return false;
-    bool is_declared = a->op == VYRE_STMT_LET || a->op == VYRE_STMT_FOR || a->op == VYRE_STMT_FOREACH ||
-                       a->op == VYRE_STMT_LANES;
+    bool is_declared =
+        a->op == VYRE_STMT_LET || a->op == VYRE_STMT_FOR || a->op == VYRE_STMT_FOREACH || a->op == VYRE_STMT_LANES;
     if (is_declared && !declare(c, a->var, b->var)) return false;
     for (unsigned i = 0; a->op == VYRE_STMT_LOAD16 && i < 4; i++)
       if (!declare(c, a->out[i], b->out[i])) return false;

@@ -25,10 +25,10 @@ typedef struct trial {
   vyre_type_t first, second, third;
   random_t random;
   vyre_builder_t b;
-  vyre_var_id_t vars[LETTERS];     /* 0: not met yet */
-  uint64_t constants[LETTERS];     /* of C and D */
-  vyre_type_t types[LETTERS];      /* VOID: not met yet */
-  uint64_t values[2 * LETTERS];    /* of the scalar parameters, two for each letter */
+  vyre_var_id_t vars[LETTERS];  /* 0: not met yet */
+  uint64_t constants[LETTERS];  /* of C and D */
+  vyre_type_t types[LETTERS];   /* VOID: not met yet */
+  uint64_t values[2 * LETTERS]; /* of the scalar parameters, two for each letter */
   unsigned casts;
 } trial_t;
 
@@ -38,7 +38,8 @@ static bool is_constant_letter(uint16_t term) { return term == VYRE_TERM_C || te
 static uint64_t random_value(trial_t *t, vyre_type_t type) {
   static const vyre_term_t ends[] = {VYRE_TERM_ZERO,    VYRE_TERM_ONE,    VYRE_TERM_MINUS_ONE, VYRE_TERM_MINUS_ZERO,
                                      VYRE_TERM_HIGHEST, VYRE_TERM_LOWEST, VYRE_TERM_COUNT_MASK};
-  static const uint64_t floats[] = {0x7F800000, 0xFF800000, 0x7FC00000, 1, 0x80000001, 0x3FC00000, 0xC0200000, 0x4B000001};
+  static const uint64_t floats[] = {0x7F800000, 0xFF800000, 0x7FC00000, 1,
+                                    0x80000001, 0x3FC00000, 0xC0200000, 0x4B000001};
   static const uint64_t doubles[] = {0x7FF0000000000000, 0xFFF0000000000000, 0x7FF8000000000000, 1,
                                      0x8000000000000001, 0x3FF8000000000000, 0xC004000000000000, 0x4330000000000001};
   uint64_t value = 0;
@@ -58,8 +59,9 @@ static uint64_t constant_value(trial_t *t, uint16_t term, vyre_type_t type) {
   if (term != VYRE_TERM_C) return value;
   if (t->rule->when == VYRE_WHEN_POWER) return UINT64_C(1) << random_below(&t->random, bits);
   if (t->rule->when == VYRE_WHEN_OVER) return value >= bits ? value : vyre_type_mask(type) - value;
-  bool is_end = (t->rule->when == VYRE_WHEN_BELOW_HIGHEST && vyre_term_value(VYRE_TERM_HIGHEST, type, &end) && value == end) ||
-                (t->rule->when == VYRE_WHEN_ABOVE_LOWEST && vyre_term_value(VYRE_TERM_LOWEST, type, &end) && value == end);
+  bool is_end =
+      (t->rule->when == VYRE_WHEN_BELOW_HIGHEST && vyre_term_value(VYRE_TERM_HIGHEST, type, &end) && value == end) ||
+      (t->rule->when == VYRE_WHEN_ABOVE_LOWEST && vyre_term_value(VYRE_TERM_LOWEST, type, &end) && value == end);
   return is_end ? value ^ 1 : value;
 }
 
@@ -242,8 +244,8 @@ static void expect_same_values(const trial_t *t, const vyre_program_t *both) {
   if (divides_by_zero) return;
   if (pattern != becomes)
     fail_msg("%s on %s, %s, %s: %llx becomes %llx (x %llx)", t->rule->text, vyre_type_text(t->first),
-             vyre_type_text(t->second), vyre_type_text(t->third),
-             (unsigned long long)pattern, (unsigned long long)becomes, (unsigned long long)t->values[0]);
+             vyre_type_text(t->second), vyre_type_text(t->third), (unsigned long long)pattern,
+             (unsigned long long)becomes, (unsigned long long)t->values[0]);
 }
 
 /* Whether it applies follows from three types, which only the canonicalizer knows. */
@@ -289,8 +291,8 @@ static void every_rule_keeps_the_value(void **state) {
   for (uint32_t i = 0; i < vyre_rule_count; i++) {
     uint32_t fits = 0;
     t.rule = &vyre_rules[i];
-    bool has_second = has_term(t.rule, VYRE_EXPR_CAST) || has_term(t.rule, VYRE_EXPR_BITCAST) ||
-                      has_term(t.rule, VYRE_EXPR_SELECT);
+    bool has_second =
+        has_term(t.rule, VYRE_EXPR_CAST) || has_term(t.rule, VYRE_EXPR_BITCAST) || has_term(t.rule, VYRE_EXPR_SELECT);
     bool has_third = has_second && !has_term(t.rule, VYRE_EXPR_SELECT) && is_merge(&t);
     has_third = has_third || t.rule->when == VYRE_WHEN_BY_INTEGER;
     for (vyre_type_t first = VYRE_TYPE_BOOL; first < VYRE_TYPE_COUNT; first++)
@@ -303,6 +305,30 @@ static void every_rule_keeps_the_value(void **state) {
         }
     if (fits == 0) fail_msg("%s: applies to nothing", t.rule->text);
   }
+}
+
+/* How deep a letter stands, 0 where it does not; the end of the term that begins at *terms is stored there. */
+static unsigned depth_of(const uint16_t **terms, uint16_t letter, unsigned depth) {
+  uint16_t term = *(*terms)++;
+  unsigned deepest = term == letter ? depth : 0;
+  if (term >= VYRE_TERM_X) return deepest;
+  if (term == VYRE_EXPR_PART) ++*terms;
+  for (unsigned i = 0; i < vyre_expr_arity((vyre_expr_op_t)term); i++) {
+    unsigned found = depth_of(terms, letter, depth + 1);
+    if (found > deepest) deepest = found;
+  }
+  return deepest;
+}
+
+static void no_rule_moves_a_letter_deeper(void **state) {
+  (void)state;
+  for (uint32_t i = 0; i < vyre_rule_count; i++)
+    for (uint16_t letter = VYRE_TERM_X; is_letter(letter); letter++) {
+      const uint16_t *pattern = vyre_rules[i].pattern, *replacement = vyre_rules[i].replacement;
+      bool is_folded = is_constant_letter(letter); /* what is around it is computed */
+      if (depth_of(&replacement, letter, 1) > depth_of(&pattern, letter, 1) && !is_folded)
+        fail_msg("%s: a letter comes to stand deeper", vyre_rules[i].text);
+    }
 }
 
 /* The engine counts on these. */
@@ -329,6 +355,7 @@ static void rules_are_well_formed(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(rules_are_well_formed),
+      cmocka_unit_test(no_rule_moves_a_letter_deeper),
       cmocka_unit_test(every_rule_keeps_the_value),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

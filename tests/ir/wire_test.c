@@ -222,8 +222,8 @@ static void damaged_bytes_with_a_right_hash(void **state) {
       memcpy(copy, bytes.text, size);
       for (uint32_t edits = 1 + random_below(&random, 3); edits > 0; edits--) {
         size_t at = VYRE_WIRE_HEADER_BYTES + random_below(&random, (uint32_t)body);
-        copy[at] = random_once_in(&random, 2) ? (char)random_next(&random)
-                                              : (char)(copy[at] ^ 1 << random_below(&random, 8));
+        copy[at] =
+            random_once_in(&random, 2) ? (char)random_next(&random) : (char)(copy[at] ^ 1 << random_below(&random, 8));
       }
       if (random_once_in(&random, 4)) size -= random_below(&random, (uint32_t)body);
       snprintf(what, sizeof what, "damaged seed %llu", (unsigned long long)seed);
@@ -257,24 +257,24 @@ static void expect_body(const char *body, size_t size, vyre_code_t code) {
 static void bodies_by_hand(void **state) {
   (void)state;
   EXPECT_BODY("\0\1\0\0\0\0", 0);
-  EXPECT_BODY("\0\1\0\0\0\15\0", 0);                     /* trap */
-  EXPECT_BODY("\0\1\0\0\0\15", VYRE_E_WIRE);              /* no end */
-  EXPECT_BODY("\0\1\0\0\0\0\0", VYRE_E_WIRE);             /* more behind the end */
-  EXPECT_BODY("\0\201\0\0\0\0\0", VYRE_E_WIRE);           /* 1 in two bytes */
-  EXPECT_BODY("\4\1\0\0\0\0", VYRE_E_WIRE);               /* an unknown attribute */
+  EXPECT_BODY("\0\1\0\0\0\15\0", 0);            /* trap */
+  EXPECT_BODY("\0\1\0\0\0\15", VYRE_E_WIRE);    /* no end */
+  EXPECT_BODY("\0\1\0\0\0\0\0", VYRE_E_WIRE);   /* more behind the end */
+  EXPECT_BODY("\0\201\0\0\0\0\0", VYRE_E_WIRE); /* 1 in two bytes */
+  EXPECT_BODY("\4\1\0\0\0\0", VYRE_E_WIRE);     /* an unknown attribute */
   EXPECT_BODY("\1\1\0\0\0\0", VYRE_E_PRIVILEGED);
-  EXPECT_BODY("\2\1\0\0\0\0\0", 0);                       /* an empty finish */
-  EXPECT_BODY("\0\2\0\0\0\0", VYRE_E_LIMIT);              /* two lanes */
-  EXPECT_BODY("\0\1\0\101", VYRE_E_WIRE);                 /* 65 parameters */
-  EXPECT_BODY("\0\1\0\377\377\377\377\17", VYRE_E_WIRE);  /* very many */
+  EXPECT_BODY("\2\1\0\0\0\0\0", 0);                      /* an empty finish */
+  EXPECT_BODY("\0\2\0\0\0\0", VYRE_E_LIMIT);             /* two lanes */
+  EXPECT_BODY("\0\1\0\101", VYRE_E_WIRE);                /* 65 parameters */
+  EXPECT_BODY("\0\1\0\377\377\377\377\17", VYRE_E_WIRE); /* very many */
   EXPECT_BODY("\0\1\0\0\377\377\377\377\17", VYRE_E_WIRE);
-  EXPECT_BODY("\0\1\0\0\0\1\0\2\1\0", VYRE_E_WIRE);       /* let v1 = v1 */
-  EXPECT_BODY("\0\1\0\0\0\1\2\1\1\1\0", VYRE_E_WIRE);     /* neither let nor var */
-  EXPECT_BODY("\0\1\0\0\0\1\0\1\1\1\0", 0);               /* let v1 = true */
-  EXPECT_BODY("\0\1\0\0\0\1\0\1\1\2\0", VYRE_E_TYPE);     /* a bool of 2 */
+  EXPECT_BODY("\0\1\0\0\0\1\0\2\1\0", VYRE_E_WIRE);   /* let v1 = v1 */
+  EXPECT_BODY("\0\1\0\0\0\1\2\1\1\1\0", VYRE_E_WIRE); /* neither let nor var */
+  EXPECT_BODY("\0\1\0\0\0\1\0\1\1\1\0", 0);           /* let v1 = true */
+  EXPECT_BODY("\0\1\0\0\0\1\0\1\1\2\0", VYRE_E_TYPE); /* a bool of 2 */
   EXPECT_BODY("\0\1\0\0\0\1\0\1\5\377\377\377\377\377\377\377\377\377\1\0", 0);
   EXPECT_BODY("\0\1\0\0\0\1\0\1\5\377\377\377\377\377\377\377\377\377\2\0", VYRE_E_WIRE);
-  EXPECT_BODY("\0\1\0\0\0\12\0", VYRE_E_INVALID_PROGRAM); /* break outside of a loop */
+  EXPECT_BODY("\0\1\0\0\0\12\0", VYRE_E_INVALID_PROGRAM);         /* break outside of a loop */
   EXPECT_BODY("\0\1\0\1\3a\0b\0\0\0\0\0\0\0\0\0\0", VYRE_E_WIRE); /* a zero in a name */
 }
 
@@ -301,9 +301,12 @@ static void nesting_is_bounded(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(what_is_written_is_read),         cmocka_unit_test(privileged_programs_need_permission),
-      cmocka_unit_test(cut_and_flipped_bytes_are_errors), cmocka_unit_test(damaged_bytes_with_a_right_hash),
-      cmocka_unit_test(bodies_by_hand),                   cmocka_unit_test(nesting_is_bounded),
+      cmocka_unit_test(what_is_written_is_read),
+      cmocka_unit_test(privileged_programs_need_permission),
+      cmocka_unit_test(cut_and_flipped_bytes_are_errors),
+      cmocka_unit_test(damaged_bytes_with_a_right_hash),
+      cmocka_unit_test(bodies_by_hand),
+      cmocka_unit_test(nesting_is_bounded),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/memory.h"
+#include "codegen/codegen.h"
 #include "device/registry.h"
 
 enum {
@@ -135,7 +136,7 @@ vyre_status_t vyre_cuda_open(uint32_t index, vyre_device_t **out_device) {
   gpu->base.topology = VYRE_TOPOLOGY_DISPATCHED;
   gpu->base.only_fused = true;
   gpu->base.pumps = 1;
-  gpu->base.lacks = VYRE_NEEDS_ALL;
+  gpu->base.lacks = VYRE_CODEGEN_GPU_LACKS;
   pthread_mutex_init(&gpu->lock, NULL);
   vyre_status_t status = open_gpu(gpu, index);
   if (status) {
