@@ -9,9 +9,13 @@
 #include "base/status.h"
 #include "ir/program.h"
 
-/* The name of a compiled Program's entry in its object: a vyre_entry_fn. In PTX it is a kernel with two parameters, both
- * 64 bits: the address of block 0's frame, and how many bytes further the next block's is. */
+/* The name of a compiled Program's entry in its object: a vyre_entry_fn. In PTX it is a kernel with two parameters,
+ * both 64 bits: the address of block 0's frame, and how many bytes further the next block's is. */
 #define VYRE_CODEGEN_SYMBOL "vyre_entry"
+
+/* Expressions and statements together. A Program of more is compiled in time that is in proportion to them, at the cost
+ * of speed (codegen/lower_part.h); from here on the full way takes over a second for some shapes of Programs. */
+enum { VYRE_LARGE_NODES = 500 };
 
 /* What is not lowered for GPUs yet. */
 enum { VYRE_CODEGEN_GPU_LACKS = VYRE_NEEDS_ALL };
@@ -25,7 +29,7 @@ typedef enum vyre_codegen_form {
 
 typedef struct vyre_codegen_options {
   vyre_codegen_form_t form;
-  const char *gpu;   /* NULL: this process's CPU; else sm_80 or sm_90, and ASSEMBLY is PTX */
+  const char *gpu; /* NULL: this process's CPU; else sm_80 or sm_90, and ASSEMBLY is PTX */
   /* Of a privileged Program: what it calls, by index, becomes part of the same code. NULL: nothing is called on a GPU,
    * and on a host what the hooks name. */
   const vyre_program_t *const *handlers;
@@ -36,11 +40,11 @@ typedef struct vyre_codegen_options {
 
 /* What libvyre-codegen exports, as one table, under VYRE_CODEGEN_TABLE_SYMBOL. */
 typedef struct vyre_codegen_table {
-  uint32_t abi; /* VYRE_CODEGEN_ABI */
-  const char *(*version)(void);                      /* "LLVM 19.1.7" */
-  vyre_status_t (*target)(char **out_text);          /* "x86_64 znver4"; free with vyre_free */
+  uint32_t abi;                             /* VYRE_CODEGEN_ABI */
+  const char *(*version)(void);             /* "LLVM 19.1.7" */
+  vyre_status_t (*target)(char **out_text); /* "x86_64 znver4"; free with vyre_free */
   vyre_status_t (*compile)(const vyre_program_t *program, const vyre_codegen_options_t *options, char **out_bytes,
-                           size_t *out_size);        /* free with vyre_free; text has a final NUL beyond its size */
+                           size_t *out_size); /* free with vyre_free; text has a final NUL beyond its size */
 } vyre_codegen_table_t;
 #define VYRE_CODEGEN_ABI 4u
 #define VYRE_CODEGEN_TABLE_SYMBOL "vyre_codegen_table"

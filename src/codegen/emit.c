@@ -1,4 +1,5 @@
-/* From a lowered module to text or an object, through LLVM's own pass pipeline; and the table that the library is for. */
+/* From a lowered module to text or an object, through LLVM's own pass pipeline; and the table that the library is for.
+ */
 #include <llvm-c/Analysis.h>
 #include <llvm-c/Linker.h>
 #include <llvm-c/Target.h>
@@ -41,6 +42,9 @@ static vyre_status_t target_text(char **out_text) {
  * what turns variables into registers and folds branches, in 20 ms where default<O2> takes 85 for the same speed. */
 static const char loop_passes[] = "function(sroa,early-cse,simplifycfg,instcombine<no-verify-fixpoint>,simplifycfg)";
 static const char handler_passes[] = "default<O2>";
+/* What is lean in a large Program, see lower_part.h: these take a tenth of the time. */
+static const char lean_passes[] =
+    "function(sroa,early-cse<memssa>,simplifycfg,instcombine<no-verify-fixpoint>,simplifycfg)";
 
 /* A machine for this process's own CPU, or for a GPU's architecture. PIC and the small model: the loader puts code and
  * constants side by side. */
@@ -86,6 +90,40 @@ static vyre_status_t run_passes(const vyre_program_t *program, const char *passe
   return status;
 }
 
+static bool is_lean(LLVMValueRef function) {
+  return LLVMGetStringAttributeAtIndex(function, (unsigned)LLVMAttributeFunctionIndex, VYRE_LEAN_ATTRIBUTE,
+                                       sizeof VYRE_LEAN_ATTRIBUTE - 1) != NULL;
+}
+
+/* Passes leave functions with this attribute alone. Gives whether there are any of the kind. */
+static bool set_untouched(LLVMModuleRef module, bool of_lean, bool is_untouched) {
+  static const char name[] = "optnone";
+  unsigned kind = LLVMGetEnumAttributeKindForName(name, sizeof name - 1);
+  bool has_any = false;
+  for (LLVMValueRef f = LLVMGetFirstFunction(module); f; f = LLVMGetNextFunction(f)) {
+    if (LLVMIsDeclaration(f) || is_lean(f) != of_lean) continue;
+    has_any = true;
+    if (is_untouched)
+      vyre_lower_add_attribute(f, (unsigned)LLVMAttributeFunctionIndex, name);
+    else
+      LLVMRemoveEnumAttributeAtIndex(f, (unsigned)LLVMAttributeFunctionIndex, kind);
+  }
+  return has_any;
+}
+
+/* Programs as they were lowered: each function by the passes that are its own. */
+static vyre_status_t optimize_handlers(const vyre_program_t *program, LLVMModuleRef module,
+                                       LLVMTargetMachineRef machine) {
+  bool has_lean = set_untouched(module, true, true);
+  VYRE_TRY(run_passes(program, handler_passes, module, machine));
+  if (!has_lean) return NULL;
+  set_untouched(module, true, false);
+  set_untouched(module, false, true);
+  VYRE_TRY(run_passes(program, lean_passes, module, machine));
+  set_untouched(module, false, false);
+  return NULL;
+}
+
 static vyre_status_t copy_out(const char *bytes, size_t size, char **out_bytes, size_t *out_size) {
   char *copy = vyre_alloc(size + 1);
   if (!copy) return vyre_out_of_memory(size);
@@ -128,8 +166,7 @@ static bool is_fused(const vyre_program_t *program, const vyre_codegen_options_t
 static bool lower(LLVMModuleRef module, const vyre_program_t *program, const vyre_codegen_options_t *options) {
   vyre_lower_options_t how = {.is_checked = !options->is_unchecked, .threads = options->threads};
   if (is_fused(program, options)) return vyre_lower_fused_loop(program, &how, module);
-  if (!options->gpu)
-    return vyre_lower_program(program, &vyre_target_x86, &how, module, VYRE_CODEGEN_SYMBOL) != NULL;
+  if (!options->gpu) return vyre_lower_program(program, &vyre_target_x86, &how, module, VYRE_CODEGEN_SYMBOL) != NULL;
   if (!program->is_privileged) return vyre_lower_finite_kernel(program, &how, module);
   return vyre_lower_megakernel(program, options->handlers, options->handler_count, &how, module);
 }
@@ -149,7 +186,7 @@ static vyre_status_t make_handlers(LLVMModuleRef module, LLVMTargetMachineRef ma
   if (!vyre_lower_handlers(options->handlers, options->handler_count, &how, module)) return vyre_out_of_memory(0);
   set_target(module, machine);
   VYRE_TRY(verify(loop, module));
-  return options->form == VYRE_CODEGEN_LLVM ? NULL : run_passes(loop, handler_passes, module, machine);
+  return options->form == VYRE_CODEGEN_LLVM ? NULL : optimize_handlers(loop, module, machine);
 }
 
 /* Only the entry is seen from outside; what has been inlined everywhere goes. */
@@ -188,7 +225,8 @@ static vyre_status_t compile_in(LLVMContextRef context, LLVMTargetMachineRef mac
   set_target(module, machine);
   vyre_status_t status = verify(program, module);
   if (!status && options->form != VYRE_CODEGEN_LLVM)
-    status = run_passes(program, is_host_loop(program, options) ? loop_passes : handler_passes, module, machine);
+    status = is_host_loop(program, options) ? run_passes(program, loop_passes, module, machine)
+                                            : optimize_handlers(program, module, machine);
   if (!status && is_fused(program, options)) status = add_handlers(module, machine, program, options);
   if (!status) status = write_module(program, module, machine, options->form, out_bytes, out_size);
   LLVMDisposeModule(module);
@@ -200,8 +238,9 @@ static vyre_status_t check_gpu(const vyre_program_t *program, const vyre_codegen
   bool is_known = false;
   for (unsigned i = 0; i < sizeof known / sizeof *known; i++) is_known |= strcmp(known[i], options->gpu) == 0;
   if (!is_known)
-    return vyre_status_with_fix(vyre_status_make(VYRE_E_UNSUPPORTED, "code for the GPU architecture '%s'", options->gpu),
-                                "Choose sm_80 or sm_90.");
+    return vyre_status_with_fix(
+        vyre_status_make(VYRE_E_UNSUPPORTED, "code for the GPU architecture '%s'", options->gpu),
+        "Choose sm_80 or sm_90.");
   if (options->form == VYRE_CODEGEN_OBJECT)
     return vyre_status_with_fix(vyre_status_make(VYRE_E_UNSUPPORTED, "objects for a GPU"), "Ask for PTX text.");
   VYRE_TRY(vyre_program_check_needs(program, VYRE_CODEGEN_GPU_LACKS, "code for GPUs"));

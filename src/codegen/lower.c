@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/memory.h"
+#include "codegen/lower_part.h"
 
 LLVMTypeRef vyre_lower_type(const vyre_lower_t *l, vyre_type_t type) {
   switch (vyre_type_kind(type)) {
@@ -218,7 +219,8 @@ static void load_frame(vyre_lower_t *l) {
     if (p->params[i].role != VYRE_ROLE_STREAM || !vyre_param_has_halo(&p->params[i])) continue;
     LLVMValueRef size = LLVMConstInt(l->i32, vyre_type_bytes(p->params[i].type), false);
     l->halo_left = LLVMBuildZExt(l->ir, LLVMBuildUDiv(l->ir, FIELD(l->i32, halo_left), size, ""), l->i64, "halo_left");
-    l->halo_right = LLVMBuildZExt(l->ir, LLVMBuildUDiv(l->ir, FIELD(l->i32, halo_right), size, ""), l->i64, "halo_right");
+    l->halo_right =
+        LLVMBuildZExt(l->ir, LLVMBuildUDiv(l->ir, FIELD(l->i32, halo_right), size, ""), l->i64, "halo_right");
   }
   if (!l->halo_left) l->halo_left = l->halo_right = vyre_lower_i64(l, 0);
   l->fuel = vyre_lower_alloca(l, l->i64, "fuel");
@@ -307,8 +309,8 @@ static void build_exit(vyre_lower_t *l) {
 
 /* ---- the function ---- */
 
-/* void NAME(frame, ...): reads the pointers and calls the body, where they are noalias. The entry of a host's object has a
- * second parameter, the context; a group's launch calls this for each of its frames, see kernel.c. */
+/* void NAME(frame, ...): reads the pointers and calls the body, where they are noalias. The entry of a host's object
+ * has a second parameter, the context; a group's launch calls this for each of its frames, see kernel.c. */
 static LLVMValueRef build_entry(vyre_lower_t *l, const char *name) {
   enum { FRAME, DATA, SCRATCH, OUTPUT, COUNT };
   LLVMTypeRef pointers[COUNT] = {l->ptr, l->ptr, l->ptr, l->ptr};
@@ -369,6 +371,7 @@ static bool build_body(vyre_lower_t *l, const char *name) {
     l->vars[i] = vyre_lower_alloca(l, is_array ? LLVMArrayType2(type, l->lanes.count) : type, p->vars[i].name);
   }
   vyre_lower_bind(l);
+  if (l->parts) vyre_lower_begin_parts(l);
   build_finish(l);
   if (!vyre_lower_clear_outputs(l)) return false;
   if (l->lanes.count > 1) vyre_lower_begin_lanes(l);
@@ -376,7 +379,7 @@ static bool build_body(vyre_lower_t *l, const char *name) {
   if (!LLVMGetBasicBlockTerminator(LLVMGetInsertBlock(l->ir))) LLVMBuildBr(l->ir, l->done);
   build_done(l);
   build_exit(l);
-  return true;
+  return !l->parts || vyre_lower_end_parts(l);
 }
 
 void vyre_lower_types(vyre_lower_t *l, LLVMModuleRef module) {
@@ -413,12 +416,14 @@ LLVMValueRef vyre_lower_program(const vyre_program_t *program, const vyre_target
     find_definitions(l);
     is_whole = vyre_lower_init_lanes(l);
   }
+  if (is_whole && !program->is_privileged && !target->is_gpu) is_whole = vyre_lower_weigh(l);
   if (is_whole) {
     vyre_lower_types(l, module);
     l->ir = LLVMCreateBuilderInContext(l->context);
     is_whole = build_body(l, name);
     LLVMDisposeBuilder(l->ir);
   }
+  vyre_lower_free_parts(l);
   LLVMValueRef function = is_whole ? l->entry_function : NULL;
   vyre_lower_deinit_lanes(l);
   vyre_lower_free_float_sums(l);

@@ -34,13 +34,14 @@ typedef struct vyre_target {
   void (*stmt)(vyre_lower_t *l, const vyre_stmt_t *stmt, LLVMValueRef operands[5]); /* but LANES and VOTE */
   void (*lanes)(vyre_lower_t *l, const vyre_stmt_t *stmt);
   /* Groups only. Each is called by all threads of the group at once. */
-  LLVMValueRef (*thread)(vyre_lower_t *l);                 /* i32: this thread's index in its group */
-  LLVMValueRef (*threads)(vyre_lower_t *l);                /* i32: how many there are */
-  LLVMValueRef (*group)(vyre_lower_t *l);                  /* i32: this group's index in its launch */
+  LLVMValueRef (*thread)(vyre_lower_t *l);  /* i32: this thread's index in its group */
+  LLVMValueRef (*threads)(vyre_lower_t *l); /* i32: how many there are */
+  LLVMValueRef (*group)(vyre_lower_t *l);   /* i32: this group's index in its launch */
   void (*barrier)(vyre_lower_t *l);
-  LLVMValueRef (*any)(vyre_lower_t *l, LLVMValueRef bit);  /* i1: true in all when it is in one; a barrier, too */
+  LLVMValueRef (*any)(vyre_lower_t *l, LLVMValueRef bit);        /* i1: true in all when it is in one; a barrier, too */
   LLVMValueRef (*warp_votes)(vyre_lower_t *l, LLVMValueRef bit); /* i32: the bits of each 32 threads */
-  LLVMValueRef (*warp_sum)(vyre_lower_t *l, LLVMValueRef value); /* in the first of each 32 threads: the sum of theirs */
+  LLVMValueRef (*warp_sum)(vyre_lower_t *l,
+                           LLVMValueRef value); /* in the first of each 32 threads: the sum of theirs */
   LLVMValueRef (*group_sum)(vyre_lower_t *l, LLVMValueRef value); /* i64, in all: the sum over the group */
 } vyre_target_t;
 extern const vyre_target_t vyre_target_x86;
@@ -66,21 +67,21 @@ typedef struct vyre_lower_call {
 typedef struct vyre_lower_lanes {
   uint32_t count; /* 1: there are no others, and nothing below is used */
   vyre_uniform_t uniform;
-  uint8_t *is_array;          /* by variable: one value for each lane, kept from one region to the next */
-  uint8_t *is_made;           /* by variable: made of its definition where it is used, kept nowhere */
-  uint32_t *region;           /* by variable: the region that it is used in, while these are found out */
+  uint8_t *is_array; /* by variable: one value for each lane, kept from one region to the next */
+  uint8_t *is_made;  /* by variable: made of its definition where it is used, kept nowhere */
+  uint32_t *region;  /* by variable: the region that it is used in, while these are found out */
   uint32_t regions;
-  vyre_level_t level;         /* of the code that is being built */
-  LLVMValueRef lane;          /* i64, at level LANE */
-  LLVMValueRef lane_number;   /* the same as i32 */
-  LLVMValueRef subgroup;      /* i64, at levels LANE and SUBGROUP */
-  LLVMValueRef limit;         /* alloca i64: lanes from here on have faulted, or come behind one that has */
-  LLVMValueRef codes;         /* alloca [count x i64]: fault << 32 | node of the lanes that faulted in a region */
-  LLVMValueRef seen;          /* alloca i32: a lane faulted in this region */
-  bool can_fault;             /* a check was emitted in this region */
+  vyre_level_t level;       /* of the code that is being built */
+  LLVMValueRef lane;        /* i64, at level LANE */
+  LLVMValueRef lane_number; /* the same as i32 */
+  LLVMValueRef subgroup;    /* i64, at levels LANE and SUBGROUP */
+  LLVMValueRef limit;       /* alloca i64: lanes from here on have faulted, or come behind one that has */
+  LLVMValueRef codes;       /* alloca [count x i64]: fault << 32 | node of the lanes that faulted in a region */
+  LLVMValueRef seen;        /* alloca i32: a lane faulted in this region */
+  bool can_fault;           /* a check was emitted in this region */
   LLVMValueRef lane_fuel, subgroup_fuel; /* allocas, arrays of i64 */
-  LLVMBasicBlockRef end;      /* of this lane's part in the region */
-  LLVMBasicBlockRef leave;    /* the subgroups' loop */
+  LLVMBasicBlockRef end;                 /* of this lane's part in the region */
+  LLVMBasicBlockRef leave;               /* the subgroups' loop */
 } vyre_lower_lanes_t;
 
 /* Where break and continue go. */
@@ -94,47 +95,50 @@ struct vyre_lower {
   const vyre_target_t *target;
   vyre_lower_lanes_t lanes;
   vyre_lower_call_t *call; /* the function that is lowered in place, NULL outside */
-  bool is_checked; /* bounds and division are checked */
-  unsigned group_threads; /* groups: how many threads, when that is known; else 0 */
-  bool is_bounded; /* loops use fuel and look at the stop word: not in privileged programs */
+  bool is_checked;         /* bounds and division are checked */
+  unsigned group_threads;  /* groups: how many threads, when that is known; else 0 */
+  bool is_bounded;         /* loops use fuel and look at the stop word: not in privileged programs */
+  bool is_large; /* more than VYRE_LARGE_NODES: in parts, each foreach as one loop, in order, with fewer passes */
+  struct vyre_lower_parts *parts; /* lower_part.h; NULL: the body is one function */
   vyre_layout_t layout;
 
   LLVMContextRef context;
   LLVMModuleRef module;
   LLVMBuilderRef ir;
   LLVMValueRef function, entry_function; /* the body; NAME */
-  LLVMBasicBlockRef entry; /* allocas stand at its end, before `first` */
-  LLVMBasicBlockRef exit;  /* of a faulted call */
-  LLVMBasicBlockRef done;  /* of a good one: flushes the outputs */
+  LLVMBasicBlockRef entry;               /* allocas stand at its end, before `first` */
+  LLVMBasicBlockRef exit;                /* of a faulted call */
+  LLVMBasicBlockRef done;                /* of a good one: flushes the outputs */
   LLVMTypeRef i1, i8, i16, i32, i64, f32, f64, ptr, void_;
 
   LLVMValueRef frame, data, data_elements, scratch, output, stop, stream_offset, is_last;
-  LLVMValueRef halo_left, halo_right;             /* i64, elements */
-  LLVMValueRef buffers[VYRE_LIMIT_PARAMS];        /* where elements begin; of scalars the value */
-  LLVMValueRef lengths[VYRE_LIMIT_PARAMS];        /* i64, elements */
-  LLVMValueRef thread, threads; /* i64; groups only */
+  LLVMValueRef halo_left, halo_right;      /* i64, elements */
+  LLVMValueRef buffers[VYRE_LIMIT_PARAMS]; /* where elements begin; of scalars the value */
+  LLVMValueRef lengths[VYRE_LIMIT_PARAMS]; /* i64, elements */
+  LLVMValueRef thread, threads;            /* i64; groups only */
   LLVMValueRef tables[VYRE_LIMIT_PARAMS]; /* groups: array outputs, in memory that the group shares or in its scratch */
-  LLVMValueRef *vars;                         /* allocas, by variable */
-  const vyre_expr_t **definitions;            /* by variable: the value of an immutable let, or NULL */
-  const vyre_stmt_t **ranges;                 /* by variable: the for or foreach whose variable it is, or NULL */
-  LLVMValueRef scalars[VYRE_LIMIT_PARAMS];    /* allocas: what a call contributes to scalar outputs; APPEND: i64, records */
-  LLVMValueRef assigned[VYRE_LIMIT_PARAMS];   /* allocas i64: COMBINE, PER_CHUNK: a value was assigned */
+  LLVMValueRef *vars;                     /* allocas, by variable */
+  const vyre_expr_t **definitions;        /* by variable: the value of an immutable let, or NULL */
+  const vyre_stmt_t **ranges;             /* by variable: the for or foreach whose variable it is, or NULL */
+  LLVMValueRef
+      scalars[VYRE_LIMIT_PARAMS]; /* allocas: what a call contributes to scalar outputs; APPEND: i64, records */
+  LLVMValueRef assigned[VYRE_LIMIT_PARAMS];             /* allocas i64: COMBINE, PER_CHUNK: a value was assigned */
   struct vyre_float_sum *float_sums[VYRE_LIMIT_PARAMS]; /* sums of floats, see outputs_tree.c */
-  LLVMValueRef narrow[VYRE_LIMIT_PARAMS];     /* allocas: their sums over one strip, in fewer bits; NULL where not used */
+  LLVMValueRef narrow[VYRE_LIMIT_PARAMS]; /* allocas: their sums over one strip, in fewer bits; NULL where not used */
   LLVMTypeRef narrow_type[VYRE_LIMIT_PARAMS];
-  LLVMValueRef fault, node, iteration;    /* allocas: i32, i32, i64 */
-  LLVMValueRef fuel;                          /* alloca: i64, of the call, or of the iteration inside a foreach */
+  LLVMValueRef fault, node, iteration; /* allocas: i32, i32, i64 */
+  LLVMValueRef fuel;                   /* alloca: i64, of the call, or of the iteration inside a foreach */
 
-  bool in_lanes;                              /* this access is made by each lane, not once by the worker */
-  LLVMValueRef lane;                          /* i32: the open lanes block's variable; NULL outside */
-  uint32_t *masks;                            /* variables that the last lanes block voted on, each once */
+  bool in_lanes;     /* this access is made by each lane, not once by the worker */
+  LLVMValueRef lane; /* i32: the open lanes block's variable; NULL outside */
+  uint32_t *masks;   /* variables that the last lanes block voted on, each once */
   uint32_t mask_count;
 
   vyre_lower_mode_t mode;
-  vyre_lower_loop_t *loop;     /* innermost */
-  LLVMValueRef foreach_index;  /* i64: the iteration, from 0; NULL outside */
-  LLVMValueRef foreach_share;  /* i64: the fuel of each iteration; NULL when its body holds no loop */
-  LLVMValueRef foreach_used;   /* alloca i64: what the iterations used of it; NULL likewise */
+  vyre_lower_loop_t *loop;    /* innermost */
+  LLVMValueRef foreach_index; /* i64: the iteration, from 0; NULL outside */
+  LLVMValueRef foreach_share; /* i64: the fuel of each iteration; NULL when its body holds no loop */
+  LLVMValueRef foreach_used;  /* alloca i64: what the iterations used of it; NULL likewise */
   LLVMBasicBlockRef iteration_end;
   LLVMValueRef seen;      /* alloca i32: a fault happened in this strip */
   bool foreach_can_fault; /* a check was emitted in the fast loop */
@@ -144,6 +148,8 @@ struct vyre_lower {
   LLVMValueRef wide;      /* a vector of i32 or i64 words */
   unsigned wide_element;  /* the one of this copy of the body */
 };
+
+#define VYRE_LEAN_ATTRIBUTE "vyre-lean" /* of a function of a large Program, for the choice of passes */
 
 /* lower.c. The function NAME(frame, ...), in the module; NULL when memory is out. */
 typedef struct vyre_lower_options {
@@ -157,7 +163,7 @@ void vyre_lower_add_attribute(LLVMValueRef function, unsigned index, const char 
 LLVMValueRef vyre_lower_alloca(vyre_lower_t *l, LLVMTypeRef type, const char *name);
 LLVMBasicBlockRef vyre_lower_block(vyre_lower_t *l, const char *name);
 void vyre_lower_continue_in(vyre_lower_t *l, LLVMBasicBlockRef block); /* br there if open, then build there */
-LLVMTypeRef vyre_lower_type(const vyre_lower_t *l, vyre_type_t type); /* halfs are i16 */
+LLVMTypeRef vyre_lower_type(const vyre_lower_t *l, vyre_type_t type);  /* halfs are i16 */
 /* The variable as the code that is being built has it. */
 LLVMValueRef vyre_lower_var(vyre_lower_t *l, uint32_t var);
 LLVMValueRef vyre_lower_element(vyre_lower_t *l, LLVMTypeRef type, LLVMValueRef array, LLVMValueRef index);
@@ -197,7 +203,8 @@ void vyre_lower_flush_block_output(vyre_lower_t *l, uint32_t param, LLVMValueRef
 LLVMValueRef vyre_lower_count_records(vyre_lower_t *l); /* i1: more than an output holds; NULL without records */
 LLVMValueRef vyre_lower_output_value(vyre_lower_t *l, const vyre_expr_t *e); /* OUTPUT, OUTPUT_AT */
 void vyre_lower_add_scalar(vyre_lower_t *l, uint32_t param, LLVMValueRef value);
-void vyre_lower_add_element(vyre_lower_t *l, uint32_t param, LLVMValueRef index, LLVMValueRef value); /* index in range */
+void vyre_lower_add_element(vyre_lower_t *l, uint32_t param, LLVMValueRef index,
+                            LLVMValueRef value); /* index in range */
 void vyre_lower_flush_outputs(vyre_lower_t *l);
 LLVMValueRef vyre_lower_identity(vyre_lower_t *l, const vyre_param_t *param); /* of its reducer */
 /* a and b, by the output's reducer. */
@@ -213,7 +220,8 @@ bool vyre_lower_finite_kernel(const vyre_program_t *program, const vyre_lower_op
 bool vyre_lower_megakernel(const vyre_program_t *loop, const vyre_program_t *const *handlers, uint32_t handler_count,
                            const vyre_lower_options_t *options, LLVMModuleRef module);
 /* fuse.c: a loop with what it calls. The function call_handler is declared before the loop is lowered, which calls it
- * when it is there, and defined with the Programs afterwards; `l` has the module, the builder and the Programs' target. */
+ * when it is there, and defined with the Programs afterwards; `l` has the module, the builder and the Programs' target.
+ */
 LLVMValueRef vyre_lower_declare_call(vyre_lower_t *l);
 bool vyre_lower_define_call(vyre_lower_t *l, LLVMValueRef function, const vyre_program_t *const *handlers,
                             uint32_t count, const vyre_lower_options_t *options); /* false: memory is out */
@@ -235,7 +243,8 @@ bool vyre_lower_clear_float_sum(vyre_lower_t *l, uint32_t param); /* false: memo
 void vyre_lower_free_float_sums(vyre_lower_t *l);
 /* Around each execution of a foreach that adds to one; around each block of positions in it. */
 bool vyre_lower_has_float_sum(const vyre_lower_t *l, uint32_t body);
-LLVMValueRef vyre_lower_block_end(vyre_lower_t *l, LLVMValueRef from, LLVMValueRef to); /* the strip's end, if not earlier */
+LLVMValueRef vyre_lower_block_end(vyre_lower_t *l, LLVMValueRef from,
+                                  LLVMValueRef to); /* the strip's end, if not earlier */
 void vyre_lower_begin_trees(vyre_lower_t *l);
 void vyre_lower_begin_blocks(vyre_lower_t *l);
 void vyre_lower_end_blocks(vyre_lower_t *l, LLVMValueRef from);
@@ -262,8 +271,8 @@ void vyre_lower_store_element(vyre_lower_t *l, const vyre_stmt_t *s);
 LLVMValueRef vyre_lower_atomic(vyre_lower_t *l, const vyre_expr_t *e); /* NULL: a store */
 void vyre_lower_copy(vyre_lower_t *l, const vyre_stmt_t *s);
 LLVMAtomicOrdering vyre_lower_ordering(vyre_order_t order);
-/* Puts `index` (i64) into range, or emits its fault: what follows is for good indices only until end_access, which gives
- * `value` there and 0 elsewhere (NULL for stores). */
+/* Puts `index` (i64) into range, or emits its fault: what follows is for good indices only until end_access, which
+ * gives `value` there and 0 elsewhere (NULL for stores). */
 typedef struct vyre_access_check {
   LLVMBasicBlockRef skipped, after;
 } vyre_access_check_t;
@@ -310,7 +319,8 @@ uint64_t vyre_lower_max_value(const vyre_lower_t *l, uint32_t expr);
 
 /* lower_stmt.c */
 void vyre_lower_stmts(vyre_lower_t *l, uint32_t block);
-void vyre_lower_stmt(vyre_lower_t *l, const vyre_stmt_t *stmt); /* one, at the level that is being built */
+void vyre_lower_run(vyre_lower_t *l, uint32_t first, uint32_t end); /* [first, end), each as it stands */
+void vyre_lower_stmt(vyre_lower_t *l, const vyre_stmt_t *stmt);     /* one, at the level that is being built */
 
 /* lower_lanes.c. `lane` (i32) becomes the variable of the block. Building goes on at the end of the body, with
  * masks[] set. */

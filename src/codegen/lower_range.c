@@ -40,6 +40,16 @@ void vyre_lower_look_at_stop(vyre_lower_t *l, vyre_node_t node) {
   vyre_lower_check(l, now, VYRE_FAULT_CANCELLED, node);
 }
 
+/* The same value, from where LLVM cannot see. What is left of the fuel is a minimum of minima when there were many
+ * loops before, and analyses would follow it through all of them. */
+static LLVMValueRef opaque(vyre_lower_t *l, LLVMValueRef value) {
+  static char constraints[] = "=r,0";
+  LLVMTypeRef type = LLVMTypeOf(value), function = LLVMFunctionType(type, &type, 1, false);
+  LLVMValueRef code = LLVMGetInlineAsm(function, "", 0, constraints, sizeof constraints - 1, false, false,
+                                       LLVMInlineAsmDialectATT, false);
+  return LLVMBuildCall2(l->ir, function, code, &value, 1, "");
+}
+
 static range_t begin_range(vyre_lower_t *l, const vyre_stmt_t *s) {
   range_t r = {.stmt = s};
   LLVMValueRef low = vyre_lower_expr(l, s->arg[0]), high = vyre_lower_expr(l, s->arg[1]);
@@ -51,7 +61,8 @@ static range_t begin_range(vyre_lower_t *l, const vyre_stmt_t *s) {
   if (l->is_bounded) {
     LLVMValueRef fuel = vyre_lower_load(l, l->i64, l->fuel, "");
     r.bound = unsigned_min(l, r.count, fuel);
-    LLVMBuildStore(l->ir, LLVMBuildSub(l->ir, fuel, r.bound, ""), l->fuel);
+    LLVMValueRef left = LLVMBuildSub(l->ir, fuel, r.bound, "");
+    LLVMBuildStore(l->ir, l->is_large ? opaque(l, left) : left, l->fuel);
   }
   return r;
 }
@@ -102,8 +113,8 @@ static void unroll(vyre_lower_t *l, LLVMValueRef latch, unsigned turns) {
   LLVMSetMetadata(latch, LLVMGetMDKindIDInContext(l->context, "llvm.loop", 9), LLVMMetadataAsValue(l->context, node));
 }
 
-/* Loads the elements of the stream at the next `elements` iterations, from an aligned address; loads in the body that are
- * indexed by the loop's variable take theirs from here. */
+/* Loads the elements of the stream at the next `elements` iterations, from an aligned address; loads in the body that
+ * are indexed by the loop's variable take theirs from here. */
 static void begin_wide(vyre_lower_t *l, const range_t *r, LLVMValueRef index, unsigned elements) {
   unsigned bits = GROUP_LOAD_BYTES * 8 / elements, word_bits = bits < 32 ? 32 : bits;
   LLVMTypeRef element = LLVMIntTypeInContext(l->context, bits), word = LLVMIntTypeInContext(l->context, word_bits);
@@ -114,8 +125,8 @@ static void begin_wide(vyre_lower_t *l, const range_t *r, LLVMValueRef index, un
 }
 
 /* for index in from .. to step `copies`: `copies` iterations, each adding to its own private copy of the tables.
- * from and to are i64 values that reach here; to - from is a multiple of copies. The threads of a group take turns, with
- * `copies` neighbouring iterations each; from is a multiple of copies then. */
+ * from and to are i64 values that reach here; to - from is a multiple of copies. The threads of a group take turns,
+ * with `copies` neighbouring iterations each; from is a multiple of copies then. */
 static void lower_loop(vyre_lower_t *l, const range_t *r, LLVMValueRef from, LLVMValueRef to, unsigned copies,
                        LLVMBasicBlockRef on_break) {
   bool is_shared_out = l->target->is_group && r->stmt->op == VYRE_STMT_FOREACH && l->mode == VYRE_MODE_FAST;
@@ -178,8 +189,8 @@ static unsigned elements_per_load(const vyre_lower_t *l, const range_t *r) {
   return 1;
 }
 
-/* The part of the strip that wide loads can do, which is none when the stream's address is not a multiple of their size.
- * Gives where the rest begins. */
+/* The part of the strip that wide loads can do, which is none when the stream's address is not a multiple of their
+ * size. Gives where the rest begins. */
 static LLVMValueRef lower_wide_strip(vyre_lower_t *l, const range_t *r, LLVMValueRef from, LLVMValueRef to,
                                      unsigned elements) {
   LLVMValueRef mask = vyre_lower_i64(l, ~(uint64_t)(elements - 1));
@@ -215,8 +226,8 @@ static void lower_fast_strip(vyre_lower_t *l, const range_t *r, LLVMValueRef fro
   }
   if (copies > 1) {
     VYRE_ASSERT((copies & (copies - 1)) == 0);
-    LLVMValueRef whole = LLVMBuildAnd(l->ir, LLVMBuildSub(l->ir, to, from, ""),
-                                      vyre_lower_i64(l, ~(uint64_t)(copies - 1)), "");
+    LLVMValueRef whole =
+        LLVMBuildAnd(l->ir, LLVMBuildSub(l->ir, to, from, ""), vyre_lower_i64(l, ~(uint64_t)(copies - 1)), "");
     LLVMValueRef middle = LLVMBuildAdd(l->ir, from, whole, "middle");
     lower_loop(l, r, from, middle, copies, NULL);
     from = middle;
@@ -272,8 +283,8 @@ static void end_narrow_sums(vyre_lower_t *l) {
   }
 }
 
-/* True when the body stores to, or updates, a buffer that it also reads: a second walk would not see the same bytes. Then
- * the strip is one plain loop with exact faults. */
+/* True when the body stores to, or updates, a buffer that it also reads: a second walk would not see the same bytes.
+ * Then the strip is one plain loop with exact faults. */
 enum { READ = 1, WRITTEN = 2 };
 
 static bool expr_touches(const vyre_lower_t *l, uint32_t id, uint8_t *touched) {
@@ -323,8 +334,8 @@ static void lower_slow_strip(vyre_lower_t *l, const range_t *r, LLVMValueRef fro
   l->is_rerun = true;
   lower_loop(l, r, from, to, 1, NULL);
   l->is_rerun = false;
-  /* The slow loop finds what the fast one saw: the same statements over the same bytes. Only where two buffers of the call
-   * share memory it may not, and what happens then is not specified, but a fault it is. */
+  /* The slow loop finds what the fast one saw: the same statements over the same bytes. Only where two buffers of the
+   * call share memory it may not, and what happens then is not specified, but a fault it is. */
   l->mode = VYRE_MODE_UNIFORM;
   l->foreach_index = NULL;
   vyre_lower_fault(l, VYRE_FAULT_OUT_OF_RANGE, vyre_node_of_stmt(l->program, r->stmt));
@@ -334,7 +345,8 @@ static void lower_slow_strip(vyre_lower_t *l, const range_t *r, LLVMValueRef fro
 
 /* One strip, which ends where a block of positions ends if that comes first; gives where it ends. */
 static LLVMValueRef lower_foreach_strip(vyre_lower_t *l, const range_t *r, LLVMValueRef from, LLVMValueRef to) {
-  bool has_trees = vyre_lower_has_float_sum(l, r->stmt->body), is_fast = !reads_what_it_writes(l, r->stmt->body);
+  bool has_trees = vyre_lower_has_float_sum(l, r->stmt->body),
+       is_fast = !l->is_large && !reads_what_it_writes(l, r->stmt->body);
   if (has_trees) {
     to = vyre_lower_block_end(l, from, to);
     vyre_lower_begin_blocks(l);
@@ -381,9 +393,48 @@ static void lower_strips(vyre_lower_t *l, const range_t *r, LLVMBasicBlockRef on
   LLVMPositionBuilderAtEnd(l->ir, after);
 }
 
+/* The same in one loop where there would be two, or three: loops are what takes long to compile. A foreach runs in
+ * order like its slow loop. */
+static void lower_one_loop(vyre_lower_t *l, const range_t *r, LLVMBasicBlockRef on_break) {
+  bool is_foreach = r->stmt->op == VYRE_STMT_FOREACH;
+  LLVMBasicBlockRef before = LLVMGetInsertBlock(l->ir);
+  LLVMBasicBlockRef head = vyre_lower_block(l, "loop"), more = vyre_lower_block(l, "more");
+  LLVMBasicBlockRef first = vyre_lower_block(l, "first_of_strip"), body = vyre_lower_block(l, "body");
+  LLVMBasicBlockRef after = vyre_lower_block(l, "endloop");
+  LLVMBuildBr(l->ir, head);
+  LLVMPositionBuilderAtEnd(l->ir, head);
+  LLVMValueRef index = LLVMBuildPhi(l->ir, l->i64, "index");
+  LLVMBuildCondBr(l->ir, LLVMBuildICmp(l->ir, LLVMIntNE, index, r->bound, ""), more, after);
+  LLVMPositionBuilderAtEnd(l->ir, more);
+  LLVMValueRef in_strip = LLVMBuildAnd(l->ir, index, vyre_lower_i64(l, strip_iterations(l) - 1), "");
+  LLVMValueRef is_first = LLVMBuildICmp(l->ir, LLVMIntEQ, in_strip, vyre_lower_i64(l, 0), "");
+  LLVMBuildCondBr(l->ir, is_first, first, body);
+  LLVMPositionBuilderAtEnd(l->ir, first);
+  if (l->is_bounded) vyre_lower_look_at_stop(l, vyre_node_of_stmt(l->program, r->stmt));
+  vyre_lower_continue_in(l, body);
+  if (is_foreach) l->mode = VYRE_MODE_SLOW;
+  lower_iteration(l, r, index, on_break);
+  if (is_foreach) {
+    l->mode = VYRE_MODE_UNIFORM;
+    l->foreach_index = NULL;
+  }
+  LLVMValueRef values[] = {vyre_lower_i64(l, 0), LLVMBuildAdd(l->ir, index, vyre_lower_i64(l, 1), "")};
+  LLVMBasicBlockRef blocks[] = {before, LLVMGetInsertBlock(l->ir)};
+  LLVMBuildBr(l->ir, head);
+  LLVMAddIncoming(index, values, blocks, 2);
+  LLVMPositionBuilderAtEnd(l->ir, after);
+}
+
+static void lower_iterations(vyre_lower_t *l, const range_t *r, LLVMBasicBlockRef on_break) {
+  if (l->is_large && !vyre_lower_has_float_sum(l, r->stmt->body))
+    lower_one_loop(l, r, on_break);
+  else
+    lower_strips(l, r, on_break);
+}
+
 static void lower_for(vyre_lower_t *l, const range_t *r) {
   LLVMBasicBlockRef left = vyre_lower_block(l, "left"); /* by break: no FUEL then */
-  lower_strips(l, r, left);
+  lower_iterations(l, r, left);
   end_range(l, r);
   vyre_lower_continue_in(l, left);
 }
@@ -403,7 +454,7 @@ static void lower_foreach(vyre_lower_t *l, const range_t *r) {
     l->fuel = vyre_lower_alloca(l, l->i64, "share_left");
   }
   LLVMBuildStore(l->ir, LLVMConstInt(l->i32, 0, false), l->seen);
-  lower_strips(l, r, NULL);
+  lower_iterations(l, r, NULL);
   if (l->foreach_used) {
     l->fuel = call_fuel;
     LLVMValueRef used = vyre_lower_load(l, l->i64, l->foreach_used, "");

@@ -1,19 +1,19 @@
 /* Programs of several lanes on a device that runs a call with one thread.
  *
- * What is uniform is lowered once. Between two meetings everything else stands in regions: loops over the lanes, which LLVM
- * vectorizes. Code that only the lanes of a subgroup share stands in a loop over subgroups, and has regions of 32 lanes. So a
- * block is lowered at one of three levels, and a statement whose control flow or whose loops belong to a finer level opens it:
- *   WORKGROUP  structure, uniform statements, meetings of the workgroup
- *   SUBGROUP   the same for one subgroup
- *   LANE       everything, for one lane
- * Values of lanes that are used in more than one region are arrays, the others registers.
+ * What is uniform is lowered once. Between two meetings everything else stands in regions: loops over the lanes, which
+ * LLVM vectorizes. Code that only the lanes of a subgroup share stands in a loop over subgroups, and has regions of 32
+ * lanes. So a block is lowered at one of three levels, and a statement whose control flow or whose loops belong to a
+ * finer level opens it: WORKGROUP  structure, uniform statements, meetings of the workgroup SUBGROUP   the same for one
+ * subgroup LANE       everything, for one lane Values of lanes that are used in more than one region are arrays, the
+ * others registers.
  *
- * A lane that faults leaves its region. Which lane is the lowest is found behind the region, in its list of codes; from there
- * on that lane and those above it do nothing more (`limit`): they could not change what is reported. At a meeting of the workgroup,
- * and at the end, the call ends when there is such a lane. */
+ * A lane that faults leaves its region. Which lane is the lowest is found behind the region, in its list of codes; from
+ * there on that lane and those above it do nothing more (`limit`): they could not change what is reported. At a meeting
+ * of the workgroup, and at the end, the call ends when there is such a lane. */
 #include "base/assert.h"
 #include "base/memory.h"
 #include "codegen/lower.h"
+#include "codegen/lower_part.h"
 #include "ir/typing.h"
 
 /* ---- which variables are made where they are used ---- */
@@ -21,8 +21,8 @@
 enum { MADE_NODES_MAX = 12 };
 
 /* Nodes of an expression of a few pure operations on lane numbers and on what is uniform and does not change, with the
- * definitions of what is made itself; more than MADE_NODES_MAX for any other. It is cheaper than an array, and an index of
- * this kind lets LLVM see that lanes' elements are neighbours. */
+ * definitions of what is made itself; more than MADE_NODES_MAX for any other. It is cheaper than an array, and an index
+ * of this kind lets LLVM see that lanes' elements are neighbours. */
 static unsigned count_made(const vyre_lower_t *l, const vyre_expr_t *e) {
   const vyre_program_t *p = l->program;
   const unsigned never = MADE_NODES_MAX + 1;
@@ -46,12 +46,13 @@ static unsigned count_made(const vyre_lower_t *l, const vyre_expr_t *e) {
   return nodes;
 }
 
-/* In the order of the statements' ids, which is that of their places in a canonical form: what a definition uses comes first,
- * or is not found to be made, which costs an array and no more. */
+/* In the order of the statements' ids, which is that of their places in a canonical form: what a definition uses comes
+ * first, or is not found to be made, which costs an array and no more. */
 static void find_made(vyre_lower_t *l) {
   for (uint32_t i = 1; i < l->program->stmt_count; i++) {
     const vyre_stmt_t *s = &l->program->stmts[i];
-    bool is_candidate = s->op == VYRE_STMT_LET && l->definitions[s->var] && l->lanes.uniform.vars[s->var] == VYRE_LEVEL_LANE;
+    bool is_candidate =
+        s->op == VYRE_STMT_LET && l->definitions[s->var] && l->lanes.uniform.vars[s->var] == VYRE_LEVEL_LANE;
     if (is_candidate && count_made(l, l->definitions[s->var]) <= MADE_NODES_MAX) l->lanes.is_made[s->var] = 1;
   }
 }
@@ -212,8 +213,9 @@ bool vyre_lower_init_lanes(vyre_lower_t *l) {
   find_made(l);
   find_arrays(l, p->body, 0, VYRE_LEVEL_WORKGROUP);
   for (uint32_t i = 1; i < p->var_count; i++)
-    l->lanes.is_array[i] = l->lanes.uniform.vars[i] == VYRE_LEVEL_SUBGROUP ||
-                           (l->lanes.uniform.vars[i] == VYRE_LEVEL_LANE && l->lanes.is_array[i] && !l->lanes.is_made[i]);
+    l->lanes.is_array[i] =
+        l->lanes.uniform.vars[i] == VYRE_LEVEL_SUBGROUP ||
+        (l->lanes.uniform.vars[i] == VYRE_LEVEL_LANE && l->lanes.is_array[i] && !l->lanes.is_made[i]);
   return true;
 }
 
@@ -403,29 +405,33 @@ static void lower_meeting(vyre_lower_t *l, const vyre_stmt_t *s) {
 
 /* ---- a block ---- */
 
-static void lower_sequence(vyre_lower_t *l, uint32_t first, uint32_t end) {
-  const vyre_program_t *p = l->program;
-  for (uint32_t id = first; id != end;) {
-    const vyre_stmt_t *s = &p->stmts[id];
-    uint32_t run_end;
-    switch (unit_of(l, id, l->lanes.level)) {
-      case UNIT_ONCE:
-      case UNIT_STRUCTURE: vyre_lower_stmt(l, s); break;
-      case UNIT_MEETING: lower_meeting(l, s); break;
-      case UNIT_SUBGROUPS:
-      case UNIT_LANES:
-        if (run_of(l, id, l->lanes.level, &run_end) == UNIT_SUBGROUPS) {
-          lower_subgroups(l, id, run_end);
-        } else {
-          vyre_region_t region = vyre_lower_begin_region(l);
-          for (uint32_t k = id; k != run_end; k = p->stmts[k].next) vyre_lower_stmt(l, &p->stmts[k]);
-          vyre_lower_end_region(l, region);
-        }
-        id = run_end;
-        continue;
+/* One unit, [id, end). */
+static void lower_unit(vyre_lower_t *l, unit_t unit, uint32_t id, uint32_t end) {
+  const vyre_stmt_t *s = &l->program->stmts[id];
+  switch (unit) {
+    case UNIT_ONCE:
+    case UNIT_STRUCTURE: vyre_lower_stmt(l, s); return;
+    case UNIT_MEETING: lower_meeting(l, s); return;
+    case UNIT_SUBGROUPS: lower_subgroups(l, id, end); return;
+    case UNIT_LANES: {
+      vyre_region_t region = vyre_lower_begin_region(l);
+      vyre_lower_run(l, id, end);
+      vyre_lower_end_region(l, region);
     }
-    id = s->next;
   }
+}
+
+static void lower_sequence(vyre_lower_t *l, uint32_t first, uint32_t end) {
+  bool has_parts = l->parts && !vyre_lower_is_in_part(l);
+  for (uint32_t id = first; id != end;) {
+    unit_t unit = unit_of(l, id, l->lanes.level);
+    uint32_t unit_end = l->program->stmts[id].next;
+    if (unit == UNIT_LANES || unit == UNIT_SUBGROUPS) unit = run_of(l, id, l->lanes.level, &unit_end);
+    if (has_parts) vyre_lower_part_at(l, id, unit_end);
+    lower_unit(l, unit, id, unit_end);
+    id = unit_end;
+  }
+  if (has_parts) vyre_lower_end_part(l);
 }
 
 void vyre_lower_level(vyre_lower_t *l, uint32_t block) { lower_sequence(l, block, 0); }

@@ -1,6 +1,7 @@
 /* Statements, but for lanes blocks (lower_lanes.c), counted loops (lower_range.c), meetings (lower_region.c). */
 #include "base/assert.h"
 #include "codegen/lower.h"
+#include "codegen/lower_part.h"
 #include "ir/typing.h"
 
 static void lower_if(vyre_lower_t *l, const vyre_stmt_t *s) {
@@ -30,7 +31,8 @@ static void lower_uncounted(vyre_lower_t *l, const vyre_stmt_t *s) {
   LLVMPositionBuilderAtEnd(l->ir, body);
   if (l->is_bounded) {
     LLVMValueRef fuel = vyre_lower_load(l, l->i64, l->fuel, "");
-    vyre_lower_check(l, LLVMBuildICmp(l->ir, LLVMIntEQ, fuel, vyre_lower_i64(l, 0), ""), VYRE_FAULT_FUEL, vyre_node_of_stmt(l->program, s));
+    vyre_lower_check(l, LLVMBuildICmp(l->ir, LLVMIntEQ, fuel, vyre_lower_i64(l, 0), ""), VYRE_FAULT_FUEL,
+                     vyre_node_of_stmt(l->program, s));
     LLVMBuildStore(l->ir, LLVMBuildSub(l->ir, fuel, vyre_lower_i64(l, 1), ""), l->fuel);
     vyre_lower_look_at_stop(l, vyre_node_of_stmt(l->program, s));
   }
@@ -98,11 +100,19 @@ void vyre_lower_stmt(vyre_lower_t *l, const vyre_stmt_t *s) {
   }
 }
 
+void vyre_lower_run(vyre_lower_t *l, uint32_t first, uint32_t end) {
+  bool has_parts = l->parts && !vyre_lower_is_in_part(l);
+  for (uint32_t id = first; id != end; id = l->program->stmts[id].next) {
+    if (has_parts) vyre_lower_part_at(l, id, l->program->stmts[id].next);
+    vyre_lower_stmt(l, &l->program->stmts[id]);
+  }
+  if (has_parts) vyre_lower_end_part(l);
+}
+
 void vyre_lower_stmts(vyre_lower_t *l, uint32_t block) {
   bool is_level = l->mode == VYRE_MODE_UNIFORM || l->mode == VYRE_MODE_SUBGROUP;
-  if (l->lanes.count > 1 && is_level) {
+  if (l->lanes.count > 1 && is_level)
     vyre_lower_level(l, block);
-    return;
-  }
-  for (uint32_t id = block; id != 0; id = l->program->stmts[id].next) vyre_lower_stmt(l, &l->program->stmts[id]);
+  else
+    vyre_lower_run(l, block, 0);
 }

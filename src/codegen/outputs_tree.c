@@ -1,10 +1,13 @@
 /* Sums of floats: a tree over the positions of the stream, so that the same bits come out whatever the chunks
- * (docs/language.md, "Reducers"). Within a block of 4096 positions an addition goes to one of 32 partial sums; the blocks of
- * an execution of a foreach are the leaves of a binary tree, whose open left halves wait in an array by their height, as in
- * a binary counter. */
+ * (docs/language.md, "Reducers"). Within a block of 4096 positions an addition goes to one of 32 partial sums; the
+ * blocks of an execution of a foreach are the leaves of a binary tree, whose open left halves wait in an array by their
+ * height, as in a binary counter. */
+#include <stdio.h>
+
 #include "base/assert.h"
 #include "base/memory.h"
 #include "codegen/lower.h"
+#include "codegen/lower_part.h"
 
 enum { BLOCK_POSITIONS = 4096, PARTIALS = 32, HEIGHTS = 64 };
 
@@ -52,7 +55,8 @@ bool vyre_lower_has_float_sum(const vyre_lower_t *l, uint32_t body) {
 static LLVMValueRef first_position(vyre_lower_t *l) {
   for (uint32_t i = 0; i < l->program->param_count; i++)
     if (l->program->params[i].role == VYRE_ROLE_STREAM)
-      return LLVMBuildUDiv(l->ir, l->stream_offset, vyre_lower_i64(l, vyre_type_bytes(l->program->params[i].type)), "position");
+      return LLVMBuildUDiv(l->ir, l->stream_offset, vyre_lower_i64(l, vyre_type_bytes(l->program->params[i].type)),
+                           "position");
   VYRE_UNREACHABLE();
 }
 
@@ -64,18 +68,69 @@ LLVMValueRef vyre_lower_block_end(vyre_lower_t *l, LLVMValueRef from, LLVMValueR
   return vyre_lower_intrinsic(l, "llvm.umin", l->i64, (LLVMValueRef[]){to, end}, 2);
 }
 
+/* What is done for a sum around its blocks: built where the builder is, with the block's index. In a large Program it
+ * stands once, in a function that all of its foreach call. */
+typedef void step_t(vyre_lower_t *l, const vyre_float_sum_t *f, LLVMValueRef index);
+
+enum { SUM, WAITING, PARTIAL_SUMS, OPEN_HEIGHTS, INDEX, STEP_ARGUMENTS };
+
+static LLVMValueRef define_step(vyre_lower_t *l, const vyre_float_sum_t *f, const char *name, LLVMTypeRef type,
+                                step_t *build) {
+  LLVMValueRef outer = l->function, function = LLVMAddFunction(l->module, name, type);
+  LLVMBasicBlockRef entry = l->entry, from = LLVMGetInsertBlock(l->ir);
+  LLVMSetLinkage(function, LLVMInternalLinkage);
+  vyre_lower_add_attribute(function, (unsigned)LLVMAttributeFunctionIndex, "nounwind");
+  vyre_lower_make_lean(l, function);
+  vyre_float_sum_t own = {.type = f->type,
+                          .sum = LLVMGetParam(function, SUM),
+                          .waiting = LLVMGetParam(function, WAITING),
+                          .partials = LLVMGetParam(function, PARTIAL_SUMS),
+                          .heights = LLVMGetParam(function, OPEN_HEIGHTS)};
+  l->function = function;
+  l->entry = vyre_lower_block(l, "entry");
+  LLVMPositionBuilderAtEnd(l->ir, l->entry);
+  build(l, &own, LLVMGetParam(function, INDEX));
+  LLVMBuildRetVoid(l->ir);
+  l->function = outer;
+  l->entry = entry;
+  LLVMPositionBuilderAtEnd(l->ir, from);
+  return function;
+}
+
+static void build_step(vyre_lower_t *l, const vyre_float_sum_t *f, const char *name, LLVMValueRef index,
+                       step_t *build) {
+  if (!l->is_large) {
+    build(l, f, index);
+    return;
+  }
+  char full[64];
+  snprintf(full, sizeof full, "%s_%s", name, f->type == l->f32 ? "f32" : "f64");
+  LLVMTypeRef types[STEP_ARGUMENTS] = {l->ptr, l->ptr, l->ptr, l->ptr, l->i64};
+  LLVMTypeRef type = LLVMFunctionType(l->void_, types, STEP_ARGUMENTS, false);
+  LLVMValueRef function = LLVMGetNamedFunction(l->module, full);
+  if (!function) function = define_step(l, f, full, type, build);
+  LLVMValueRef arguments[STEP_ARGUMENTS] = {[SUM] = f->sum,
+                                            [WAITING] = f->waiting,
+                                            [PARTIAL_SUMS] = f->partials,
+                                            [OPEN_HEIGHTS] = f->heights,
+                                            [INDEX] = index};
+  LLVMBuildCall2(l->ir, type, function, arguments, STEP_ARGUMENTS, "");
+}
+
 void vyre_lower_begin_trees(vyre_lower_t *l) {
   for (uint32_t i = 0; i < l->program->param_count; i++)
     if (l->float_sums[i]) LLVMBuildStore(l->ir, vyre_lower_i64(l, 0), l->float_sums[i]->heights);
 }
 
+static void clear_partials(vyre_lower_t *l, const vyre_float_sum_t *f, LLVMValueRef index) {
+  (void)index;
+  for (unsigned k = 0; k < PARTIALS; k++)
+    LLVMBuildStore(l->ir, minus_zero(f), vyre_lower_element(l, f->type, f->partials, vyre_lower_i64(l, k)));
+}
+
 void vyre_lower_begin_blocks(vyre_lower_t *l) {
-  for (uint32_t i = 0; i < l->program->param_count; i++) {
-    vyre_float_sum_t *f = l->float_sums[i];
-    if (!f) continue;
-    for (unsigned k = 0; k < PARTIALS; k++)
-      LLVMBuildStore(l->ir, minus_zero(f), vyre_lower_element(l, f->type, f->partials, vyre_lower_i64(l, k)));
-  }
+  for (uint32_t i = 0; i < l->program->param_count; i++)
+    if (l->float_sums[i]) build_step(l, l->float_sums[i], "clear_partials", vyre_lower_i64(l, 0), clear_partials);
 }
 
 void vyre_lower_add_float(vyre_lower_t *l, uint32_t param, LLVMValueRef value) {
@@ -99,7 +154,8 @@ static LLVMValueRef sum_of_block(vyre_lower_t *l, const vyre_float_sum_t *f) {
 }
 
 /* As long as the node is a right half: it joins the left one, when that has a block of the call, and goes up. */
-static void push_block(vyre_lower_t *l, const vyre_float_sum_t *f, LLVMValueRef block, LLVMValueRef index) {
+static void push_block(vyre_lower_t *l, const vyre_float_sum_t *f, LLVMValueRef index) {
+  LLVMValueRef block = sum_of_block(l, f);
   LLVMBasicBlockRef before = LLVMGetInsertBlock(l->ir), head = vyre_lower_block(l, "height");
   LLVMBasicBlockRef up = vyre_lower_block(l, "right_half"), last = vyre_lower_block(l, "left_half");
   LLVMValueRef one = vyre_lower_i64(l, 1);
@@ -111,7 +167,8 @@ static void push_block(vyre_lower_t *l, const vyre_float_sum_t *f, LLVMValueRef 
   LLVMValueRef place = vyre_lower_element(l, f->type, f->waiting, height);
   LLVMBuildCondBr(l->ir, LLVMBuildTrunc(l->ir, node, l->i1, ""), up, last);
   LLVMPositionBuilderAtEnd(l->ir, up);
-  LLVMValueRef has_left = LLVMBuildICmp(l->ir, LLVMIntNE, LLVMBuildAnd(l->ir, heights, bit, ""), vyre_lower_i64(l, 0), "");
+  LLVMValueRef has_left =
+      LLVMBuildICmp(l->ir, LLVMIntNE, LLVMBuildAnd(l->ir, heights, bit, ""), vyre_lower_i64(l, 0), "");
   LLVMValueRef left = vyre_lower_load(l, f->type, place, "");
   LLVMValueRef joined = LLVMBuildSelect(l->ir, has_left, LLVMBuildFAdd(l->ir, left, value, ""), value, "");
   LLVMBuildStore(l->ir, LLVMBuildAnd(l->ir, heights, LLVMBuildNot(l->ir, bit, ""), ""), f->heights);
@@ -130,27 +187,29 @@ void vyre_lower_end_blocks(vyre_lower_t *l, LLVMValueRef from) {
   LLVMValueRef position = LLVMBuildAdd(l->ir, first_position(l), from, "");
   LLVMValueRef index = LLVMBuildUDiv(l->ir, position, vyre_lower_i64(l, BLOCK_POSITIONS), "");
   for (uint32_t i = 0; i < l->program->param_count; i++)
-    if (l->float_sums[i]) push_block(l, l->float_sums[i], sum_of_block(l, l->float_sums[i]), index);
+    if (l->float_sums[i]) build_step(l, l->float_sums[i], "push_block", index, push_block);
 }
 
 /* Nodes that wait: from the lowest, which is the last, to the highest. What comes out is added to the sum. */
+static void end_tree(vyre_lower_t *l, const vyre_float_sum_t *f, LLVMValueRef index) {
+  (void)index;
+  LLVMValueRef root = vyre_lower_alloca(l, f->type, "root");
+  LLVMBuildStore(l->ir, minus_zero(f), root);
+  LLVMValueRef heights = vyre_lower_load(l, l->i64, f->heights, "");
+  vyre_counted_t loop = vyre_lower_begin_loop(l, vyre_lower_i64(l, 0), vyre_lower_i64(l, HEIGHTS));
+  LLVMValueRef bit = LLVMBuildTrunc(l->ir, LLVMBuildLShr(l->ir, heights, loop.index, ""), l->i1, "");
+  LLVMValueRef left = vyre_lower_load(l, f->type, vyre_lower_element(l, f->type, f->waiting, loop.index), "");
+  LLVMValueRef right = vyre_lower_load(l, f->type, root, "");
+  /* The first one adds to -0.0, which changes nothing. */
+  LLVMBuildStore(l->ir, LLVMBuildSelect(l->ir, bit, LLVMBuildFAdd(l->ir, left, right, ""), right, ""), root);
+  vyre_lower_end_loop(l, loop);
+  LLVMValueRef sum = vyre_lower_load(l, f->type, f->sum, "");
+  LLVMBuildStore(l->ir, LLVMBuildFAdd(l->ir, sum, vyre_lower_load(l, f->type, root, ""), ""), f->sum);
+}
+
 void vyre_lower_end_trees(vyre_lower_t *l) {
-  for (uint32_t i = 0; i < l->program->param_count; i++) {
-    const vyre_float_sum_t *f = l->float_sums[i];
-    if (!f) continue;
-    LLVMValueRef root = vyre_lower_alloca(l, f->type, "root");
-    LLVMBuildStore(l->ir, minus_zero(f), root);
-    LLVMValueRef heights = vyre_lower_load(l, l->i64, f->heights, "");
-    vyre_counted_t loop = vyre_lower_begin_loop(l, vyre_lower_i64(l, 0), vyre_lower_i64(l, HEIGHTS));
-    LLVMValueRef bit = LLVMBuildTrunc(l->ir, LLVMBuildLShr(l->ir, heights, loop.index, ""), l->i1, "");
-    LLVMValueRef left = vyre_lower_load(l, f->type, vyre_lower_element(l, f->type, f->waiting, loop.index), "");
-    LLVMValueRef right = vyre_lower_load(l, f->type, root, "");
-    /* The first one adds to -0.0, which changes nothing. */
-    LLVMBuildStore(l->ir, LLVMBuildSelect(l->ir, bit, LLVMBuildFAdd(l->ir, left, right, ""), right, ""), root);
-    vyre_lower_end_loop(l, loop);
-    LLVMValueRef sum = vyre_lower_load(l, f->type, f->sum, "");
-    LLVMBuildStore(l->ir, LLVMBuildFAdd(l->ir, sum, vyre_lower_load(l, f->type, root, ""), ""), f->sum);
-  }
+  for (uint32_t i = 0; i < l->program->param_count; i++)
+    if (l->float_sums[i]) build_step(l, l->float_sums[i], "end_tree", vyre_lower_i64(l, 0), end_tree);
 }
 
 LLVMValueRef vyre_lower_float_sum(vyre_lower_t *l, uint32_t param) {

@@ -171,6 +171,8 @@ static generate_options_t kind_of(uint64_t seed) {
       {.lanes_heavy = true, .no_faults = true, .statements = 12},
   };
   generate_options_t kind = kinds[seed % KINDS];
+  /* What is compiled as a large Program. */
+  if (seed % 16 == 9) kind.statements = 120;
   /* Deep nesting is slow to compile. */
   kind.deep_nesting = seed % 37 == 5;
   kind.lacks |= generate_lacks_given(LACKS);
