@@ -30,7 +30,7 @@ vyre_counted_t vyre_lower_begin_loop(vyre_lower_t *l, LLVMValueRef from, LLVMVal
   LLVMBasicBlockRef before = LLVMGetInsertBlock(l->ir), body = vyre_lower_block(l, "count");
   LLVMBuildBr(l->ir, loop.head);
   LLVMPositionBuilderAtEnd(l->ir, loop.head);
-  loop.index = LLVMBuildPhi(l->ir, l->i64, "i");
+  loop.index = LLVMBuildPhi(l->ir, LLVMTypeOf(from), "i");
   LLVMAddIncoming(loop.index, &from, &before, 1);
   LLVMBuildCondBr(l->ir, LLVMBuildICmp(l->ir, LLVMIntULT, loop.index, to, ""), body, loop.after);
   LLVMPositionBuilderAtEnd(l->ir, body);
@@ -38,7 +38,7 @@ vyre_counted_t vyre_lower_begin_loop(vyre_lower_t *l, LLVMValueRef from, LLVMVal
 }
 
 void vyre_lower_end_loop(vyre_lower_t *l, vyre_counted_t loop) {
-  LLVMValueRef next = LLVMBuildNUWAdd(l->ir, loop.index, vyre_lower_i64(l, 1), "");
+  LLVMValueRef next = LLVMBuildNUWAdd(l->ir, loop.index, LLVMConstInt(LLVMTypeOf(loop.index), 1, false), "");
   LLVMBasicBlockRef latch = LLVMGetInsertBlock(l->ir);
   LLVMAddIncoming(loop.index, &next, &latch, 1);
   LLVMBuildBr(l->ir, loop.head);
@@ -408,11 +408,14 @@ LLVMValueRef vyre_lower_program(const vyre_program_t *program, const vyre_target
   l->definitions = vyre_calloc(program->var_count, sizeof *l->definitions);
   l->ranges = vyre_calloc(program->var_count, sizeof *l->ranges);
   l->masks = vyre_calloc(program->var_count, sizeof *l->masks);
-  bool is_whole = l->vars && l->definitions && l->ranges && l->masks && vyre_lower_init_lanes(l);
+  bool is_whole = l->vars && l->definitions && l->ranges && l->masks;
+  if (is_whole) {
+    find_definitions(l);
+    is_whole = vyre_lower_init_lanes(l);
+  }
   if (is_whole) {
     vyre_lower_types(l, module);
     l->ir = LLVMCreateBuilderInContext(l->context);
-    find_definitions(l);
     is_whole = build_body(l, name);
     LLVMDisposeBuilder(l->ir);
   }

@@ -67,10 +67,12 @@ typedef struct vyre_lower_lanes {
   uint32_t count; /* 1: there are no others, and nothing below is used */
   vyre_uniform_t uniform;
   uint8_t *is_array;          /* by variable: one value for each lane, kept from one region to the next */
+  uint8_t *is_made;           /* by variable: made of its definition where it is used, kept nowhere */
   uint32_t *region;           /* by variable: the region that it is used in, while these are found out */
   uint32_t regions;
   vyre_level_t level;         /* of the code that is being built */
   LLVMValueRef lane;          /* i64, at level LANE */
+  LLVMValueRef lane_number;   /* the same as i32 */
   LLVMValueRef subgroup;      /* i64, at levels LANE and SUBGROUP */
   LLVMValueRef limit;         /* alloca i64: lanes from here on have faulted, or come behind one that has */
   LLVMValueRef codes;         /* alloca [count x i64]: fault << 32 | node of the lanes that faulted in a region */
@@ -165,9 +167,9 @@ LLVMValueRef vyre_lower_runtime(vyre_lower_t *l, const char *name, LLVMTypeRef r
 /* for index in from .. to, in steps of 1: opens the body, which vyre_lower_end_loop closes. */
 typedef struct vyre_counted {
   LLVMBasicBlockRef head, after;
-  LLVMValueRef index; /* i64 */
+  LLVMValueRef index;
 } vyre_counted_t;
-vyre_counted_t vyre_lower_begin_loop(vyre_lower_t *l, LLVMValueRef from, LLVMValueRef to);
+vyre_counted_t vyre_lower_begin_loop(vyre_lower_t *l, LLVMValueRef from, LLVMValueRef to); /* of one type, i64 or i32 */
 void vyre_lower_end_loop(vyre_lower_t *l, vyre_counted_t loop);
 LLVMValueRef vyre_lower_i64(const vyre_lower_t *l, uint64_t value);
 LLVMValueRef vyre_lower_load(vyre_lower_t *l, LLVMTypeRef type, LLVMValueRef pointer, const char *name);

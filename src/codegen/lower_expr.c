@@ -128,7 +128,7 @@ static LLVMValueRef lower_id(vyre_lower_t *l, const vyre_expr_t *e) {
   LLVMValueRef none = LLVMConstInt(l->i32, 0, false);
   if (l->lanes.count == 1) return none;
   if (e->op == VYRE_EXPR_SUBGROUP) return l->lanes.subgroup ? LLVMBuildTrunc(l->ir, l->lanes.subgroup, l->i32, "") : none;
-  LLVMValueRef lane = LLVMBuildTrunc(l->ir, l->lanes.lane, l->i32, "lane");
+  LLVMValueRef lane = l->lanes.lane_number;
   if (e->op == VYRE_EXPR_LANE) return lane;
   return LLVMBuildAnd(l->ir, lane, LLVMConstInt(l->i32, VYRE_SUBGROUP_LANES - 1, false), "subgroup_lane");
 }
@@ -136,7 +136,10 @@ static LLVMValueRef lower_id(vyre_lower_t *l, const vyre_expr_t *e) {
 static LLVMValueRef lower_leaf(vyre_lower_t *l, const vyre_expr_t *e) {
   switch (e->op) {
     case VYRE_EXPR_CONST: return vyre_lower_const(l, e->type, e->imm);
-    case VYRE_EXPR_VAR: return vyre_lower_load(l, vyre_lower_type(l, e->type), vyre_lower_var(l, e->a), "");
+    case VYRE_EXPR_VAR:
+      if (l->lanes.count > 1 && l->lanes.is_made[e->a])
+        return vyre_lower_expr(l, (uint32_t)(l->definitions[e->a] - l->program->exprs));
+      return vyre_lower_load(l, vyre_lower_type(l, e->type), vyre_lower_var(l, e->a), "");
     case VYRE_EXPR_LEN: return l->lengths[e->a];
     case VYRE_EXPR_STREAM_OFFSET: return l->stream_offset;
     case VYRE_EXPR_IS_LAST: return l->is_last;

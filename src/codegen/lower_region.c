@@ -16,6 +16,50 @@
 #include "codegen/lower.h"
 #include "ir/typing.h"
 
+/* ---- which variables are made where they are used ---- */
+
+enum { MADE_NODES_MAX = 12 };
+
+/* Nodes of an expression of a few pure operations on lane numbers and on what is uniform and does not change, with the
+ * definitions of what is made itself; more than MADE_NODES_MAX for any other. It is cheaper than an array, and an index of
+ * this kind lets LLVM see that lanes' elements are neighbours. */
+static unsigned count_made(const vyre_lower_t *l, const vyre_expr_t *e) {
+  const vyre_program_t *p = l->program;
+  const unsigned never = MADE_NODES_MAX + 1;
+  switch (vyre_expr_class(e->op)) {
+    case VYRE_CLASS_LEAF:
+      if (e->op != VYRE_EXPR_VAR) return e->op != VYRE_EXPR_OUTPUT ? 1 : never;
+      if (p->vars[e->a].is_mutable) return never;
+      if (l->lanes.is_made[e->a]) return 1 + count_made(l, l->definitions[e->a]);
+      return l->lanes.uniform.vars[e->a] == VYRE_LEVEL_WORKGROUP ? 1 : never;
+    case VYRE_CLASS_BINARY:
+      if (e->op == VYRE_EXPR_DIV || e->op == VYRE_EXPR_REM || e->op == VYRE_EXPR_POW) return never;
+      break;
+    case VYRE_CLASS_CAST:
+    case VYRE_CLASS_COMPARE:
+    case VYRE_CLASS_SELECT: break;
+    default: return never;
+  }
+  unsigned nodes = 1;
+  for (unsigned i = 0; i < vyre_expr_arity(e->op) && nodes < never; i++)
+    nodes += count_made(l, &p->exprs[vyre_expr_operand(e, i)]);
+  return nodes;
+}
+
+/* In the order of the statements' ids, which is that of their places in a canonical form: what a definition uses comes first,
+ * or is not found to be made, which costs an array and no more. */
+static void find_made(vyre_lower_t *l) {
+  for (uint32_t i = 1; i < l->program->stmt_count; i++) {
+    const vyre_stmt_t *s = &l->program->stmts[i];
+    bool is_candidate = s->op == VYRE_STMT_LET && l->definitions[s->var] && l->lanes.uniform.vars[s->var] == VYRE_LEVEL_LANE;
+    if (is_candidate && count_made(l, l->definitions[s->var]) <= MADE_NODES_MAX) l->lanes.is_made[s->var] = 1;
+  }
+}
+
+static bool is_made_let(const vyre_lower_t *l, const vyre_stmt_t *s) {
+  return s->op == VYRE_STMT_LET && l->lanes.is_made[s->var];
+}
+
 /* ---- which statement belongs where ---- */
 
 typedef enum unit {
@@ -62,6 +106,7 @@ static bool is_once(const vyre_lower_t *l, const vyre_stmt_t *s, vyre_level_t le
 static unit_t unit_of(const vyre_lower_t *l, uint32_t id, vyre_level_t level) {
   const vyre_stmt_t *s = &l->program->stmts[id];
   const vyre_uniform_t *u = &l->lanes.uniform;
+  if (is_made_let(l, s)) return UNIT_ONCE; /* which is nothing */
   if (is_construct(s)) {
     if (u->inside[id] <= level) return UNIT_STRUCTURE;
     return u->inside[id] == VYRE_LEVEL_SUBGROUP ? UNIT_SUBGROUPS : UNIT_LANES;
@@ -70,6 +115,9 @@ static unit_t unit_of(const vyre_lower_t *l, uint32_t id, vyre_level_t level) {
   if (u->meetings[id] == VYRE_MEETING_WORKGROUP) return UNIT_MEETING;
   if (u->meetings[id] == VYRE_MEETING_SUBGROUP) return level == VYRE_LEVEL_SUBGROUP ? UNIT_MEETING : UNIT_SUBGROUPS;
   if (is_once(l, s, level)) return UNIT_ONCE;
+  /* A variable that a subgroup has one of is assigned once by it, not once by each of its lanes. */
+  bool is_let = s->op == VYRE_STMT_LET || s->op == VYRE_STMT_ASSIGN;
+  if (is_let && u->vars[s->var] == VYRE_LEVEL_SUBGROUP && level == VYRE_LEVEL_WORKGROUP) return UNIT_SUBGROUPS;
   return UNIT_LANES;
 }
 
@@ -78,6 +126,7 @@ static unit_t run_of(const vyre_lower_t *l, uint32_t first, vyre_level_t level, 
   unit_t run = UNIT_LANES;
   uint32_t id = first;
   for (; id != 0; id = l->program->stmts[id].next) {
+    if (is_made_let(l, &l->program->stmts[id])) continue;
     unit_t unit = unit_of(l, id, level);
     if (unit != UNIT_LANES && unit != UNIT_SUBGROUPS) break;
     if (unit == UNIT_SUBGROUPS) run = UNIT_SUBGROUPS;
@@ -154,21 +203,24 @@ bool vyre_lower_init_lanes(vyre_lower_t *l) {
   l->lanes.count = p->workgroup_size;
   if (l->lanes.count == 1) return true;
   l->lanes.is_array = vyre_calloc(p->var_count, 1);
+  l->lanes.is_made = vyre_calloc(p->var_count, 1);
   l->lanes.region = vyre_calloc(p->var_count, sizeof *l->lanes.region);
   vyre_status_t status = vyre_uniform_init(&l->lanes.uniform, p);
-  bool has_memory = !status && l->lanes.is_array && l->lanes.region;
+  bool has_memory = !status && l->lanes.is_array && l->lanes.is_made && l->lanes.region;
   vyre_status_destroy(&status);
   if (!has_memory) return false;
+  find_made(l);
   find_arrays(l, p->body, 0, VYRE_LEVEL_WORKGROUP);
   for (uint32_t i = 1; i < p->var_count; i++)
     l->lanes.is_array[i] = l->lanes.uniform.vars[i] == VYRE_LEVEL_SUBGROUP ||
-                           (l->lanes.uniform.vars[i] == VYRE_LEVEL_LANE && l->lanes.is_array[i]);
+                           (l->lanes.uniform.vars[i] == VYRE_LEVEL_LANE && l->lanes.is_array[i] && !l->lanes.is_made[i]);
   return true;
 }
 
 void vyre_lower_deinit_lanes(vyre_lower_t *l) {
   vyre_uniform_deinit(&l->lanes.uniform);
   vyre_free(l->lanes.is_array);
+  vyre_free(l->lanes.is_made);
   vyre_free(l->lanes.region);
 }
 
@@ -226,11 +278,13 @@ vyre_region_t vyre_lower_begin_region(vyre_lower_t *l) {
     r.to = vyre_lower_intrinsic(l, "llvm.umin", l->i64, (LLVMValueRef[]){end, limit}, 2);
   }
   LLVMBuildStore(l->ir, LLVMConstInt(l->i32, 0, false), lanes->seen);
-  r.loop = vyre_lower_begin_loop(l, r.from, r.to);
+  /* Counted in 32 bits, as lane() is: so LLVM sees that lanes' elements are neighbours. */
+  r.loop = vyre_lower_begin_loop(l, LLVMBuildTrunc(l->ir, r.from, l->i32, ""), LLVMBuildTrunc(l->ir, r.to, l->i32, ""));
   lanes->can_fault = false;
   lanes->level = VYRE_LEVEL_LANE;
   l->mode = VYRE_MODE_LANE;
-  lanes->lane = r.loop.index;
+  lanes->lane_number = r.loop.index;
+  lanes->lane = LLVMBuildZExt(l->ir, r.loop.index, l->i64, "lane");
   if (r.level == VYRE_LEVEL_WORKGROUP)
     lanes->subgroup = LLVMBuildUDiv(l->ir, lanes->lane, vyre_lower_i64(l, VYRE_SUBGROUP_LANES), "");
   lanes->end = vyre_lower_block(l, "lane_end");
@@ -275,7 +329,7 @@ void vyre_lower_end_region(vyre_lower_t *l, vyre_region_t r) {
   lanes->level = r.level;
   l->mode = r.mode;
   l->fuel = r.fuel;
-  lanes->lane = NULL;
+  lanes->lane = lanes->lane_number = NULL;
   lanes->subgroup = r.subgroup;
   lanes->end = r.end;
   if (!lanes->can_fault) return;

@@ -62,6 +62,9 @@ static void lower_jump(vyre_lower_t *l, LLVMBasicBlockRef target) {
 void vyre_lower_stmt(vyre_lower_t *l, const vyre_stmt_t *s) {
   switch (s->op) {
     case VYRE_STMT_LET:
+      if (l->lanes.count > 1 && l->lanes.is_made[s->var]) return;
+      LLVMBuildStore(l->ir, vyre_lower_expr(l, s->arg[0]), vyre_lower_var(l, s->var));
+      return;
     case VYRE_STMT_ASSIGN: LLVMBuildStore(l->ir, vyre_lower_expr(l, s->arg[0]), vyre_lower_var(l, s->var)); return;
     case VYRE_STMT_REDUCE: vyre_lower_add_scalar(l, s->param, vyre_lower_expr(l, s->arg[0])); return;
     case VYRE_STMT_REDUCE_AT: lower_reduce_at(l, s); return;

@@ -139,7 +139,7 @@ void vyre_interp_call(vyre_frame_t *frame, void *context) {
   run.interp = interp;
   run.program = interp->program;
   run.frame = frame;
-  run.levels = interp->uniform.inside;
+  run.levels = frame->flags & VYRE_FRAME_FINISH ? NULL : interp->uniform.inside; /* finish has one lane */
   run.vars = run.all_vars = (vyre_cell_t *)(void *)memory;
   run.trees = (vyre_tree_t *)(void *)(memory + vars);
   run.workgroup = interp->pool ? (vyre_workgroup_t *)(void *)(memory + vars + trees) : NULL;

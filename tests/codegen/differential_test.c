@@ -24,7 +24,7 @@
 #include "support/shrink.h"
 
 static uint64_t first_seed = 1;
-static uint64_t program_count = 160;
+static uint64_t program_count = 300;
 static uint64_t differences_max = 2;
 
 /* What the code generator lacks. */
@@ -91,8 +91,13 @@ static bool differ_on(const vyre_program_t *program, uint32_t index, differs_t *
 /* Machine code that goes astray, and assertions in what made it, are differences like others: so that they can be
  * shrunk, the process goes on behind them, with what they leave behind. */
 static sigjmp_buf before_crash;
+static volatile sig_atomic_t is_armed;
 
-static void on_signal(int number) { siglongjmp(before_crash, number); }
+static void on_signal(int number) {
+  if (is_armed) siglongjmp(before_crash, number);
+  signal(number, SIG_DFL);
+  raise(number);
+}
 
 static void catch_signals(void) {
   static const int numbers[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGALRM};
@@ -114,9 +119,13 @@ static end_t compile_and_compare(const vyre_program_t *program, differs_t *d) {
 
 /* A crash is also what does not end in time. */
 static end_t end_of(const vyre_program_t *program, differs_t *d) {
-  if (sigsetjmp(before_crash, 1)) return END_CRASHED;
-  alarm(PROGRAM_SECONDS_MAX);
-  end_t end = compile_and_compare(program, d);
+  volatile end_t end = END_CRASHED;
+  if (sigsetjmp(before_crash, 1) == 0) {
+    is_armed = 1;
+    alarm(PROGRAM_SECONDS_MAX);
+    end = compile_and_compare(program, d);
+  }
+  is_armed = 0;
   alarm(0);
   return end;
 }

@@ -178,6 +178,13 @@ vyre_expr_id_t generate_cast(generator_t *g, vyre_type_t type, vyre_expr_id_t va
     from = VYRE_TYPE_U32;
     if (from == type) return value;
   }
+  /* A conversion to an integer hides the last bits of a float. */
+  bool is_seen = vyre_type_is_float(from) && vyre_type_is_integer(type) && !generate_lacks(g, GENERATE_LACKS_OPS);
+  if (is_seen && random_once_in(&g->random, 2)) {
+    from = from == VYRE_TYPE_F32 ? VYRE_TYPE_U32 : VYRE_TYPE_U64;
+    value = vyre_build_bitcast(generate_at(g), from, value);
+    if (from == type) return value;
+  }
   bool is_half = vyre_type_kind(from) == VYRE_KIND_HALF || vyre_type_kind(type) == VYRE_KIND_HALF;
   if (is_half && !vyre_type_is_float(from) && !vyre_type_is_float(type))
     value = vyre_build_cast(generate_at(g), random_once_in(&g->random, 2) ? VYRE_TYPE_F32 : VYRE_TYPE_F64, value);

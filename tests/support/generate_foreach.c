@@ -158,7 +158,11 @@ static void foreach (generator_t *g) {
   g->loops = UINT32_MAX; /* the body's own count begins at 0 */
   generate_remember(g,
                     (generate_var_t){.id = g->foreach_var.id, .type = range.type, .is_in_stream = range.is_in_stream});
+  /* Often without control flow, as what a compiler does most with. */
+  uint32_t statements = g->statements;
+  if (random_once_in(&g->random, 3)) g->statements = 0;
   generate_loop_body(g, range.trips, VYRE_LEVEL_WORKGROUP);
+  if (g->statements == 0) g->statements = statements;
   vyre_build_end(&g->builder);
   for (uint32_t i = 0; i < nodes; i++) g->buffers[i] = outside[i];
   g->var_count = var_count;

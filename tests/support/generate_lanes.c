@@ -34,10 +34,20 @@ static vyre_expr_id_t lane_operand(generator_t *g, vyre_expr_op_t op) {
   return generate_expr_at(g, level, VYRE_TYPE_U32, 3);
 }
 
+/* Another number in each lane; of floats one that fills the fraction, so that the order of a sum shows. */
+static vyre_expr_id_t value_of_lane(generator_t *g, vyre_type_t type) {
+  vyre_expr_id_t lane = vyre_build_leaf(generate_at(g), VYRE_EXPR_LANE);
+  vyre_expr_id_t factor = generate_number(g, VYRE_TYPE_U32, random_next(&g->random) | 1);
+  vyre_expr_id_t value = vyre_build_binary(generate_at(g), VYRE_EXPR_MUL, lane, factor);
+  value = generate_cast(g, type, value);
+  return vyre_type_is_float(type) ? vyre_build_unary(generate_at(g), VYRE_EXPR_SQRT, value) : value;
+}
+
 static void collective(generator_t *g, vyre_expr_op_t op) {
   char buffer[16];
   vyre_type_t type = operand_type(g, op);
-  vyre_expr_id_t value = generate_expr(g, type, generate_expr_depth(g));
+  bool is_spread = random_once_in(&g->random, 3) && !generate_lacks(g, GENERATE_LACKS_OPS);
+  vyre_expr_id_t value = is_spread ? value_of_lane(g, type) : generate_expr(g, type, generate_expr_depth(g));
   vyre_expr_id_t lane = vyre_expr_arity(op) == 2 ? lane_operand(g, op) : 0;
   vyre_expr_id_t result = vyre_build_collective(generate_at(g), op, value, lane);
   if (op == VYRE_EXPR_SUBGROUP_BALLOT) type = VYRE_TYPE_U32;

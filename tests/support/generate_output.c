@@ -5,15 +5,36 @@ static bool is_float_sum(const generate_output_t *output) {
   return output->reducer == VYRE_REDUCER_SUM && vyre_type_is_float(output->type);
 }
 
+/* Another number in each iteration, which fills the fraction, so that the order of a sum shows. */
+static vyre_expr_id_t value_of_iteration(generator_t *g, vyre_type_t type) {
+  vyre_expr_id_t value = vyre_build_var(generate_at(g), g->foreach_var.id);
+  vyre_expr_id_t factor = generate_number(g, g->foreach_var.type, random_below(&g->random, 1 << 16) | 1);
+  value = vyre_build_binary(generate_at(g), VYRE_EXPR_MUL, value, factor);
+  value = vyre_build_cast(generate_at(g), type, value);
+  return vyre_build_unary(generate_at(g), VYRE_EXPR_SQRT, value);
+}
+
+/* What is added in a foreach is often small whatever the data is: of such sums a compiler knows more. */
+static vyre_expr_id_t value_of(generator_t *g, vyre_type_t type, uint32_t depth) {
+  if (!g->in_foreach || !random_once_in(&g->random, 3)) return generate_expr(g, type, depth);
+  vyre_expr_id_t value = generate_expr(g, random_once_in(&g->random, 3) ? VYRE_TYPE_BOOL : VYRE_TYPE_U8, depth);
+  return generate_cast(g, type, value);
+}
+
 static bool reduce(generator_t *g, const generate_output_t *output, uint32_t depth) {
   if (is_float_sum(output) && !g->foreach_is_whole) return false;
+  if (is_float_sum(output) && !generate_lacks(g, GENERATE_LACKS_OPS) && random_once_in(&g->random, 3)) {
+    vyre_expr_id_t value = value_of_iteration(g, output->type);
+    vyre_build_reduce(generate_at(g), output->id, value);
+    return true;
+  }
   if (output->count == 0) {
-    vyre_expr_id_t value = generate_expr(g, output->type, depth);
+    vyre_expr_id_t value = value_of(g, output->type, depth);
     vyre_build_reduce(generate_at(g), output->id, value);
     return true;
   }
   vyre_expr_id_t index = generate_index(g, output->count);
-  vyre_expr_id_t value = generate_expr(g, output->type, depth);
+  vyre_expr_id_t value = value_of(g, output->type, depth);
   vyre_build_reduce_at(generate_at(g), output->id, index, value);
   return true;
 }

@@ -22,6 +22,13 @@ static uint64_t integer_of(random_t *r, vyre_type_t type) {
   }
 }
 
+/* Numbers of a usual size, whose sums and products stay numbers: between 1/2 and 128. */
+static uint64_t tame_float_of(random_t *r, vyre_type_t type) {
+  unsigned mantissa = type == VYRE_TYPE_F64 ? 52 : type == VYRE_TYPE_F32 ? 23 : type == VYRE_TYPE_F16 ? 10 : 7;
+  uint64_t unit = UINT64_C(1) << mantissa, infinity = (UINT64_C(1) << (vyre_type_bits(type) - 1)) - unit;
+  return ((infinity >> 1) & ~(unit - 1)) - unit + random_next(r) % (unit * 8);
+}
+
 /* Halfs have their own widths of exponent; the corners are the same. */
 static uint64_t float_of(random_t *r, vyre_type_t type) {
   unsigned bits = vyre_type_bits(type);
@@ -37,7 +44,7 @@ static uint64_t float_of(random_t *r, vyre_type_t type) {
     case 5: return sign | (infinity - 1);
     case 6: return random_next(r);
     case 7: return sign | (one + (uint64_t)random_below(r, 8) * unit); /* powers of two */
-    default: return sign | (one - unit + random_next(r) % (unit * 8)); /* between 1/2 and 128 */
+    default: return sign | tame_float_of(r, type);
   }
 }
 
@@ -52,8 +59,10 @@ static void fill(random_t *r, vyre_type_t type, uint8_t *bytes, size_t size) {
   bool is_vector = vyre_type_kind(type) == VYRE_KIND_VECTOR;
   vyre_type_t element = is_vector ? VYRE_TYPE_U32 : type;
   size_t step = vyre_type_bytes(element);
+  vyre_type_kind_t kind = vyre_type_kind(element);
+  bool is_tame = (kind == VYRE_KIND_FLOAT || kind == VYRE_KIND_HALF) && random_once_in(r, 2);
   for (size_t at = 0; at < size; at += step) {
-    uint64_t value = value_of(r, element);
+    uint64_t value = is_tame ? tame_float_of(r, element) : value_of(r, element);
     memcpy(bytes + at, &value, size - at < step ? size - at : step);
   }
 }
