@@ -70,9 +70,33 @@ static vyre_expr_op_t workgroup_op(generator_t *g) {
                           random_below(&g->random, VYRE_EXPR_WORKGROUP_BROADCAST - VYRE_EXPR_WORKGROUP_ANY + 1));
 }
 
+/* A sum or a scan of floats whose last bits are added to an output at once: its order is part of the language. */
+static void ordered_sum(generator_t *g, bool is_wide) {
+  static const vyre_expr_op_t ops[][3] = {
+      {VYRE_EXPR_SUBGROUP_ADD, VYRE_EXPR_SUBGROUP_INCLUSIVE_ADD, VYRE_EXPR_SUBGROUP_EXCLUSIVE_ADD},
+      {VYRE_EXPR_WORKGROUP_ADD, VYRE_EXPR_WORKGROUP_INCLUSIVE_ADD, VYRE_EXPR_WORKGROUP_EXCLUSIVE_ADD}};
+  char buffer[16];
+  bool is_double = random_once_in(&g->random, 2);
+  vyre_expr_op_t op = ops[is_wide][random_below(&g->random, 3)];
+  vyre_expr_id_t value = value_of_lane(g, is_double ? VYRE_TYPE_F64 : VYRE_TYPE_F32);
+  vyre_expr_id_t result = vyre_build_collective(generate_at(g), op, value, 0);
+  vyre_var_id_t var = vyre_build_let(generate_at(g), generate_name(g, 'v', buffer), result, false);
+  vyre_expr_id_t bits = vyre_build_var(generate_at(g), var);
+  bits = vyre_build_bitcast(generate_at(g), is_double ? VYRE_TYPE_U64 : VYRE_TYPE_U32, bits);
+  bits = generate_cast(g, g->outputs[0].type, bits);
+  if (g->outputs[0].count)
+    vyre_build_reduce_at(generate_at(g), g->outputs[0].id, generate_number(g, VYRE_TYPE_U32, 0), bits);
+  else
+    vyre_build_reduce(generate_at(g), g->outputs[0].id, bits);
+}
+
 bool generate_collective(generator_t *g) {
   if (!may_meet(g, generate_subgroup_level(g))) return false;
   bool is_wide = may_meet(g, VYRE_LEVEL_WORKGROUP) && random_once_in(&g->random, 2);
+  if (random_once_in(&g->random, 6) && !generate_lacks(g, VYRE_NEEDS_FLOATS | GENERATE_LACKS_OPS)) {
+    ordered_sum(g, is_wide);
+    return true;
+  }
   collective(
       g, is_wide ? workgroup_op(g)
                  : (vyre_expr_op_t)(VYRE_EXPR_SUBGROUP_ANY + random_below(&g->random, VYRE_EXPR_SUBGROUP_SHUFFLE_DOWN -

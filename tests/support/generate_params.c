@@ -136,12 +136,14 @@ static uint32_t output_count(generator_t *g, vyre_reducer_t reducer, vyre_type_t
 /* The first one is an integer sum, which can be added to everywhere. */
 static void outputs(generator_t *g) {
   char buffer[16];
-  uint32_t combines = 0;
+  uint32_t combines = 0, appends = 0;
   g->output_count = 1 + random_below(&g->random, GENERATE_OUTPUTS_MAX);
   for (uint32_t i = 0; i < g->output_count; i++) {
     vyre_reducer_t reducer = i == 0 ? VYRE_REDUCER_SUM : reducer_of(g);
     vyre_type_t type = i == 0 ? generate_word_type(g) : output_type(g, reducer);
     if (reducer == VYRE_REDUCER_COMBINE && combines == 2) reducer = VYRE_REDUCER_PER_CHUNK;
+    /* Room for the records of very many lanes takes up to 3/8 of what outputs may have. */
+    if (reducer == VYRE_REDUCER_APPEND && appends++ >= 2) reducer = VYRE_REDUCER_PER_CHUNK;
     generate_output_t *output = &g->outputs[i];
     *output = (generate_output_t){.type = type, .reducer = reducer, .count = output_count(g, reducer, type)};
     output->room = output->count / g->lanes;
