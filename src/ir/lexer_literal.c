@@ -74,6 +74,10 @@ void vyre_lexer_number(vyre_lexer_t *lexer, vyre_token_t *token) {
     fail_number(lexer, token, "is not a number",
                 "Write decimal, 0x or 0b digits with an optional type at the end, for example 255, 0xFF or 255u8, or a "
                 "float such as 1.5, 1e-3 or 2.5f32.");
+  else if (vyre_lexer_byte(lexer, token->offset + length) == '.' &&
+           vyre_lexer_byte(lexer, token->offset + length + 1) != '.')
+    fail_number(lexer, token, "is followed by a point",
+                "Write decimal digits on both sides of the point, as in 1.0; a range has two points: 0 .. 9.");
   else if (is_float && length > VYRE_LIMIT_FLOAT_BYTES)
     vyre_lexer_fail(lexer, token->offset,
                     vyre_status_with_fix(vyre_status_make(VYRE_E_LIMIT, "a float literal of %u bytes", length),

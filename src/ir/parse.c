@@ -42,12 +42,26 @@ void vyre_parser_advance(vyre_parser_t *p) {
                                      vyre_position_line(position), vyre_position_column(position)));
 }
 
-vyre_token_t vyre_parser_peek(const vyre_parser_t *p) {
+vyre_token_t vyre_parser_peek(const vyre_parser_t *p, unsigned count) {
   vyre_lexer_t ahead = p->lexer;
   vyre_token_t token = {.kind = VYRE_TOKEN_END};
-  if (vyre_parser_ok(p)) vyre_lexer_next(&ahead, &token);
+  for (; count > 0 && vyre_parser_ok(p); count--) vyre_lexer_next(&ahead, &token);
   vyre_lexer_deinit(&ahead); /* an error is met again when the token is taken */
   return token;
+}
+
+bool vyre_parser_names_statement(const vyre_parser_t *p) {
+  vyre_token_t next = vyre_parser_peek(p, 1);
+  switch (next.kind) {
+    case VYRE_TOKEN_ASSIGN:
+    case VYRE_TOKEN_LEFT_BRACKET:
+    case VYRE_TOKEN_LEFT_PAREN:
+    case VYRE_TOKEN_DOT: return true;
+    case VYRE_TOKEN_NAME:
+      if (!vyre_parser_token_is(p, &next, "min") && !vyre_parser_token_is(p, &next, "max")) return false;
+      return vyre_parser_peek(p, 2).kind == VYRE_TOKEN_ASSIGN;
+    default: return vyre_token_compound(next.kind) != VYRE_EXPR_NONE;
+  }
 }
 
 /* A statement that begins a section is marked by both. */

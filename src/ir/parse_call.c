@@ -10,6 +10,13 @@ bool vyre_parser_privileged(vyre_parser_t *p, const vyre_token_t *name) {
     vyre_parser_fail(p, vyre_parser_error(p, VYRE_E_PRIVILEGED, name->position, "%.*s", VYRE_TOKEN_SHOWN(p, name)));
     return false;
   }
+  if (p->builder.program->workgroup_size != 1) {
+    vyre_parser_fail(
+        p, vyre_status_with_fix(vyre_parser_error(p, VYRE_E_INVALID_PROGRAM, name->position,
+                                                  "%.*s in a Program of several lanes", VYRE_TOKEN_SHOWN(p, name)),
+                                "Remove `workgroup_size` from the header; `lanes l { }` has lanes."));
+    return false;
+  }
   p->builder.program->is_privileged = true;
   return true;
 }

@@ -128,7 +128,7 @@ static uint32_t parse_name(vyre_parser_t *p) {
   vyre_parser_advance(p);
   bool is_dotted = false;
   if (vyre_parser_at(p, VYRE_TOKEN_DOT)) {
-    vyre_token_t next = vyre_parser_peek(p);
+    vyre_token_t next = vyre_parser_peek(p, 1);
     bool is_value = vyre_names_find(&p->scope, vyre_parser_text(p, &name), name.length) &&
                     vyre_parser_function(p, &name) == VYRE_EXPR_NONE;
     is_dotted = part_of(p, &next) < 0 && !is_value;
@@ -234,7 +234,7 @@ static uint32_t parse_unary(vyre_parser_t *p);
 static uint32_t parse_minus(vyre_parser_t *p, vyre_position_t position) {
   if (vyre_parser_at(p, VYRE_TOKEN_INTEGER) || vyre_parser_at(p, VYRE_TOKEN_FLOAT))
     return parse_literal(p, position, true);
-  if (vyre_parser_at(p, VYRE_TOKEN_TYPE) && vyre_parser_peek(p).kind == VYRE_TOKEN_DOT) {
+  if (vyre_parser_at(p, VYRE_TOKEN_TYPE) && vyre_parser_peek(p, 1).kind == VYRE_TOKEN_DOT) {
     vyre_token_t type = p->token;
     vyre_parser_advance(p);
     return parse_special(p, &type, position, true);

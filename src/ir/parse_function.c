@@ -139,7 +139,7 @@ void vyre_parser_functions(vyre_parser_t *p) {
 
 bool vyre_parser_at_finish(const vyre_parser_t *p) {
   return vyre_parser_at(p, VYRE_TOKEN_NAME) && vyre_parser_token_is(p, &p->token, "finish") &&
-         vyre_parser_peek(p).kind == VYRE_TOKEN_LEFT_BRACE;
+         vyre_parser_peek(p, 1).kind == VYRE_TOKEN_LEFT_BRACE;
 }
 
 void vyre_parser_finish(vyre_parser_t *p) {

@@ -33,21 +33,21 @@ static bool is_size(const vyre_parser_t *p) {
 bool vyre_parser_at_header_line(const vyre_parser_t *p) {
   if (vyre_parser_at(p, VYRE_TOKEN_STREAM) || vyre_parser_at(p, VYRE_TOKEN_OUTPUT)) return true;
   if (!vyre_parser_at(p, VYRE_TOKEN_NAME) || (!line_at(p) && !is_size(p))) return false;
-  vyre_token_t next = vyre_parser_peek(p);
-  if (vyre_token_compound(next.kind) != VYRE_EXPR_NONE || next.kind == VYRE_TOKEN_ASSIGN ||
-      next.kind == VYRE_TOKEN_LEFT_BRACKET || next.kind == VYRE_TOKEN_LEFT_PAREN || next.kind == VYRE_TOKEN_DOT)
-    return false;
-  bool is_word = vyre_parser_token_is(p, &next, "min") || vyre_parser_token_is(p, &next, "max");
-  return !is_word || vyre_lexer_byte(&p->lexer, next.offset + next.length) != '=';
+  return !vyre_parser_names_statement(p);
 }
 
 /* Passes over a literal without suffix from `least` to `most`. */
-static bool take_number(vyre_parser_t *p, const char *what, uint64_t least, uint64_t most, uint32_t *out_number) {
+static bool take_number(vyre_parser_t *p, const char *what, uint64_t least, uint64_t most, const char *fix,
+                        uint32_t *out_number) {
   if (!vyre_parser_ok(p)) return false;
-  bool is_number = vyre_parser_at(p, VYRE_TOKEN_INTEGER) && p->token.type == VYRE_TYPE_VOID;
-  if (!is_number || p->token.value < least || p->token.value > most) {
-    vyre_parser_fail(p, vyre_status_with_fix(vyre_parser_unexpected(p, what), "Write a number from %llu to %llu.",
-                                             (unsigned long long)least, (unsigned long long)most));
+  vyre_status_t status = NULL;
+  if (!vyre_parser_at(p, VYRE_TOKEN_INTEGER) || p->token.type != VYRE_TYPE_VOID)
+    status = vyre_parser_unexpected(p, what);
+  else if (p->token.value < least || p->token.value > most)
+    status = vyre_parser_error(p, VYRE_E_LIMIT, p->token.position, "%s: %llu, where %llu to %llu are allowed", what,
+                               (unsigned long long)p->token.value, (unsigned long long)least, (unsigned long long)most);
+  if (status) {
+    vyre_parser_fail(p, vyre_status_with_fix(status, "%s", fix));
     return false;
   }
   *out_number = (uint32_t)p->token.value;
@@ -72,13 +72,14 @@ static void parse_size(vyre_parser_t *p) {
   uint32_t value = 0;
   uint32_t multiple = is_lanes ? VYRE_SUBGROUP_LANES : 4096;
   uint32_t most = is_lanes ? VYRE_LIMIT_WORKGROUP_SIZE : VYRE_LIMIT_CHUNK_BYTES;
-  if (!take_number(p, is_lanes ? "the number of lanes" : "the number of bytes", 1, most, &value)) return;
+  const char *fix =
+      is_lanes ? "Choose 1, or a multiple of 32 up to 1024." : "Choose a multiple of 4096 up to 1073741824.";
+  if (!take_number(p, is_lanes ? "the number of lanes" : "the number of bytes", 1, most, fix, &value)) return;
   bool is_one_lane = is_lanes && value == 1;
   if (value % multiple != 0 && !is_one_lane) {
     vyre_status_t status = vyre_parser_error(p, VYRE_E_LIMIT, number.position,
                                              is_lanes ? "a workgroup size of %u" : "chunks of %u bytes", value);
-    vyre_parser_fail(p, vyre_status_with_fix(status, "Choose %sa multiple of %u up to %u.", is_lanes ? "1, or " : "",
-                                             multiple, most));
+    vyre_parser_fail(p, vyre_status_with_fix(status, "%s", fix));
     return;
   }
   if (is_lanes)
@@ -93,7 +94,7 @@ static bool take_count(vyre_parser_t *p, vyre_role_t role, uint32_t *out_count) 
   vyre_parser_advance(p);
   bool is_output = role == VYRE_ROLE_OUTPUT;
   if (!take_number(p, "the number of elements", 1, is_output ? VYRE_LIMIT_OUTPUT_BYTES : VYRE_LIMIT_STATE_BYTES,
-                   out_count))
+                   "Write a number in that range; docs/formats/text.md lists how many bytes there may be.", out_count))
     return false;
   return vyre_parser_expect(p, VYRE_TOKEN_RIGHT_BRACKET, "after the number of elements", NULL);
 }
@@ -101,7 +102,8 @@ static bool take_count(vyre_parser_t *p, vyre_role_t role, uint32_t *out_count) 
 /* One side of a halo: a number, or a scalar that may be declared further down. */
 static bool take_halo(vyre_parser_t *p, vyre_halo_t *halo, vyre_token_t *later) {
   if (!vyre_parser_at(p, VYRE_TOKEN_NAME))
-    return take_number(p, "a number of elements", 0, VYRE_LIMIT_HALO, &halo->count);
+    return take_number(p, "a number of elements", 0, VYRE_LIMIT_HALO,
+                       "Write a number of elements up to 1048576, or the name of a `param`.", &halo->count);
   *later = p->token;
   vyre_parser_advance(p);
   return vyre_parser_ok(p);
@@ -111,7 +113,8 @@ static bool take_halo(vyre_parser_t *p, vyre_halo_t *halo, vyre_token_t *later) 
 static bool take_halos(vyre_parser_t *p, vyre_param_t *param) {
   static const char fix[] = "Write `halo(l, r)`: numbers of elements, or names of scalar parameters.";
   bool is_halo = vyre_parser_at(p, VYRE_TOKEN_NAME) && vyre_parser_token_is(p, &p->token, "halo");
-  if (!is_halo || vyre_parser_peek(p).kind == VYRE_TOKEN_ASSIGN) return vyre_parser_ok(p);
+  bool is_name = vyre_parser_names_statement(p) && vyre_parser_peek(p, 1).kind != VYRE_TOKEN_LEFT_PAREN;
+  if (!is_halo || is_name) return vyre_parser_ok(p);
   vyre_parser_advance(p);
   return vyre_parser_expect(p, VYRE_TOKEN_LEFT_PAREN, "after halo", fix) && take_halo(p, &param->left, &p->halos[0]) &&
          vyre_parser_expect(p, VYRE_TOKEN_COMMA, "between the sides of the halo", fix) &&

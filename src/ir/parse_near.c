@@ -62,7 +62,12 @@ void vyre_parser_fail_unknown_name(vyre_parser_t *p, const vyre_token_t *name) {
   for (uint32_t i = 1; i < p->scope.count; i++) nearest_try(&nearest, p->scope.names[i].text, p->scope.names[i].length);
   vyre_status_t status =
       vyre_parser_error(p, VYRE_E_NAME, name->position, "'%.*s' is not declared here", VYRE_TOKEN_SHOWN(p, name));
-  if (nearest.best)
+  bool is_function = false;
+  for (uint32_t i = 0; i < p->builder.program->function_count; i++)
+    is_function |= vyre_parser_token_is(p, name, p->builder.program->functions[i].name);
+  if (is_function)
+    status = vyre_status_with_fix(status, "Call the function: %.*s(...).", VYRE_TOKEN_SHOWN(p, name));
+  else if (nearest.best)
     status =
         vyre_status_with_fix(status, "Write '%.*s' if that is what is meant, or declare '%.*s' before its first use.",
                              (int)nearest.best_length, nearest.best, VYRE_TOKEN_SHOWN(p, name));
@@ -86,7 +91,10 @@ void vyre_parser_fail_no_function(vyre_parser_t *p, const vyre_token_t *name) {
   try_functions(p, &nearest);
   vyre_status_t status = vyre_parser_error(p, VYRE_E_NAME, name->position, "the text declares no function '%.*s'",
                                            VYRE_TOKEN_SHOWN(p, name));
-  if (nearest.best)
+  if (vyre_word_is_function(vyre_parser_text(p, name), name->length))
+    status = vyre_status_with_fix(status, "Declare `function f(a : T, b : T) : T { return %.*s(a, b) }`, combine f.",
+                                  VYRE_TOKEN_SHOWN(p, name));
+  else if (nearest.best)
     status = vyre_status_with_fix(status, "Write `combine %.*s`.", (int)nearest.best_length, nearest.best);
   else
     status = vyre_status_with_fix(status, "Declare `function %.*s(a : T, b : T) : T` below the parameters.",
@@ -127,6 +135,8 @@ void vyre_parser_fail_unknown_statement(vyre_parser_t *p, const vyre_token_t *na
                                           VYRE_STMT_ASYNC_STORE, VYRE_STMT_ASYNC_WAIT};
   for (size_t i = 0; i < sizeof called / sizeof *called; i++)
     nearest_try(&nearest, vyre_stmt_text(called[i]), strlen(vyre_stmt_text(called[i])));
+  for (int role = VYRE_ROLE_SCALAR; vyre_parser_at(p, VYRE_TOKEN_NAME) && role < VYRE_ROLE_COUNT; role++)
+    nearest_try(&nearest, vyre_role_text((vyre_role_t)role), strlen(vyre_role_text((vyre_role_t)role)));
   if (vyre_parser_at(p, VYRE_TOKEN_LEFT_PAREN) || vyre_parser_at(p, VYRE_TOKEN_DOT)) {
     try_functions(p, &nearest);
     for (int op = VYRE_EXPR_ATOMIC_LOAD; op <= VYRE_EXPR_ATOMIC_CAS; op++)

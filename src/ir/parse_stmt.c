@@ -240,7 +240,7 @@ static void fail_no_statement(vyre_parser_t *p) {
   switch (p->token.kind) {
     case VYRE_TOKEN_STREAM:
     case VYRE_TOKEN_OUTPUT:
-      status = vyre_status_with_fix(status, "Move the parameter above the first statement.");
+      status = vyre_status_with_fix(status, "Move it above the first function and statement.");
       break;
     case VYRE_TOKEN_FUNCTION:
       status = vyre_status_with_fix(status, "Move the function between the parameters and the first statement.");

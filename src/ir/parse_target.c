@@ -16,7 +16,7 @@ static const char *operator_of(vyre_reducer_t reducer) {
 static bool at_min_max(const vyre_parser_t *p) {
   bool is_word = vyre_parser_at(p, VYRE_TOKEN_NAME) &&
                  (vyre_parser_token_is(p, &p->token, "min") || vyre_parser_token_is(p, &p->token, "max"));
-  return is_word && vyre_parser_peek(p).kind == VYRE_TOKEN_ASSIGN;
+  return is_word && vyre_parser_peek(p, 1).kind == VYRE_TOKEN_ASSIGN;
 }
 
 static bool at_operator(const vyre_parser_t *p, const char *text) {

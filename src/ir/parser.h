@@ -67,8 +67,10 @@ void vyre_parser_run(vyre_parser_t *p);
 void vyre_parser_deinit(vyre_parser_t *p);
 
 void vyre_parser_advance(vyre_parser_t *p);
-/* The token behind the one looked at; END where it is none. */
-vyre_token_t vyre_parser_peek(const vyre_parser_t *p);
+/* The token that comes `count` behind the one looked at; END where it is none. */
+vyre_token_t vyre_parser_peek(const vyre_parser_t *p, unsigned count);
+/* At a name that a statement begins with, whatever its word: `=`, `+=`, `[`, `.`, `min=` or, of a call, `(` follows. */
+bool vyre_parser_names_statement(const vyre_parser_t *p);
 static inline bool vyre_parser_at(const vyre_parser_t *p, vyre_token_kind_t kind) { return p->token.kind == kind; }
 static inline const char *vyre_parser_text(const vyre_parser_t *p, const vyre_token_t *token) {
   return p->lexer.text + token->offset;

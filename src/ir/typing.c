@@ -368,7 +368,7 @@ vyre_status_t vyre_type_expr(const vyre_program_t *p, const vyre_expr_t *e, vyre
     case VYRE_CLASS_BINARY:
     case VYRE_CLASS_COMPARE:
       VYRE_TRY(same_types(p, e, e->a, e->b));
-      VYRE_TRY(need_fit(p, e, e->a, "the left side"));
+      VYRE_TRY(need_fit(p, e, e->a, e->op == VYRE_EXPR_FMA ? "the operand" : "the left side"));
       *out_type = vyre_expr_class(e->op) == VYRE_CLASS_COMPARE ? VYRE_TYPE_BOOL : p->exprs[e->a].type;
       return NULL;
     case VYRE_CLASS_LOGIC:

@@ -63,7 +63,9 @@ vyre_status_t vyre_lanes_check_stmt(const vyre_validator_t *v, const vyre_stmt_t
       bool is_reduce = s->op == VYRE_STMT_REDUCE || s->op == VYRE_STMT_REDUCE_AT;
       return vyre_status_with_fix(
           vyre_program_error(v->program, VYRE_E_INVALID_PROGRAM, s->position, "%s inside a lanes block",
-                             is_reduce ? "an addition to an output" : vyre_stmt_text(s->op)),
+                             is_reduce                ? "an addition to an output"
+                             : *vyre_stmt_text(s->op) ? vyre_stmt_text(s->op)
+                                                      : "such a statement"),
           "Move it before or behind the block.");
     }
   }
