@@ -118,8 +118,9 @@ static bool choose_fast(vyre_lower_t *l, uint32_t block, uint32_t *left) {
   for (uint32_t id = block; id != 0; id = l->program->stmts[id].next) {
     const vyre_stmt_t *s = &l->program->stmts[id];
     if (s->op == VYRE_STMT_FOREACH) {
-      parts->is_fast[id] = parts->weights[id] <= *left;
-      if (parts->is_fast[id]) *left -= parts->weights[id];
+      uint32_t cost = vyre_lower_has_float_sum(l, s->body) ? 2 * parts->weights[id] : parts->weights[id];
+      parts->is_fast[id] = cost <= *left;
+      if (parts->is_fast[id]) *left -= cost;
       has_any |= parts->is_fast[id];
       continue;
     }

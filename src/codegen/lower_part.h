@@ -26,7 +26,7 @@ enum { VYRE_PART_NODES_MAX = 200, VYRE_PART_NODES_MIN = 12 };
 /* What all fast foreach of a large Program hold at most, in nodes: as much as a small Program, less by one for so many
  * nodes of the Program, and never less than the last. Optimizing one node for speed takes 0.3 to 2 ms, a lean one 0.02
  * to 0.2 (bench/compile.c). */
-enum { VYRE_FAST_NODES_MAX = VYRE_LARGE_NODES, VYRE_FAST_NODES_PER = 40, VYRE_FAST_NODES_MIN = 200 };
+enum { VYRE_FAST_NODES_MAX = VYRE_LARGE_NODES, VYRE_FAST_NODES_PER = 25, VYRE_FAST_NODES_MIN = 100 };
 
 /* Sets is_large, and parts when it is; false when memory is out. Functions count where they are called. */
 bool vyre_lower_weigh(vyre_lower_t *l);
