@@ -1,6 +1,7 @@
 /* Parameters: what each role may be declared with, and the sizes of all of them together. */
 #include <string.h>
 
+#include "ir/lexer.h"
 #include "ir/typing.h"
 #include "ir/validator.h"
 
@@ -165,6 +166,11 @@ vyre_status_t vyre_validate_params(const vyre_validator_t *v) {
   for (uint32_t i = 0; i < p->param_count; i++) {
     const vyre_param_t *param = &p->params[i];
     VYRE_TRY(vyre_validate_name(v, param->name, param->position));
+    vyre_type_t word_type;
+    if (vyre_token_of_word(param->name, strlen(param->name), &word_type) != VYRE_TOKEN_NAME)
+      return vyre_status_with_fix(vyre_program_error(p, VYRE_E_NAME, param->position,
+                                                     "a parameter is called '%s', a word of the language", param->name),
+                                  "Give it another name; texts cannot name it so.");
     for (uint32_t j = 0; j < i; j++)
       if (strcmp(p->params[j].name, param->name) == 0)
         return vyre_program_error(p, VYRE_E_NAME, param->position, "the parameter '%s' is declared twice", param->name);
