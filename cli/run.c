@@ -141,8 +141,16 @@ static void print_result(run_t *run, const run_options_t *options) {
   run_print_report(result, &run->report);
 }
 
+/* A signal ends the reading of a pipe, too. */
+static vyre_status_t load_program(run_t *run, const char *path) {
+  vyre_status_t status = cli_program_load(path, &run->program);
+  if (!status || !cli_interrupt_name()) return status;
+  vyre_status_destroy(&status);
+  return interrupted(run);
+}
+
 static vyre_status_t run_program(run_t *run, const run_options_t *options) {
-  CLI_TRY(cli_program_load(options->program_path, &run->program));
+  CLI_TRY(load_program(run, options->program_path));
   if (options->json) CLI_TRY(cli_program_fingerprint(run->program, run->result.fingerprint));
   CLI_TRY(vyre_device_open(options->device, &run->device));
   CLI_TRY(vyre_session_create(run->device, &options->session, &run->session));

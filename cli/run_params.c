@@ -1,6 +1,8 @@
 /* --param NAME=VALUE and --constant NAME=FILE: values of a Program's scalar parameters and constants. */
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,9 +63,14 @@ static vyre_status_t parse_integer(const vyre_input_info_t *info, const char *va
 
 static vyre_status_t parse_real(const vyre_input_info_t *info, const char *value, uint64_t *out_bits) {
   char *end = NULL;
-  double real = *value ? strtod(value, &end) : 0;
+  double real = *value && !isspace((unsigned char)*value) ? strtod(value, &end) : 0;
   if (!end || *end) return fail_value(info, value, "NUMBER, for example 1.5, 1e-3, inf or nan");
-  float single = (float)real;
+  /* Rounded once, from the digits. */
+  float single = strtof(value, NULL);
+  bool is_infinite = info->element_bytes == 4 ? isinf(single) : isinf(real);
+  /* An infinity that is meant has no digits. */
+  if (is_infinite && strpbrk(value, "0123456789"))
+    return fail_value(info, value, "NUMBER, in the type's range, or inf");
   if (info->element_bytes == 4)
     memcpy(out_bits, &single, sizeof single);
   else
@@ -98,7 +105,7 @@ static vyre_status_t set_constant(vyre_session_t *session, uint32_t opcode, cons
   vyre_input_info_t info;
   CLI_TRY(find_input(program, "constant", text, length, "constant", &info));
   cli_file_t file;
-  CLI_TRY(cli_file_read(path, &file));
+  CLI_TRY(cli_file_read_constant(path, &file));
   vyre_status_t status = vyre_session_set_param(session, opcode, info.name, file.bytes, file.length);
   cli_file_free(&file);
   return status;
