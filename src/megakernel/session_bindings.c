@@ -90,7 +90,7 @@ vyre_status_t vyre_session_check_values(const vyre_session_t *session) {
           vyre_program_error(program, VYRE_E_UNSUPPORTED, 0,
                              "its slots run in order, because it writes state, and the session has %u workers",
                              session->params.workers),
-          "Create the session with one worker, or update the state with atomics whose result is not used.");
+          "Create the session with one worker (--workers 1), or update the state with atomics whose result is not used.");
     for (uint32_t k = 0; k < program->param_count; k++) {
       const vyre_param_t *param = &program->params[k];
       if (param->role != VYRE_ROLE_CONSTANT || handler->values[k].bytes) continue;

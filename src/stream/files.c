@@ -81,7 +81,8 @@ bool vyre_stream_files_next(vyre_stream_files_t *files, vyre_stream_chunk_t *out
     *out_chunk = (vyre_stream_chunk_t){.file = files->next_file,
                                        .offset = files->next_offset,
                                        .bytes = left < files->chunk_bytes ? (uint32_t)left : files->chunk_bytes,
-                                       .is_last = left <= files->chunk_bytes};
+                                       .is_last = left <= files->chunk_bytes,
+                                       .number = files->next_number++};
     files->next_offset += out_chunk->bytes;
     if (out_chunk->is_last) {
       files->next_file++;

@@ -30,7 +30,7 @@ typedef enum vyre_buffer_state {
   VYRE_BUFFER_FREE,
   VYRE_BUFFER_READING, /* a read is in flight */
   VYRE_BUFFER_COPYING, /* on its way into the device's memory */
-  VYRE_BUFFER_READY,   /* filled, not yet published: no cell was free */
+  VYRE_BUFFER_READY,   /* filled, not yet published: no cell was free, or an earlier chunk must go first */
   VYRE_BUFFER_RUNNING, /* published */
 } vyre_buffer_state_t;
 
@@ -62,6 +62,8 @@ typedef struct vyre_stream_pump {
   vyre_stream_files_t *files;
   vyre_stream_worker_t *workers;
   uint32_t worker_count;
+  bool needs_order;        /* chunks are published in their order: there is one worker */
+  uint64_t next_published; /* number of the chunk whose turn it is; kept when order is needed */
   const vyre_copy_ops_t *copy_ops; /* of the session's device; NULL where there is nothing to copy */
 
   _Atomic uint64_t bytes_done, slots, faults;
@@ -77,7 +79,8 @@ typedef struct vyre_stream_pump {
   vyre_status_t failure; /* the first */
 } vyre_stream_pump_t;
 
-/* One io_uring, one arena and one window per worker. The caller has set files, session, opcode, depth, worker_count. */
+/* One io_uring, one arena and one window per worker. The caller has set files, session, opcode, depth, worker_count,
+ * needs_order. */
 vyre_status_t vyre_stream_pump_init(vyre_stream_pump_t *pump);
 /* When no worker is inside any more. */
 void vyre_stream_pump_deinit(vyre_stream_pump_t *pump);

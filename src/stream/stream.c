@@ -133,6 +133,7 @@ static vyre_status_t open_stream(vyre_stream_t *stream, vyre_session_t *session,
   VYRE_TRY(open_outputs(stream, session));
   stream->pump.opcode = opcode;
   stream->pump.depth = depth;
+  stream->pump.needs_order = stream->program->needs_order;
   stream->pump.files = &stream->files;
   stream->pump.worker_count = workers;
   stream->pump.copy_ops = copy_ops;
