@@ -17,7 +17,7 @@ extern "C" {
 
 typedef struct vyre_program vyre_program_t;
 
-/* Parses and validates `length` bytes. `source_name` stands in messages (a path, or ""). Errors: VYRE_E_SYNTAX, _TYPE,
+/* Parses and validates `length` bytes; NULL is an empty text. `source_name` stands in messages (a path, or ""). Errors: VYRE_E_SYNTAX, _TYPE,
  * _NAME, _INVALID_PROGRAM, _PRIVILEGED, _LIMIT with line, column and the line itself. */
 VYRE_API vyre_status_t vyre_program_parse(const char *text, size_t length, const char *source_name,
                                           vyre_program_t **out_program);

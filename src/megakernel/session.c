@@ -65,6 +65,7 @@ static vyre_status_t choose_builder(const vyre_device_t *device, vyre_session_pa
 
 vyre_status_t vyre_session_create(vyre_device_t *device, const vyre_session_params_t *params,
                                   vyre_session_t **out_session) {
+  if (!device) return vyre_status_make(VYRE_E_ARGUMENT, "the device is NULL");
   vyre_session_params_t filled = params ? *params : (vyre_session_params_t){0};
   vyre_device_info_t info = vyre_device_info(device);
   VYRE_TRY(fill_defaults(&info, &filled));
@@ -105,6 +106,7 @@ const vyre_program_t *vyre_session_program(const vyre_session_t *session, uint32
 vyre_status_t vyre_session_register(vyre_session_t *session, const vyre_program_t *program, uint32_t *opcode) {
   if (vyre_session_phase(session) != VYRE_SESSION_CREATED)
     return vyre_status_make(VYRE_E_STATE, "Programs are registered before the session is started");
+  if (!program) return vyre_status_make(VYRE_E_ARGUMENT, "the Program is NULL");
   uint32_t wanted = *opcode;
   if (wanted == 0)
     for (wanted = VYRE_OPCODE_USER_FIRST; find_handler(session, wanted);) wanted++;

@@ -53,6 +53,8 @@ static vyre_status_t check_size(const vyre_program_t *program, const vyre_param_
 vyre_status_t vyre_session_set_param(vyre_session_t *session, uint32_t opcode, const char *name, const void *value,
                                      uint64_t bytes) {
   if (session->was_started) return vyre_status_make(VYRE_E_STATE, "values are given before the session is started");
+  if (!name) return vyre_status_make(VYRE_E_ARGUMENT, "the name is NULL");
+  if (!value && bytes) return vyre_status_make(VYRE_E_ARGUMENT, "the value of '%s' is NULL", name);
   vyre_handler_t *handler = find_handler(session, opcode);
   if (!handler) return vyre_status_make(VYRE_E_ARGUMENT, "no Program has the opcode 0x%x", opcode);
   const vyre_program_t *program = handler->program;

@@ -439,6 +439,16 @@ static void misuse_is_an_error(void **state) {
   close_session(&f);
 
   ok(test_device_open(*state, &f.device));
+  expect(vyre_session_create(NULL, NULL, &f.session), VYRE_E_ARGUMENT);
+  vyre_session_t *unstarted;
+  ok(vyre_session_create(f.device, NULL, &unstarted));
+  opcode = 0;
+  expect(vyre_session_register(unstarted, NULL, &opcode), VYRE_E_ARGUMENT);
+  ok(vyre_session_register(unstarted, program, &opcode));
+  expect(vyre_session_set_param(unstarted, opcode, NULL, &opcode, 4), VYRE_E_ARGUMENT);
+  expect(vyre_session_set_param(unstarted, opcode, "k", NULL, 4), VYRE_E_ARGUMENT);
+  expect(vyre_session_set_param(unstarted, opcode + 1, "k", &opcode, 4), VYRE_E_ARGUMENT);
+  vyre_session_destroy(&unstarted);
   expect(vyre_session_create(f.device, &(vyre_session_params_t){.ring_slots = 100}, &f.session), VYRE_E_ARGUMENT);
   expect(vyre_session_create(f.device, &(vyre_session_params_t){.ring_slots = 8, .cells = 9}, &f.session),
          VYRE_E_ARGUMENT);
