@@ -7,8 +7,8 @@
 
 /* ---- where they are ---- */
 
-static LLVMValueRef binding_field(vyre_lower_t *l, LLVMValueRef bindings, LLVMTypeRef type, uint32_t param, uint64_t offset,
-                                  const char *name) {
+static LLVMValueRef binding_field(vyre_lower_t *l, LLVMValueRef bindings, LLVMTypeRef type, uint32_t param,
+                                  uint64_t offset, const char *name) {
   return vyre_lower_frame_field(l, bindings, type, (uint64_t)param * sizeof(vyre_binding_t) + offset, name);
 }
 
@@ -55,9 +55,10 @@ void vyre_lower_bind(vyre_lower_t *l) {
       l->buffers[i] = scalar_of(l, param->type, word);
     } else if (is_bound) {
       l->buffers[i] = binding_field(l, bindings, l->ptr, i, offsetof(vyre_binding_t, value), param->name);
-      l->lengths[i] = param->count ? vyre_lower_i64(l, param->count)
-                                   : divide_by_size(l, binding_field(l, bindings, l->i64, i, offsetof(vyre_binding_t, bytes), ""),
-                                                    param->type);
+      l->lengths[i] =
+          param->count ? vyre_lower_i64(l, param->count)
+                       : divide_by_size(l, binding_field(l, bindings, l->i64, i, offsetof(vyre_binding_t, bytes), ""),
+                                        param->type);
     } else {
       l->lengths[i] = vyre_lower_i64(l, param->count);
       if (param->role == VYRE_ROLE_WORKGROUP) bind_workgroup(l, i);
@@ -116,7 +117,8 @@ static LLVMValueRef is_outside(vyre_lower_t *l, uint32_t param, uint32_t index_e
     return LLVMBuildICmp(l->ir, LLVMIntUGE, index, l->lengths[param], "outside");
   /* From -left to length + right, as an unsigned distance from the first; an unsigned index of 2^63 or more is none. */
   LLVMValueRef from_first = LLVMBuildAdd(l->ir, index, l->halo_left, "");
-  LLVMValueRef length = LLVMBuildAdd(l->ir, LLVMBuildAdd(l->ir, l->halo_left, l->lengths[param], ""), l->halo_right, "");
+  LLVMValueRef length =
+      LLVMBuildAdd(l->ir, LLVMBuildAdd(l->ir, l->halo_left, l->lengths[param], ""), l->halo_right, "");
   LLVMValueRef outside = LLVMBuildICmp(l->ir, LLVMIntUGE, from_first, length, "outside");
   bool is_u64 = l->program->exprs[index_expr].type == VYRE_TYPE_U64;
   if (!is_u64) return outside;
@@ -178,7 +180,7 @@ static LLVMAtomicRMWBinOp update_of(vyre_expr_op_t op, bool is_signed) {
 
 static LLVMAtomicOrdering failure_ordering(vyre_order_t order) {
   bool is_relaxed = order == VYRE_ORDER_RELAXED || order == VYRE_ORDER_RELEASE;
-  return is_relaxed ? LLVMAtomicOrderingMonotonic
+  return is_relaxed                    ? LLVMAtomicOrderingMonotonic
          : order == VYRE_ORDER_SEQ_CST ? LLVMAtomicOrderingSequentiallyConsistent
                                        : LLVMAtomicOrderingAcquire;
 }
@@ -229,7 +231,8 @@ static LLVMValueRef update_shared(vyre_lower_t *l, const vyre_expr_t *e, LLVMVal
 LLVMValueRef vyre_lower_atomic(vyre_lower_t *l, const vyre_expr_t *e) {
   LLVMValueRef index = widen_index(l, e->b);
   unsigned arity = vyre_expr_arity(e->op);
-  LLVMValueRef value = arity > 1 ? vyre_lower_expr(l, e->c) : NULL, desired = arity > 2 ? vyre_lower_expr(l, e->d) : NULL;
+  LLVMValueRef value = arity > 1 ? vyre_lower_expr(l, e->c) : NULL,
+               desired = arity > 2 ? vyre_lower_expr(l, e->d) : NULL;
   LLVMValueRef outside = is_outside(l, e->a, e->b, index);
   vyre_access_check_t check = vyre_lower_begin_access(l, outside, vyre_node_of_expr(l->program, e));
   LLVMValueRef at = element_at(l, e->a, index);
@@ -247,11 +250,10 @@ static LLVMValueRef copy_end(vyre_lower_t *l, uint32_t param) {
   return LLVMBuildAdd(l->ir, l->lengths[param], l->halo_right, "");
 }
 
-/* n > (at < end ? end - at : 0): nothing is nowhere outside. */
+/* Some of the n elements from `at` on lie outside; of none, none does. */
 static LLVMValueRef reaches_out(vyre_lower_t *l, LLVMValueRef at, LLVMValueRef n, LLVMValueRef end) {
-  LLVMValueRef is_before = LLVMBuildICmp(l->ir, LLVMIntULT, at, end, "");
-  LLVMValueRef rest = LLVMBuildSelect(l->ir, is_before, LLVMBuildSub(l->ir, end, at, ""), vyre_lower_i64(l, 0), "");
-  return LLVMBuildICmp(l->ir, LLVMIntUGT, n, rest, "");
+  LLVMValueRef room = vyre_lower_intrinsic(l, "llvm.usub.sat", l->i64, (LLVMValueRef[]){end, at}, 2);
+  return LLVMBuildICmp(l->ir, LLVMIntUGT, n, room, "");
 }
 
 /* Of a copy of nothing: some place in the buffer, whatever its index. */
