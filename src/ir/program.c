@@ -253,12 +253,6 @@ void vyre_program_init_outputs(const vyre_program_t *program, void *block) {
   }
 }
 
-bool vyre_program_has_ordered_outputs(const vyre_program_t *program) {
-  for (uint32_t i = 0; i < program->param_count; i++)
-    if (vyre_output_is_ordered(&program->params[i])) return true;
-  return false;
-}
-
 vyre_status_t vyre_program_check_needs(const vyre_program_t *program, uint32_t lacks, const char *who) {
   static const char *const names[] = {"floating point", "vectors", "scalars, constants, state or windows", "workgroups",
                                       "atomics", "reducers other than integer sums", "functions or switch"};

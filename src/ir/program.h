@@ -305,8 +305,6 @@ uint32_t vyre_output_value_bytes(const vyre_param_t *param); /* of one value in 
 uint64_t vyre_output_identity(const vyre_param_t *param);
 /* A block of layout.output_bytes before the first call. */
 void vyre_program_init_outputs(const vyre_program_t *program, void *block);
-/* Has outputs that a call writes and does not add to; see vyre_layout_t. */
-bool vyre_program_has_ordered_outputs(const vyre_program_t *program);
 
 /* Facts about types and ops, from the tables. */
 const char *vyre_type_text(vyre_type_t type);

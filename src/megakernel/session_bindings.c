@@ -104,6 +104,19 @@ vyre_status_t vyre_session_check_values(const vyre_session_t *session) {
   return NULL;
 }
 
+const vyre_param_t *vyre_session_operand(const vyre_session_t *session, uint32_t opcode) {
+  for (uint32_t i = 0; i < session->handler_count; i++) {
+    const vyre_handler_t *handler = &session->handlers[i];
+    if (handler->opcode != opcode) continue;
+    for (uint32_t k = 0; k < handler->program->param_count; k++) {
+      const vyre_param_t *param = &handler->program->params[k];
+      bool is_open = param->role == VYRE_ROLE_SCALAR && !handler->values[k].bytes;
+      if (is_open || param->role == VYRE_ROLE_WINDOW) return param;
+    }
+  }
+  return NULL;
+}
+
 /* ---- memory ---- */
 
 static uint64_t length_of(const vyre_handler_t *handler, uint32_t k) {

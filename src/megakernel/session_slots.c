@@ -107,6 +107,24 @@ void vyre_completion_place(const vyre_session_t *session, uint32_t opcode, const
 
 const char *vyre_fault_summary(uint32_t fault) { return vyre_fault_text(fault); }
 
+/* Of faults that are the slot's and not the Program's; NULL: the code's own Fix. */
+static const char *fix_of_fault(uint32_t fault) {
+  switch (fault) {
+    case VYRE_FAULT_UNKNOWN_OPCODE:
+      return "Submit an opcode that vyre_session_register gave, or one of vyre/session.h.";
+    case VYRE_FAULT_BAD_HANDLE:
+      return "Name windows that vyre_session_window_create or _bind gave, and that are not removed, in the slot's arguments.";
+    case VYRE_FAULT_BAD_RANGE:
+      return "Name bytes inside their windows, aligned to their elements (blocks to 8), in the slot's arguments.";
+    case VYRE_FAULT_BAD_ARGUMENT:
+      return "Fill the slot's arguments as docs/protocol/megakernel.md says: unused ones are 0, operands are there when "
+             "the Program has any.";
+    case VYRE_FAULT_RECORDS:
+      return "Declare the output for more records, or append fewer in a call: with smaller chunks (--chunk).";
+    default: return NULL;
+  }
+}
+
 vyre_status_t vyre_completion_status(const vyre_session_t *session, uint32_t opcode,
                                      const vyre_completion_t *completion) {
   if (completion->state == VYRE_SLOT_DONE) return NULL;
@@ -115,6 +133,10 @@ vyre_status_t vyre_completion_status(const vyre_session_t *session, uint32_t opc
   const vyre_program_t *program = vyre_session_program(session, opcode);
   vyre_code_t code = completion->fault == VYRE_FAULT_FUEL ? VYRE_E_FUEL : VYRE_E_FAULT;
   const char *text = vyre_fault_text(completion->fault);
-  if (!program) return vyre_status_make(code, "opcode 0x%x: %s", opcode, text);
-  return vyre_program_error(program, code, vyre_program_node_position(program, completion->fault_node), "%s: %s", program->name, text);
+  vyre_status_t status =
+      program ? vyre_program_error(program, code, vyre_program_node_position(program, completion->fault_node), "%s: %s",
+                                   program->name, text)
+              : vyre_status_make(code, "opcode 0x%x: %s", opcode, text);
+  const char *fix = fix_of_fault(completion->fault);
+  return fix ? vyre_status_with_fix(status, "%s", fix) : status;
 }

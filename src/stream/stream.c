@@ -102,16 +102,28 @@ static vyre_status_t open_outputs(vyre_stream_t *stream, vyre_session_t *session
   return status;
 }
 
-/* All chunks share one block of outputs, and each is seen alone. */
-static vyre_status_t check_program(const vyre_program_t *program, const vyre_param_t *param) {
-  const char *what = vyre_program_has_ordered_outputs(program) ? "outputs that are folded in the order of the chunks"
-                     : program->has_finish                      ? "finish"
-                     : program->chunk_bytes                     ? "a chunk size of the Program's own"
-                     : vyre_param_has_halo(param)               ? "a halo"
-                                                                : NULL;
-  if (!what) return NULL;
-  return vyre_status_with_fix(vyre_program_error(program, VYRE_E_UNSUPPORTED, 0, "a stream does not run %s yet", what),
+static vyre_status_t refuse(const vyre_program_t *program, const char *what, const vyre_param_t *param) {
+  return vyre_status_with_fix(vyre_program_error(program, VYRE_E_UNSUPPORTED, param ? param->position : 0,
+                                                 "a stream does not run %s yet%s%s", what, param ? ": " : "",
+                                                 param ? param->name : ""),
                               "Submit the chunks as slots of a session, each with an output block of its own.");
+}
+
+/* All chunks share one block of outputs, each is seen alone, and their slots bring nothing else. */
+static vyre_status_t check_program(const vyre_session_t *session, uint32_t opcode, const vyre_program_t *program,
+                                   const vyre_param_t *param) {
+  for (uint32_t i = 0; i < program->param_count; i++)
+    if (vyre_output_is_ordered(&program->params[i]))
+      return refuse(program, "outputs that are folded in the order of the chunks", &program->params[i]);
+  if (program->has_finish) return refuse(program, "finish", NULL);
+  if (program->chunk_bytes) return refuse(program, "a chunk size of the Program's own", NULL);
+  if (vyre_param_has_halo(param)) return refuse(program, "a halo", param);
+  const vyre_param_t *operand = vyre_session_operand(session, opcode);
+  if (!operand) return NULL;
+  if (operand->role == VYRE_ROLE_WINDOW) return refuse(program, "windows", operand);
+  return vyre_status_with_fix(
+      vyre_program_error(program, VYRE_E_ARGUMENT, operand->position, "the parameter '%s' has no value", operand->name),
+      "Give it with vyre_session_set_param before start, or with `--param %s=VALUE`.", operand->name);
 }
 
 static vyre_status_t open_stream(vyre_stream_t *stream, vyre_session_t *session, uint32_t opcode,
@@ -121,7 +133,7 @@ static vyre_status_t open_stream(vyre_stream_t *stream, vyre_session_t *session,
     return vyre_status_with_fix(
         vyre_status_make(VYRE_E_ARGUMENT, "the Program %s reads no stream", stream->program->name),
         "Declare one in the Program: `stream data : u8`.");
-  VYRE_TRY(check_program(stream->program, param));
+  VYRE_TRY(check_program(session, opcode, stream->program, param));
   uint32_t workers = vyre_session_pumps(session), chunk_bytes, depth;
   const vyre_copy_ops_t *copy_ops = vyre_session_device(session)->ops->copies;
   plan_buffers(params, workers, copy_ops != NULL, &chunk_bytes, &depth);

@@ -115,6 +115,9 @@ static void expect_fault(fixture_t *f, vyre_slot_t slot, vyre_fault_t fault) {
   assert_int_equal(completion.fault, fault);
   vyre_status_t status = vyre_completion_status(f->session, slot.opcode, &completion);
   assert_non_null(status);
+  /* What is wrong with the slot is not to be corrected in the Program. */
+  bool is_of_program = strncmp(vyre_status_fix(status), "Correct the Program", 19) == 0;
+  assert_int_equal(is_of_program, fault < VYRE_FAULT_UNKNOWN_OPCODE);
   vyre_status_destroy(&status);
 }
 
