@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "interrupt.h"
 #include "output.h"
 #include "report.h"
 
@@ -16,7 +17,16 @@ static bool is_stdin(const char *path) { return strcmp(path, "-") == 0; }
 
 const char *cli_file_label(const char *path) { return is_stdin(path) ? "<stdin>" : path; }
 
-static vyre_status_t read_all(int descriptor, const char *label, cli_file_t *file) {
+/* What may be read: a Program's length goes by what it begins with. */
+static vyre_status_t check_length(const cli_file_t *file, const char *label, bool is_constant) {
+  bool is_wire = file->length >= 4 && memcmp(file->bytes, "VYRE", 4) == 0;
+  size_t most = is_constant ? CLI_CONSTANT_BYTES_MAX : is_wire ? CLI_WIRE_BYTES_MAX : CLI_SOURCE_BYTES_MAX;
+  if (file->length <= most) return NULL;
+  const char *what = is_constant ? "constant" : is_wire ? "wire form" : "source text";
+  return cli_error(VYRE_E_TOO_LARGE, label, NULL, "a %s has at most %zu bytes", what, most);
+}
+
+static vyre_status_t read_all(int descriptor, const char *label, bool is_constant, cli_file_t *file) {
   size_t capacity = 0;
   for (;;) {
     if (capacity - file->length < 2) {
@@ -26,26 +36,22 @@ static vyre_status_t read_all(int descriptor, const char *label, cli_file_t *fil
       file->bytes = grown;
     }
     ssize_t got = read(descriptor, file->bytes + file->length, capacity - file->length - 1);
-    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno == EINTR && !cli_interrupt_name()) continue;
     if (got < 0) return cli_error_errno(errno, label, "read");
     file->length += (size_t)got;
     file->bytes[file->length] = '\0';
     if (got == 0) return NULL;
-    bool is_wire = file->length >= 4 && memcmp(file->bytes, "VYRE", 4) == 0;
-    size_t most = is_wire ? CLI_WIRE_BYTES_MAX : CLI_SOURCE_BYTES_MAX;
-    if (file->length > most)
-      return cli_error(VYRE_E_TOO_LARGE, label, NULL, "a %s has at most %zu bytes", is_wire ? "wire form" : "source text",
-                       most);
+    CLI_TRY(check_length(file, label, is_constant));
   }
 }
 
-vyre_status_t cli_file_read(const char *path, cli_file_t *out_file) {
+static vyre_status_t read_file(const char *path, bool is_constant, cli_file_t *out_file) {
   const char *label = cli_file_label(path);
   int descriptor = is_stdin(path) ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
   if (descriptor < 0) return cli_error_errno(errno, label, "open");
   cli_file_t file = {0};
   vyre_status_t status = fstat(descriptor, &file.stat) == 0 ? NULL : cli_error_errno(errno, label, "stat");
-  if (!status) status = read_all(descriptor, label, &file);
+  if (!status) status = read_all(descriptor, label, is_constant, &file);
   if (!is_stdin(path)) close(descriptor);
   if (status)
     cli_file_free(&file);
@@ -53,6 +59,10 @@ vyre_status_t cli_file_read(const char *path, cli_file_t *out_file) {
     *out_file = file;
   return status;
 }
+
+vyre_status_t cli_file_read(const char *path, cli_file_t *out_file) { return read_file(path, false, out_file); }
+
+vyre_status_t cli_file_read_constant(const char *path, cli_file_t *out_file) { return read_file(path, true, out_file); }
 
 void cli_file_free(cli_file_t *file) {
   free(file->bytes);

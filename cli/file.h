@@ -9,6 +9,7 @@
 /* Source texts and wire forms are at most this long, as in vyre_program_load. */
 #define CLI_SOURCE_BYTES_MAX ((size_t)16 << 20)
 #define CLI_WIRE_BYTES_MAX ((size_t)64 << 20)
+#define CLI_CONSTANT_BYTES_MAX ((size_t)256 << 20)
 
 typedef struct cli_file {
   char *bytes; /* NUL-terminated behind `length`; cli_file_free */
@@ -18,7 +19,8 @@ typedef struct cli_file {
 
 /* How messages call it: the path, or "<stdin>". */
 const char *cli_file_label(const char *path);
-vyre_status_t cli_file_read(const char *path, cli_file_t *out_file);
+vyre_status_t cli_file_read(const char *path, cli_file_t *out_file); /* a Program */
+vyre_status_t cli_file_read_constant(const char *path, cli_file_t *out_file);
 void cli_file_free(cli_file_t *file);
 
 /* Puts `bytes` in the place of `path`: all of it or, after an error, nothing. Symbolic links are followed; the mode and

@@ -59,7 +59,10 @@ vyre_status_t cli_error_errno(int error, const char *where, const char *doing) {
     case EPIPE: code = VYRE_E_PIPE; break;
     case ENOSPC:
     case EDQUOT: fix = "Free space on the file system, or write to another one."; break;
-    case EBADF: fix = "Open the descriptor for writing, for example with `>FILE`."; break;
+    case EBADF:
+      fix = strcmp(doing, "read") == 0 ? "Open the descriptor for reading, for example with `<FILE`."
+                                       : "Open the descriptor for writing, for example with `>FILE`.";
+      break;
     default: break;
   }
   return cli_error(code, where, fix, "%s: %s", doing, strerror(error));

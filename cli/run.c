@@ -141,8 +141,16 @@ static void print_result(run_t *run, const run_options_t *options) {
   run_print_report(result, &run->report);
 }
 
+/* A signal ends the reading of a pipe, too. */
+static vyre_status_t load_program(run_t *run, const char *path) {
+  vyre_status_t status = cli_program_load(path, &run->program);
+  if (!status || !cli_interrupt_name()) return status;
+  vyre_status_destroy(&status);
+  return interrupted(run);
+}
+
 static vyre_status_t run_program(run_t *run, const run_options_t *options) {
-  CLI_TRY(cli_program_load(options->program_path, &run->program));
+  CLI_TRY(load_program(run, options->program_path));
   if (options->json) CLI_TRY(cli_program_fingerprint(run->program, run->result.fingerprint));
   CLI_TRY(vyre_device_open(options->device, &run->device));
   CLI_TRY(vyre_session_create(run->device, &options->session, &run->session));
@@ -237,15 +245,21 @@ static vyre_status_t add_value(const char **values, uint32_t *count, const char 
 }
 
 static int run_run(int argc, char **argv) {
-  static const struct option long_options[] = {
-      {"device", required_argument, NULL, 'd'},  {"ingest", required_argument, NULL, 'i'},
-      {"workers", required_argument, NULL, 'w'}, {"chunk", required_argument, NULL, 'c'},
-      {"depth", required_argument, NULL, 'D'},   {"fuel", required_argument, NULL, 'f'},
-      {"param", required_argument, NULL, 'p'},   {"constant", required_argument, NULL, 'C'},
-      {"all", no_argument, NULL, 'a'},           {"json", no_argument, NULL, 'j'},
-      {"quiet", no_argument, NULL, 'q'},         {"no-progress", no_argument, NULL, 'P'},
-      {"builder", required_argument, NULL, 'b'}, {"help", no_argument, NULL, 'h'},
-      {0}};
+  static const struct option long_options[] = {{"device", required_argument, NULL, 'd'},
+                                               {"ingest", required_argument, NULL, 'i'},
+                                               {"workers", required_argument, NULL, 'w'},
+                                               {"chunk", required_argument, NULL, 'c'},
+                                               {"depth", required_argument, NULL, 'D'},
+                                               {"fuel", required_argument, NULL, 'f'},
+                                               {"param", required_argument, NULL, 'p'},
+                                               {"constant", required_argument, NULL, 'C'},
+                                               {"all", no_argument, NULL, 'a'},
+                                               {"json", no_argument, NULL, 'j'},
+                                               {"quiet", no_argument, NULL, 'q'},
+                                               {"no-progress", no_argument, NULL, 'P'},
+                                               {"builder", required_argument, NULL, 'b'},
+                                               {"help", no_argument, NULL, 'h'},
+                                               {0}};
   cli_options_t parser = {&cli_verb_run, argc, argv, ":h", long_options, 0};
   run_options_t options = {.device = "auto"};
   for (int option; (option = cli_options_next(&parser)) != CLI_OPTION_END;) {

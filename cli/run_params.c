@@ -1,6 +1,8 @@
 /* --param NAME=VALUE and --constant NAME=FILE: values of a Program's scalar parameters and constants. */
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,8 +34,8 @@ static vyre_status_t find_input(const vyre_program_t *program, const char *optio
                      vyre_program_name(program), role, option, (int)length, text);
   char fix[320];
   snprintf(fix, sizeof fix, "Name one of: %s.", names);
-  return cli_error(VYRE_E_NAME, NULL, fix, "the Program %s has no `%s %.*s`", vyre_program_name(program), role, (int)length,
-                   text);
+  return cli_error(VYRE_E_NAME, NULL, fix, "the Program %s has no `%s %.*s`", vyre_program_name(program), role,
+                   (int)length, text);
 }
 
 static vyre_status_t fail_value(const vyre_input_info_t *info, const char *value, const char *wanted) {
@@ -53,17 +55,23 @@ static vyre_status_t parse_integer(const vyre_input_info_t *info, const char *va
   unsigned long long magnitude = digits[0] >= '0' && digits[0] <= '9' ? strtoull(digits, &end, 0) : 0;
   bool fits = end && !*end && errno == 0 && magnitude <= above + (is_negative && is_signed) &&
               (!is_negative || is_signed || magnitude == 0);
-  if (!fits) return fail_value(info, value, is_signed ? "NUMBER, with a sign if need be, in the type's range"
-                                                      : "NUMBER, in the type's range");
+  if (!fits)
+    return fail_value(
+        info, value, is_signed ? "NUMBER, with a sign if need be, in the type's range" : "NUMBER, in the type's range");
   *out_bits = is_negative ? 0 - (uint64_t)magnitude : magnitude;
   return NULL;
 }
 
 static vyre_status_t parse_real(const vyre_input_info_t *info, const char *value, uint64_t *out_bits) {
   char *end = NULL;
-  double real = *value ? strtod(value, &end) : 0;
+  double real = *value && !isspace((unsigned char)*value) ? strtod(value, &end) : 0;
   if (!end || *end) return fail_value(info, value, "NUMBER, for example 1.5, 1e-3, inf or nan");
-  float single = (float)real;
+  /* Rounded once, from the digits. */
+  float single = strtof(value, NULL);
+  bool is_infinite = info->element_bytes == 4 ? isinf(single) : isinf(real);
+  /* An infinity that is meant has no digits. */
+  if (is_infinite && strpbrk(value, "0123456789"))
+    return fail_value(info, value, "NUMBER, in the type's range, or inf");
   if (info->element_bytes == 4)
     memcpy(out_bits, &single, sizeof single);
   else
@@ -79,7 +87,8 @@ static vyre_status_t parse_value(const vyre_input_info_t *info, const char *valu
   return *out_bits || strcmp(value, "false") == 0 ? NULL : fail_value(info, value, "true or false");
 }
 
-static vyre_status_t set_scalar(vyre_session_t *session, uint32_t opcode, const vyre_program_t *program, const char *text) {
+static vyre_status_t set_scalar(vyre_session_t *session, uint32_t opcode, const vyre_program_t *program,
+                                const char *text) {
   size_t length = 0;
   const char *value = value_of(text, &length);
   if (!value) return cli_error_usage("run", "--param takes NAME=VALUE, not '%s'", text);
@@ -98,7 +107,7 @@ static vyre_status_t set_constant(vyre_session_t *session, uint32_t opcode, cons
   vyre_input_info_t info;
   CLI_TRY(find_input(program, "constant", text, length, "constant", &info));
   cli_file_t file;
-  CLI_TRY(cli_file_read(path, &file));
+  CLI_TRY(cli_file_read_constant(path, &file));
   vyre_status_t status = vyre_session_set_param(session, opcode, info.name, file.bytes, file.length);
   cli_file_free(&file);
   return status;
@@ -110,9 +119,10 @@ static vyre_status_t check_given(const vyre_program_t *program, const run_option
     vyre_input_info_t info;
     CLI_TRY(vyre_program_input_info(program, i, &info));
     if (strcmp(info.role, "window") == 0)
-      return cli_error(VYRE_E_UNSUPPORTED, NULL, "Run it as slots of a session (vyre_session_submit), which name windows.",
-                       "the Program %s works on the window '%s', which `vyre run` does not give", vyre_program_name(program),
-                       info.name);
+      return cli_error(VYRE_E_UNSUPPORTED, NULL,
+                       "Run it as slots of a session (vyre_session_submit), which name windows.",
+                       "the Program %s works on the window '%s', which `vyre run` does not give",
+                       vyre_program_name(program), info.name);
     if (strcmp(info.role, "param") != 0) continue;
     bool is_given = false;
     for (uint32_t k = 0; k < options->param_count; k++) {
@@ -123,8 +133,8 @@ static vyre_status_t check_given(const vyre_program_t *program, const run_option
     if (is_given) continue;
     char fix[128];
     snprintf(fix, sizeof fix, "Add --param %s=VALUE.", info.name);
-    return cli_error(VYRE_E_COMMAND_LINE, NULL, fix, "the Program %s needs a value for %s : %s", vyre_program_name(program),
-                     info.name, info.type);
+    return cli_error(VYRE_E_COMMAND_LINE, NULL, fix, "the Program %s needs a value for %s : %s",
+                     vyre_program_name(program), info.name, info.type);
   }
   return NULL;
 }

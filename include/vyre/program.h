@@ -17,8 +17,8 @@ extern "C" {
 
 typedef struct vyre_program vyre_program_t;
 
-/* Parses and validates `length` bytes. `source_name` stands in messages (a path, or ""). Errors: VYRE_E_SYNTAX, _TYPE,
- * _NAME, _INVALID_PROGRAM, _PRIVILEGED, _LIMIT with line, column and the line itself. */
+/* Parses and validates `length` bytes; NULL is an empty text. `source_name` stands in messages (a path, or ""). Errors:
+ * VYRE_E_SYNTAX, _TYPE, _NAME, _INVALID_PROGRAM, _PRIVILEGED, _LIMIT with line, column and the line itself. */
 VYRE_API vyre_status_t vyre_program_parse(const char *text, size_t length, const char *source_name,
                                           vyre_program_t **out_program);
 /* A Program from its wire form. Any bytes are safe. Errors: VYRE_E_WIRE, and those of a text but for VYRE_E_SYNTAX. */
@@ -35,13 +35,13 @@ VYRE_API const char *vyre_program_name(const vyre_program_t *program);
 
 /* The outputs, in the order of their declaration. */
 typedef struct vyre_output_info {
-  const char *name;   /* lent by the program */
-  const char *type;   /* "u64" */
+  const char *name;    /* lent by the program */
+  const char *type;    /* "u64" */
   const char *reducer; /* "sum" */
   bool is_signed;
   bool is_float;
   uint32_t element_bytes; /* 4 or 8; 16 for vectors */
-  uint32_t count;     /* elements of an array, most records of a call; 1 for a scalar */
+  uint32_t count;         /* elements of an array, most records of a call; 1 for a scalar */
   bool is_array;
 } vyre_output_info_t;
 VYRE_API uint32_t vyre_program_output_count(const vyre_program_t *program);
@@ -58,7 +58,8 @@ typedef struct vyre_input_info {
   uint32_t count;         /* elements; 1 for a scalar, 0 where the length comes with the value */
 } vyre_input_info_t;
 VYRE_API uint32_t vyre_program_input_count(const vyre_program_t *program);
-VYRE_API vyre_status_t vyre_program_input_info(const vyre_program_t *program, uint32_t index, vyre_input_info_t *out_info);
+VYRE_API vyre_status_t vyre_program_input_info(const vyre_program_t *program, uint32_t index,
+                                               vyre_input_info_t *out_info);
 
 /* The program as text in the canonical layout. */
 VYRE_API vyre_status_t vyre_program_print(const vyre_program_t *program, char **out_text);

@@ -243,20 +243,34 @@ LLVMValueRef vyre_lower_atomic(vyre_lower_t *l, const vyre_expr_t *e) {
 
 /* ---- copies ---- */
 
+/* One behind the last element that a copy reaches: of a stream the right halo is there, too. */
+static LLVMValueRef copy_end(vyre_lower_t *l, uint32_t param) {
+  const vyre_param_t *info = &l->program->params[param];
+  if (info->role != VYRE_ROLE_STREAM || !vyre_param_has_halo(info)) return l->lengths[param];
+  return LLVMBuildAdd(l->ir, l->lengths[param], l->halo_right, "");
+}
+
 /* Some of the n elements from `at` on lie outside; of none, none does. */
-static LLVMValueRef reaches_out(vyre_lower_t *l, LLVMValueRef at, LLVMValueRef n, LLVMValueRef length) {
-  LLVMValueRef room = vyre_lower_intrinsic(l, "llvm.usub.sat", l->i64, (LLVMValueRef[]){length, at}, 2);
+static LLVMValueRef reaches_out(vyre_lower_t *l, LLVMValueRef at, LLVMValueRef n, LLVMValueRef end) {
+  LLVMValueRef room = vyre_lower_intrinsic(l, "llvm.usub.sat", l->i64, (LLVMValueRef[]){end, at}, 2);
   return LLVMBuildICmp(l->ir, LLVMIntUGT, n, room, "");
+}
+
+/* Of a copy of nothing: some place in the buffer, whatever its index. */
+static LLVMValueRef copy_place(vyre_lower_t *l, uint32_t param, LLVMValueRef index, LLVMValueRef count) {
+  LLVMValueRef zero = vyre_lower_i64(l, 0);
+  LLVMValueRef is_empty = LLVMBuildICmp(l->ir, LLVMIntEQ, count, zero, "");
+  return element_at(l, param, LLVMBuildSelect(l->ir, is_empty, zero, index, ""));
 }
 
 /* On a host the bytes are there at once; the wait is a meeting all the same. */
 void vyre_lower_copy(vyre_lower_t *l, const vyre_stmt_t *s) {
   LLVMValueRef to_index = vyre_lower_expr(l, s->arg[0]), from_index = vyre_lower_expr(l, s->arg[1]);
   LLVMValueRef count = vyre_lower_expr(l, s->arg[2]);
-  LLVMValueRef outside = LLVMBuildOr(l->ir, reaches_out(l, to_index, count, l->lengths[s->param]),
-                                     reaches_out(l, from_index, count, l->lengths[s->param2]), "outside");
+  LLVMValueRef outside = LLVMBuildOr(l->ir, reaches_out(l, to_index, count, copy_end(l, s->param)),
+                                     reaches_out(l, from_index, count, copy_end(l, s->param2)), "outside");
   vyre_lower_check(l, outside, VYRE_FAULT_OUT_OF_RANGE, vyre_node_of_stmt(l->program, s));
   unsigned size = vyre_type_bytes(l->program->params[s->param].type);
-  LLVMBuildMemMove(l->ir, element_at(l, s->param, to_index), size, element_at(l, s->param2, from_index), size,
-                   LLVMBuildMul(l->ir, count, vyre_lower_i64(l, size), ""));
+  LLVMBuildMemMove(l->ir, copy_place(l, s->param, to_index, count), size, copy_place(l, s->param2, from_index, count),
+                   size, LLVMBuildMul(l->ir, count, vyre_lower_i64(l, size), ""));
 }

@@ -10,7 +10,7 @@ void vyre_parser_init(vyre_parser_t *p, const char *text, size_t length, const c
   memset(p, 0, sizeof *p);
   p->source_name = source_name ? source_name : "";
   p->term_count = 1;
-  vyre_lexer_init(&p->lexer, text, is_over ? 0 : (uint32_t)length);
+  vyre_lexer_init(&p->lexer, text ? text : "", is_over || !text ? 0 : (uint32_t)length);
   vyre_names_init(&p->scope);
   vyre_builder_init(&p->builder, "", p->source_name, false); /* the name comes with the first line */
   if (is_over)

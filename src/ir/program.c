@@ -135,7 +135,8 @@ bool vyre_atomic_commutes(vyre_expr_op_t op) { return op >= VYRE_EXPR_ATOMIC_ADD
 const char *vyre_fault_text(uint32_t fault) {
   switch (fault) {
 #define VYRE_FAULT(name, number, text) \
-  case number: return text;
+  case number:                         \
+    return text;
 #include "ir/fault.def"
 #undef VYRE_FAULT
     default: return "unknown fault";
@@ -253,21 +254,17 @@ void vyre_program_init_outputs(const vyre_program_t *program, void *block) {
   }
 }
 
-bool vyre_program_has_ordered_outputs(const vyre_program_t *program) {
-  for (uint32_t i = 0; i < program->param_count; i++)
-    if (vyre_output_is_ordered(&program->params[i])) return true;
-  return false;
-}
-
 vyre_status_t vyre_program_check_needs(const vyre_program_t *program, uint32_t lacks, const char *who) {
-  static const char *const names[] = {"floating point", "vectors", "scalars, constants, state or windows", "workgroups",
-                                      "atomics", "reducers other than integer sums", "functions or switch"};
+  static const char *const names[] = {"floating point",     "vectors", "scalars, constants, state or windows",
+                                      "workgroups",         "atomics", "reducers other than integer sums",
+                                      "functions or switch"};
   uint32_t missing = program->needs & lacks;
   if (!missing) return NULL;
   unsigned first = 0;
   while (!(missing >> first & 1)) first++;
-  return vyre_status_with_fix(vyre_program_error(program, VYRE_E_UNSUPPORTED, 0, "%s does not run %s yet", who, names[first]),
-                              "Choose --device cpu or --device ref.");
+  return vyre_status_with_fix(
+      vyre_program_error(program, VYRE_E_UNSUPPORTED, 0, "%s does not run %s yet", who, names[first]),
+      "Choose --device cpu or --device ref.");
 }
 
 vyre_position_t vyre_program_node_position(const vyre_program_t *program, vyre_node_t node) {

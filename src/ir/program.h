@@ -75,7 +75,7 @@ typedef enum vyre_op_class {
 
 /* What the operands of a node may be; the column `on` of ops.def. */
 typedef enum vyre_operands {
-  VYRE_ON_NONE,      /* a rule of the node's own */
+  VYRE_ON_NONE, /* a rule of the node's own */
   VYRE_ON_BOOL,
   VYRE_ON_INTEGER,
   VYRE_ON_FLOAT,     /* f32, f64 */
@@ -89,12 +89,12 @@ typedef enum vyre_operands {
 } vyre_operands_t;
 
 typedef enum vyre_order { /* of atomics, barriers, privileged memory accesses */
-  VYRE_ORDER_RELAXED,
-  VYRE_ORDER_ACQUIRE,
-  VYRE_ORDER_RELEASE,
-  VYRE_ORDER_ACQ_REL,
-  VYRE_ORDER_SEQ_CST,
-  VYRE_ORDER_COUNT
+                          VYRE_ORDER_RELAXED,
+                          VYRE_ORDER_ACQUIRE,
+                          VYRE_ORDER_RELEASE,
+                          VYRE_ORDER_ACQ_REL,
+                          VYRE_ORDER_SEQ_CST,
+                          VYRE_ORDER_COUNT
 } vyre_order_t;
 
 /* Between whom an atomic, a barrier, a privileged access or a fence orders. Host devices take every one as SYSTEM. */
@@ -137,8 +137,8 @@ enum {
   VYRE_LIMIT_NAME_BYTES = 255,
   VYRE_LIMIT_PARAMS = 64,
   VYRE_LIMIT_FUNCTIONS = 256,
-  VYRE_LIMIT_ARGUMENTS = 16,             /* of a function */
-  VYRE_LIMIT_LABELS = 256,               /* of a case */
+  VYRE_LIMIT_ARGUMENTS = 16, /* of a function */
+  VYRE_LIMIT_LABELS = 256,   /* of a case */
   VYRE_LIMIT_VARS = 65535,
   VYRE_LIMIT_NODES = 1 << 20,            /* expressions, and statements, each; calls count as what they call */
   VYRE_LIMIT_DEPTH = 200,                /* of nested statements, and of nested expressions */
@@ -152,8 +152,8 @@ enum {
   VYRE_LIMIT_LANE_BYTES = 1 << 20,       /* of what all lanes keep from one meeting to the next, private memory too */
   VYRE_LIMIT_HALO = 1 << 20,             /* elements to each side */
   VYRE_LIMIT_CHUNK_BYTES = 1 << 30,
-  VYRE_LIMIT_SOURCE_BYTES = 16 << 20,    /* of one text */
-  VYRE_LIMIT_FLOAT_BYTES = 1024,         /* of one float literal in a text */
+  VYRE_LIMIT_SOURCE_BYTES = 16 << 20, /* of one text */
+  VYRE_LIMIT_FLOAT_BYTES = 1024,      /* of one float literal in a text */
 };
 
 enum { VYRE_SUBGROUP_LANES = 32 };
@@ -174,12 +174,12 @@ typedef struct vyre_halo {
 
 typedef struct vyre_param {
   char *name;
-  uint8_t role;    /* vyre_role_t */
-  uint8_t type;    /* of the value or the elements */
-  uint8_t access;  /* vyre_access_t; outputs: WRITE */
-  uint8_t reducer; /* vyre_reducer_t; outputs only */
-  uint32_t count;  /* elements of an array; 0 for a scalar, and where the length comes with the call. APPEND: most records
-                      of a call */
+  uint8_t role;      /* vyre_role_t */
+  uint8_t type;      /* of the value or the elements */
+  uint8_t access;    /* vyre_access_t; outputs: WRITE */
+  uint8_t reducer;   /* vyre_reducer_t; outputs only */
+  uint32_t count;    /* elements of an array; 0 for a scalar, and where the length comes with the call. APPEND: most
+                        records    of a call */
   uint32_t function; /* COMBINE: a function */
   vyre_halo_t left, right; /* STREAM */
   vyre_position_t position;
@@ -192,8 +192,8 @@ typedef struct vyre_var {
   vyre_position_t position;
 } vyre_var_t;
 
-/* Arguments are variables first_arg .. first_arg + arg_count - 1, immutable, seen in the whole body. A body calls functions
- * with lower ids only. */
+/* Arguments are variables first_arg .. first_arg + arg_count - 1, immutable, seen in the whole body. A body calls
+ * functions with lower ids only. */
 typedef struct vyre_function {
   char *name;
   uint8_t type; /* of its value; VOID: none */
@@ -205,11 +205,11 @@ typedef struct vyre_function {
 } vyre_function_t;
 
 typedef struct vyre_expr {
-  uint64_t imm;     /* CONST: the value, masked to the type's bits; PART: which */
-  uint8_t op;       /* vyre_expr_op_t */
-  uint8_t type;     /* of the value; for RAW_LOAD and raw atomics also of the memory; ATOMIC_STORE: VOID */
-  uint8_t order;    /* vyre_order_t; atomics, privileged accesses */
-  uint8_t scope;    /* likewise */
+  uint64_t imm;        /* CONST: the value, masked to the type's bits; PART: which */
+  uint8_t op;          /* vyre_expr_op_t */
+  uint8_t type;        /* of the value; for RAW_LOAD and raw atomics also of the memory; ATOMIC_STORE: VOID */
+  uint8_t order;       /* vyre_order_t; atomics, privileged accesses */
+  uint8_t scope;       /* likewise */
   uint32_t a, b, c, d; /* operands: expression ids; see ops.def for a of VAR, LEN, LOAD, ... */
   vyre_position_t position;
 } vyre_expr_t;
@@ -221,11 +221,11 @@ typedef struct vyre_stmt {
   uint8_t tag;   /* LOAD16, STORE16: index 0..3 of the word that carries the tag */
   uint8_t scope; /* RAW_STORE, LOAD16, STORE16, FENCE, BARRIER */
   uint8_t reserved[3];
-  uint32_t var;  /* LET, ASSIGN, FOR, FOREACH, LANES, VOTE */
-  uint32_t param;  /* REDUCE, REDUCE_AT, STORE, SET, SET_AT, APPEND, ASYNC_LOAD, ASYNC_STORE */
-  uint32_t param2; /* ASYNC_LOAD, ASYNC_STORE */
-  uint32_t arg[5]; /* expression ids */
-  uint32_t out[4]; /* LOAD16: variables */
+  uint32_t var;          /* LET, ASSIGN, FOR, FOREACH, LANES, VOTE */
+  uint32_t param;        /* REDUCE, REDUCE_AT, STORE, SET, SET_AT, APPEND, ASYNC_LOAD, ASYNC_STORE */
+  uint32_t param2;       /* ASYNC_LOAD, ASYNC_STORE */
+  uint32_t arg[5];       /* expression ids */
+  uint32_t out[4];       /* LOAD16: variables */
   uint32_t body, orelse; /* blocks */
   uint32_t next;         /* the following statement of the same block, 0 at its end */
   vyre_position_t position;
@@ -233,10 +233,10 @@ typedef struct vyre_stmt {
 
 /* What a device must have for a Program; the validator finds out. */
 enum {
-  VYRE_NEEDS_FLOATS = 1 << 0,   /* f32, f64, f16, bf16 */
+  VYRE_NEEDS_FLOATS = 1 << 0, /* f32, f64, f16, bf16 */
   VYRE_NEEDS_VECTORS = 1 << 1,
-  VYRE_NEEDS_BUFFERS = 1 << 2,  /* scalars, constants, state, windows, private memory, halos */
-  VYRE_NEEDS_LANES = 1 << 3,    /* workgroup_size above 1 */
+  VYRE_NEEDS_BUFFERS = 1 << 2, /* scalars, constants, state, windows, private memory, halos */
+  VYRE_NEEDS_LANES = 1 << 3,   /* workgroup_size above 1 */
   VYRE_NEEDS_ATOMICS = 1 << 4,
   VYRE_NEEDS_REDUCERS = 1 << 5, /* other than sums of integers, finish */
   VYRE_NEEDS_CALLS = 1 << 6,    /* functions, switch */
@@ -271,24 +271,24 @@ struct vyre_program {
   bool has_finish;
 };
 
-/* Where each output lies in the output block that a frame points to, and what a call needs besides. An output of COMBINE or
- * PER_CHUNK is {u64 whether one was assigned, value}; of APPEND {u64 count, records {u64 key, value}}; values of 4 bytes or
- * less take 8 in both.
+/* Where each output lies in the output block that a frame points to, and what a call needs besides. An output of
+ * COMBINE or PER_CHUNK is {u64 whether one was assigned, value}; of APPEND {u64 count, records {u64 key, value}};
+ * values of 4 bytes or less take 8 in both.
  *
  * A call takes its contributions to sums of integers, min, max, or, xor up into the block, atomically: many calls share
  * one, which begins as vyre_program_init_outputs says. To the others, float sums among them, it writes what the call
- * alone comes to (the value of its tree, its assigned value or 0, its records), and whoever called it folds the calls in
- * the order of their chunks: a Program with such ordered outputs needs a block for each call that is in flight. After a
- * fault these are not specified, the former are as before. */
+ * alone comes to (the value of its tree, its assigned value or 0, its records), and whoever called it folds the calls
+ * in the order of their chunks: a Program with such ordered outputs needs a block for each call that is in flight.
+ * After a fault these are not specified, the former are as before. */
 typedef struct vyre_layout {
   uint32_t output_offset[VYRE_LIMIT_PARAMS];  /* bytes, by parameter; 0 for others */
-  uint32_t scratch_offset[VYRE_LIMIT_PARAMS]; /* array outputs: where their private tables begin in the scratch; workgroup
-                                                 memory; private memory: of lane 0, the next lane's follows */
-  uint32_t table_stride[VYRE_LIMIT_PARAMS];   /* bytes from one private copy to the next, a multiple of 64; PRIVATE: from one
-                                                 lane to the next, a multiple of 16 */
-  uint8_t table_copies[VYRE_LIMIT_PARAMS];    /* private copies, 1 or more */
-  uint32_t output_bytes;                      /* of the whole block, a multiple of 64 */
-  uint32_t scratch_bytes;                     /* of a worker's scratch, a multiple of 64 */
+  uint32_t scratch_offset[VYRE_LIMIT_PARAMS]; /* array outputs: where their private tables begin in the scratch;
+                                                 workgroup memory; private memory: of lane 0, the next lane's follows */
+  uint32_t table_stride[VYRE_LIMIT_PARAMS]; /* bytes from one private copy to the next, a multiple of 64; PRIVATE: from
+                                               one lane to the next, a multiple of 16 */
+  uint8_t table_copies[VYRE_LIMIT_PARAMS];  /* private copies, 1 or more */
+  uint32_t output_bytes;                    /* of the whole block, a multiple of 64 */
+  uint32_t scratch_bytes;                   /* of a worker's scratch, a multiple of 64 */
 } vyre_layout_t;
 
 vyre_program_t *vyre_program_create(void); /* NULL when memory is out */
@@ -302,13 +302,11 @@ vyre_status_t vyre_program_check_needs(const vyre_program_t *program, uint32_t l
 void vyre_program_layout(const vyre_program_t *program, vyre_layout_t *out_layout);
 uint64_t vyre_output_bytes(const vyre_param_t *param);       /* of one output in the block */
 uint32_t vyre_output_value_bytes(const vyre_param_t *param); /* of one value in it */
-/* The bits of a value that changes nothing: what each value of an output with a commutative reducer begins with. Of a sum
- * of floats it is -0.0; of other reducers 0. */
+/* The bits of a value that changes nothing: what each value of an output with a commutative reducer begins with. Of a
+ * sum of floats it is -0.0; of other reducers 0. */
 uint64_t vyre_output_identity(const vyre_param_t *param);
 /* A block of layout.output_bytes before the first call. */
 void vyre_program_init_outputs(const vyre_program_t *program, void *block);
-/* Has outputs that a call writes and does not add to; see vyre_layout_t. */
-bool vyre_program_has_ordered_outputs(const vyre_program_t *program);
 
 /* Facts about types and ops, from the tables. */
 const char *vyre_type_text(vyre_type_t type);
@@ -335,10 +333,11 @@ const char *vyre_role_text(vyre_role_t role);
 bool vyre_param_is_buffer(const vyre_param_t *param); /* may stand before [i]; outputs are none */
 bool vyre_param_has_halo(const vyre_param_t *param);
 bool vyre_reducer_is_commutative(vyre_reducer_t reducer); /* SUM .. XOR: what REDUCE is for */
-bool vyre_output_is_ordered(const vyre_param_t *param);   /* folded in the order of the chunks: float sums, COMBINE .. */
-bool vyre_atomic_commutes(vyre_expr_op_t op);             /* ATOMIC_ADD .. ATOMIC_XOR */
+bool vyre_output_is_ordered(const vyre_param_t *param); /* folded in the order of the chunks: float sums, COMBINE .. */
+bool vyre_atomic_commutes(vyre_expr_op_t op);           /* ATOMIC_ADD .. ATOMIC_XOR */
 
-/* Names a node in faults, whatever the source looked like: the id of an expression, or of a statement with the top bit. */
+/* Names a node in faults, whatever the source looked like: the id of an expression, or of a statement with the top bit.
+ */
 typedef uint32_t vyre_node_t;
 #define VYRE_NODE_STMT (UINT32_C(1) << 31)
 static inline vyre_node_t vyre_node_of_expr(const vyre_program_t *program, const vyre_expr_t *expr) {

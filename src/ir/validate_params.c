@@ -1,6 +1,7 @@
 /* Parameters: what each role may be declared with, and the sizes of all of them together. */
 #include <string.h>
 
+#include "ir/lexer.h"
 #include "ir/typing.h"
 #include "ir/validator.h"
 
@@ -40,8 +41,9 @@ static vyre_status_t check_stream(const vyre_validator_t *v, const vyre_param_t 
   if (totals->streams++)
     return vyre_invalid(v, param->position, "a second stream parameter",
                         "Declare one stream; a Program reads one chunk.");
-  if (param->count) return vyre_invalid(v, param->position, "a stream has no length",
-                                        "Leave the number out; it is the chunk's length.");
+  if (param->count)
+    return vyre_invalid(v, param->position, "a stream has no length",
+                        "Leave the number out; it is the chunk's length.");
   if (param->type == VYRE_TYPE_BOOL) return fail_type(v, param, "Declare it with u8.");
   VYRE_TRY(check_halo(v, param, param->left));
   return check_halo(v, param, param->right);
@@ -101,9 +103,10 @@ static vyre_status_t check_access(const vyre_validator_t *v, const vyre_param_t 
       [VYRE_ROLE_SCALAR] = VYRE_ACCESS_READ,          [VYRE_ROLE_CONSTANT] = VYRE_ACCESS_READ,
       [VYRE_ROLE_STATE] = VYRE_ACCESS_READ_WRITE,     [VYRE_ROLE_WINDOW] = 0,
       [VYRE_ROLE_WORKGROUP] = VYRE_ACCESS_READ_WRITE, [VYRE_ROLE_PRIVATE] = VYRE_ACCESS_READ_WRITE};
-  bool is_window =
-      param->role == VYRE_ROLE_WINDOW && param->access >= VYRE_ACCESS_READ && param->access <= VYRE_ACCESS_READ_WRITE;
-  if (is_window || param->access == usual[param->role]) return NULL;
+  bool is_right = param->role == VYRE_ROLE_WINDOW
+                      ? param->access >= VYRE_ACCESS_READ && param->access <= VYRE_ACCESS_READ_WRITE
+                      : param->access == usual[param->role];
+  if (is_right) return NULL;
   return vyre_invalid(v, param->position, "a parameter of an access that its role does not have",
                       "Give an access to windows only: read, write or read_write.");
 }
@@ -163,6 +166,11 @@ vyre_status_t vyre_validate_params(const vyre_validator_t *v) {
   for (uint32_t i = 0; i < p->param_count; i++) {
     const vyre_param_t *param = &p->params[i];
     VYRE_TRY(vyre_validate_name(v, param->name, param->position));
+    vyre_type_t word_type;
+    if (vyre_token_of_word(param->name, strlen(param->name), &word_type) != VYRE_TOKEN_NAME)
+      return vyre_status_with_fix(vyre_program_error(p, VYRE_E_NAME, param->position,
+                                                     "a parameter is called '%s', a word of the language", param->name),
+                                  "Give it another name; texts cannot name it so.");
     for (uint32_t j = 0; j < i; j++)
       if (strcmp(p->params[j].name, param->name) == 0)
         return vyre_program_error(p, VYRE_E_NAME, param->position, "the parameter '%s' is declared twice", param->name);

@@ -32,7 +32,9 @@ static vyre_status_t fill_defaults(const vyre_device_info_t *info, vyre_session_
   if (!p->cells) p->cells = p->ring_slots;
   if (!p->windows) {
     uint64_t wanted = (uint64_t)WINDOWS_PER_WORKER * (p->workers + 1ull);
-    p->windows = wanted < WINDOWS_DEFAULT_MIN ? WINDOWS_DEFAULT_MIN : wanted > WINDOWS_MAX ? WINDOWS_MAX : (uint32_t)wanted;
+    p->windows = wanted < WINDOWS_DEFAULT_MIN ? WINDOWS_DEFAULT_MIN
+                 : wanted > WINDOWS_MAX       ? WINDOWS_MAX
+                                              : (uint32_t)wanted;
   }
   if (!p->fuel) p->fuel = FUEL_DEFAULT;
   if (!p->spin_ns) p->spin_ns = SPIN_NS_DEFAULT;
@@ -40,9 +42,11 @@ static vyre_status_t fill_defaults(const vyre_device_info_t *info, vyre_session_
     return vyre_status_make(VYRE_E_DEVICE_LIMIT, "%u workers; device %s has at most %u", p->workers, info->name,
                             info->workers_max);
   if (p->ring_slots < 8 || p->ring_slots > 65536 || (p->ring_slots & (p->ring_slots - 1)))
-    return vyre_status_make(VYRE_E_ARGUMENT, "ring_slots is %u; a power of two from 8 to 65536 is needed", p->ring_slots);
+    return vyre_status_make(VYRE_E_ARGUMENT, "ring_slots is %u; a power of two from 8 to 65536 is needed",
+                            p->ring_slots);
   if (p->cells > p->ring_slots)
-    return vyre_status_make(VYRE_E_ARGUMENT, "cells is %u; at most ring_slots (%u) are allowed", p->cells, p->ring_slots);
+    return vyre_status_make(VYRE_E_ARGUMENT, "cells is %u; at most ring_slots (%u) are allowed", p->cells,
+                            p->ring_slots);
   if (p->windows > WINDOWS_MAX)
     return vyre_status_make(VYRE_E_ARGUMENT, "windows is %u; at most %d are allowed", p->windows, WINDOWS_MAX);
   if (p->first_ticket > FIRST_TICKET_MAX)
@@ -65,6 +69,7 @@ static vyre_status_t choose_builder(const vyre_device_t *device, vyre_session_pa
 
 vyre_status_t vyre_session_create(vyre_device_t *device, const vyre_session_params_t *params,
                                   vyre_session_t **out_session) {
+  if (!device) return vyre_status_make(VYRE_E_ARGUMENT, "the device is NULL");
   vyre_session_params_t filled = params ? *params : (vyre_session_params_t){0};
   vyre_device_info_t info = vyre_device_info(device);
   VYRE_TRY(fill_defaults(&info, &filled));
@@ -105,6 +110,7 @@ const vyre_program_t *vyre_session_program(const vyre_session_t *session, uint32
 vyre_status_t vyre_session_register(vyre_session_t *session, const vyre_program_t *program, uint32_t *opcode) {
   if (vyre_session_phase(session) != VYRE_SESSION_CREATED)
     return vyre_status_make(VYRE_E_STATE, "Programs are registered before the session is started");
+  if (!program) return vyre_status_make(VYRE_E_ARGUMENT, "the Program is NULL");
   uint32_t wanted = *opcode;
   if (wanted == 0)
     for (wanted = VYRE_OPCODE_USER_FIRST; find_handler(session, wanted);) wanted++;
@@ -136,7 +142,9 @@ static vyre_status_t build_image(vyre_session_t *session, vyre_image_t **out_ima
   }
   const vyre_program_t *programs[VYRE_HANDLERS_MAX];
   for (uint32_t i = 0; i < session->handler_count; i++) programs[i] = session->handlers[i].program;
-  vyre_build_params_t params = {.loop = session->loop, .handlers = programs, .handler_count = session->handler_count,
+  vyre_build_params_t params = {.loop = session->loop,
+                                .handlers = programs,
+                                .handler_count = session->handler_count,
                                 .is_fused = session->params.builder == VYRE_BUILDER_JIT};
   return session->device->ops->build(session->device, &params, out_image);
 }
@@ -149,8 +157,10 @@ static vyre_status_t request_stop(vyre_session_t *session) {
 }
 
 static vyre_status_t launch(vyre_session_t *session) {
-  vyre_launch_params_t params = {.workers = session->block_count, .worker_blocks = session->blocks,
-                                 .block_bytes = VYRE_WORKER_BYTES_EACH, .call_frame = VYRE_WORKER_CALL_FRAME};
+  vyre_launch_params_t params = {.workers = session->block_count,
+                                 .worker_blocks = session->blocks,
+                                 .block_bytes = VYRE_WORKER_BYTES_EACH,
+                                 .call_frame = VYRE_WORKER_CALL_FRAME};
   vyre_status_t status = session->device->ops->launch(session->device, session->image, &params, &session->launch);
   if (!status || !session->launch) return status;
   /* Some of the workers have started. */
@@ -192,9 +202,7 @@ bool vyre_session_has_ended(const vyre_session_t *session) {
   return session->launch->ops->running(session->launch) == 0 && atomic_load(&session->swap_steps) == before;
 }
 
-bool vyre_session_is_stuck(const vyre_session_t *session) {
-  return vyre_session_phase(session) == VYRE_SESSION_STUCK;
-}
+bool vyre_session_is_stuck(const vyre_session_t *session) { return vyre_session_phase(session) == VYRE_SESSION_STUCK; }
 
 /* What the worker of `block`, VYRE_WORKER_BYTES_EACH bytes, does. */
 static void describe_worker(const vyre_session_t *session, uint32_t index, const uint8_t *block, vyre_strbuf_t *out) {
@@ -217,8 +225,8 @@ static vyre_status_t stuck(vyre_session_t *session) {
   vyre_status_t unread = NULL;
   for (uint32_t i = 0; i < session->block_count && !unread; i++) {
     uint8_t block[VYRE_WORKER_BYTES_EACH];
-    unread = session->device->ops->read(session->device, block,
-                                        session->blocks + (uint64_t)i * VYRE_WORKER_BYTES_EACH, sizeof block);
+    unread = session->device->ops->read(session->device, block, session->blocks + (uint64_t)i * VYRE_WORKER_BYTES_EACH,
+                                        sizeof block);
     if (!unread) describe_worker(session, i, block, &dump);
   }
   char *text = vyre_strbuf_take(&dump);
@@ -254,7 +262,8 @@ vyre_status_t vyre_session_stop(vyre_session_t *session, uint64_t timeout_ns) {
   VYRE_TRY(lock_until(session, deadline_ns));
   vyre_status_t status = NULL;
   if (vyre_session_phase(session) != VYRE_SESSION_STOPPED) {
-    /* A device that takes no more writes has lost its kernel, too: the join tells. If it does not, the write was done. */
+    /* A device that takes no more writes has lost its kernel, too: the join tells. If it does not, the write was done.
+     */
     vyre_status_t unwritten = request_stop(session);
     status = join(session, deadline_ns);
     status = status ? vyre_status_because(status, unwritten) : unwritten;
@@ -291,8 +300,9 @@ vyre_status_t vyre_session_swap(vyre_session_t *session, uint64_t timeout_ns) {
   if (vyre_session_phase(session) != VYRE_SESSION_RUNNING)
     return vyre_status_make(VYRE_E_STATE, "only a running kernel is swapped");
   if (!session->launch->ops->relaunch)
-    return vyre_status_with_fix(vyre_status_make(VYRE_E_UNSUPPORTED, "device %s swaps no kernels", session->device->name),
-                                "Open a device cuda:N, or start another session.");
+    return vyre_status_with_fix(
+        vyre_status_make(VYRE_E_UNSUPPORTED, "device %s swaps no kernels", session->device->name),
+        "Open a device cuda:N, or start another session.");
   uint64_t deadline_ns = vyre_clock_deadline_ns(timeout_ns);
   vyre_image_t *image;
   VYRE_TRY(build_image(session, &image)); /* beside the live kernel */
@@ -358,7 +368,9 @@ bool vyre_session_pumps_on(const vyre_session_t *session) { return session->laun
 
 vyre_session_stats_t vyre_session_stats(const vyre_session_t *session) {
   uint64_t published = session->launch ? atomic_load(&session->ring.next_ticket) - session->params.first_ticket : 0;
-  return (vyre_session_stats_t){.launches = atomic_load(&session->launches), .swaps = atomic_load(&session->swaps),
-                                .published = published, .workers = session->params.workers,
+  return (vyre_session_stats_t){.launches = atomic_load(&session->launches),
+                                .swaps = atomic_load(&session->swaps),
+                                .published = published,
+                                .workers = session->params.workers,
                                 .builder = session->params.builder};
 }

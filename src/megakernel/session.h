@@ -9,6 +9,9 @@
 
 /* The registered Program of an opcode, lent until the session is destroyed; NULL when there is none. */
 const vyre_program_t *vyre_session_program(const vyre_session_t *session, uint32_t opcode);
+/* The first window, or scalar without a value, of a registered Program: every slot has to bring it. NULL: none has to.
+ */
+const vyre_param_t *vyre_session_operand(const vyre_session_t *session, uint32_t opcode);
 vyre_device_t *vyre_session_device(const vyre_session_t *session);
 /* Workers of the pumps that are attached to the session. */
 uint32_t vyre_session_pumps(const vyre_session_t *session);

@@ -1,5 +1,5 @@
-/* Scalars, constants and state of registered Programs: their values, their memory, and the templates that the loop makes
- * bindings of. */
+/* Scalars, constants and state of registered Programs: their values, their memory, and the templates that the loop
+ * makes bindings of. */
 #include <string.h>
 
 #include "base/memory.h"
@@ -39,10 +39,10 @@ static vyre_status_t check_size(const vyre_program_t *program, const vyre_param_
   uint64_t size = vyre_type_bytes(param->type), wanted = size * (param->count ? param->count : 1);
   if (param->role == VYRE_ROLE_CONSTANT && !param->count) {
     if (bytes % size == 0 && bytes <= VYRE_LIMIT_STATE_BYTES) return NULL;
-    return vyre_status_with_fix(vyre_program_error(program, VYRE_E_ARGUMENT, param->position,
-                                                   "%llu bytes for the constant '%s'", (unsigned long long)bytes, param->name),
-                                "Give whole elements of %llu bytes, at most %d bytes.", (unsigned long long)size,
-                                VYRE_LIMIT_STATE_BYTES);
+    return vyre_status_with_fix(
+        vyre_program_error(program, VYRE_E_ARGUMENT, param->position, "%llu bytes for the constant '%s'",
+                           (unsigned long long)bytes, param->name),
+        "Give whole elements of %llu bytes, at most %d bytes.", (unsigned long long)size, VYRE_LIMIT_STATE_BYTES);
   }
   if (bytes == wanted) return NULL;
   return vyre_status_with_fix(vyre_program_error(program, VYRE_E_ARGUMENT, param->position, "%llu bytes for '%s'",
@@ -53,6 +53,8 @@ static vyre_status_t check_size(const vyre_program_t *program, const vyre_param_
 vyre_status_t vyre_session_set_param(vyre_session_t *session, uint32_t opcode, const char *name, const void *value,
                                      uint64_t bytes) {
   if (session->was_started) return vyre_status_make(VYRE_E_STATE, "values are given before the session is started");
+  if (!name) return vyre_status_make(VYRE_E_ARGUMENT, "the name is NULL");
+  if (!value && bytes) return vyre_status_make(VYRE_E_ARGUMENT, "the value of '%s' is NULL", name);
   vyre_handler_t *handler = find_handler(session, opcode);
   if (!handler) return vyre_status_make(VYRE_E_ARGUMENT, "no Program has the opcode 0x%x", opcode);
   const vyre_program_t *program = handler->program;
@@ -61,8 +63,9 @@ vyre_status_t vyre_session_set_param(vyre_session_t *session, uint32_t opcode, c
   bool can_be_set = i < program->param_count &&
                     (program->params[i].role == VYRE_ROLE_SCALAR || program->params[i].role == VYRE_ROLE_CONSTANT);
   if (!can_be_set)
-    return vyre_status_with_fix(vyre_program_error(program, VYRE_E_NAME, 0, "'%s' is no scalar parameter or constant", name),
-                                "Name one that the Program declares with `param` or `constant`.");
+    return vyre_status_with_fix(
+        vyre_program_error(program, VYRE_E_NAME, 0, "'%s' is no scalar parameter or constant", name),
+        "Name one that the Program declares with `param` or `constant`.");
   VYRE_TRY(check_size(program, &program->params[i], bytes));
   uint8_t *copy = vyre_alloc(bytes ? bytes : 1);
   if (!copy) return vyre_out_of_memory(bytes);
@@ -90,13 +93,27 @@ vyre_status_t vyre_session_check_values(const vyre_session_t *session) {
           vyre_program_error(program, VYRE_E_UNSUPPORTED, 0,
                              "its slots run in order, because it writes state, and the session has %u workers",
                              session->params.workers),
-          "Create the session with one worker, or update the state with atomics whose result is not used.");
+          "Create the session with one worker (--workers 1), or update the state with atomics whose result is not "
+          "used.");
     for (uint32_t k = 0; k < program->param_count; k++) {
       const vyre_param_t *param = &program->params[k];
       if (param->role != VYRE_ROLE_CONSTANT || handler->values[k].bytes) continue;
       return vyre_status_with_fix(
           vyre_program_error(program, VYRE_E_ARGUMENT, param->position, "the constant '%s' has no value", param->name),
           "Give it with vyre_session_set_param before start, or with `--constant %s=FILE`.", param->name);
+    }
+  }
+  return NULL;
+}
+
+const vyre_param_t *vyre_session_operand(const vyre_session_t *session, uint32_t opcode) {
+  for (uint32_t i = 0; i < session->handler_count; i++) {
+    const vyre_handler_t *handler = &session->handlers[i];
+    if (handler->opcode != opcode) continue;
+    for (uint32_t k = 0; k < handler->program->param_count; k++) {
+      const vyre_param_t *param = &handler->program->params[k];
+      bool is_open = param->role == VYRE_ROLE_SCALAR && !handler->values[k].bytes;
+      if (is_open || param->role == VYRE_ROLE_WINDOW) return param;
     }
   }
   return NULL;
@@ -127,7 +144,8 @@ vyre_status_t vyre_session_write_constants(vyre_session_t *session) {
     for (uint32_t k = 0; k < handler->program->param_count; k++) {
       const vyre_value_t *value = &handler->values[k];
       if (handler->program->params[k].role != VYRE_ROLE_CONSTANT || !value->size) continue;
-      VYRE_TRY(session->device->ops->write(session->device, session->own.address + value->offset, value->bytes, value->size));
+      VYRE_TRY(session->device->ops->write(session->device, session->own.address + value->offset, value->bytes,
+                                           value->size));
     }
   }
   return NULL;

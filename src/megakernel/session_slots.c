@@ -31,8 +31,9 @@ static void back_off(uint32_t turn) {
 vyre_status_t vyre_session_submit(vyre_session_t *session, const vyre_slot_t *slot, uint64_t timeout_ns,
                                   vyre_ticket_t *out_ticket) {
   if (__builtin_expect(vyre_session_phase(session) != VYRE_SESSION_RUNNING, 0))
-    return vyre_session_phase(session) == VYRE_SESSION_CREATED ? vyre_status_make(VYRE_E_STATE, "the session is not started")
-                                        : vyre_status_fixed(VYRE_E_STOPPED);
+    return vyre_session_phase(session) == VYRE_SESSION_CREATED
+               ? vyre_status_make(VYRE_E_STATE, "the session is not started")
+               : vyre_status_fixed(VYRE_E_STOPPED);
   if (__builtin_expect(slot->priority > 4, 0))
     return vyre_status_make(VYRE_E_ARGUMENT, "priority %u; 0 to 4 are allowed", slot->priority);
   if (vyre_ring_publish(&session->ring, slot, out_ticket)) return NULL;
@@ -40,7 +41,8 @@ vyre_status_t vyre_session_submit(vyre_session_t *session, const vyre_slot_t *sl
   uint64_t deadline_ns = vyre_clock_deadline_ns(timeout_ns);
   for (uint32_t turn = 0;; turn++) {
     if (vyre_ring_publish(&session->ring, slot, out_ticket)) return NULL;
-    if (vyre_session_phase(session) != VYRE_SESSION_RUNNING || vyre_session_has_ended(session)) return vyre_status_fixed(VYRE_E_STOPPED);
+    if (vyre_session_phase(session) != VYRE_SESSION_RUNNING || vyre_session_has_ended(session))
+      return vyre_status_fixed(VYRE_E_STOPPED);
     if (vyre_clock_ns() >= deadline_ns) return vyre_status_fixed(VYRE_E_RING_FULL);
     back_off(turn);
   }
@@ -53,8 +55,7 @@ static vyre_status_t unknown_ticket(const vyre_session_t *session, vyre_ticket_t
 
 /* A stop was asked for, or a SHUTDOWN slot taken, or the kernel can be gone without either. */
 static bool is_ending(const vyre_session_t *session) {
-  return session->launch->may_be_lost ||
-         atomic_load_explicit(&session->stop_requested, memory_order_relaxed) ||
+  return session->launch->may_be_lost || atomic_load_explicit(&session->stop_requested, memory_order_relaxed) ||
          atomic_load_explicit(VYRE_SHARED_WORD32(session->ring.shared, ENDING), memory_order_relaxed);
 }
 
@@ -107,6 +108,26 @@ void vyre_completion_place(const vyre_session_t *session, uint32_t opcode, const
 
 const char *vyre_fault_summary(uint32_t fault) { return vyre_fault_text(fault); }
 
+/* Of faults that are the slot's and not the Program's; NULL: the code's own Fix. */
+static const char *fix_of_fault(uint32_t fault) {
+  switch (fault) {
+    case VYRE_FAULT_UNKNOWN_OPCODE:
+      return "Submit an opcode that vyre_session_register gave, or one of vyre/session.h.";
+    case VYRE_FAULT_BAD_HANDLE:
+      return "Name windows that vyre_session_window_create or _bind gave, and that are not removed, in the slot's "
+             "arguments.";
+    case VYRE_FAULT_BAD_RANGE:
+      return "Name bytes inside their windows, aligned to their elements (blocks to 8), in the slot's arguments.";
+    case VYRE_FAULT_BAD_ARGUMENT:
+      return "Fill the slot's arguments as docs/protocol/megakernel.md says: unused ones are 0, operands are there "
+             "when "
+             "the Program has any.";
+    case VYRE_FAULT_RECORDS:
+      return "Declare the output for more records, or append fewer in a call: with smaller chunks (--chunk).";
+    default: return NULL;
+  }
+}
+
 vyre_status_t vyre_completion_status(const vyre_session_t *session, uint32_t opcode,
                                      const vyre_completion_t *completion) {
   if (completion->state == VYRE_SLOT_DONE) return NULL;
@@ -115,6 +136,10 @@ vyre_status_t vyre_completion_status(const vyre_session_t *session, uint32_t opc
   const vyre_program_t *program = vyre_session_program(session, opcode);
   vyre_code_t code = completion->fault == VYRE_FAULT_FUEL ? VYRE_E_FUEL : VYRE_E_FAULT;
   const char *text = vyre_fault_text(completion->fault);
-  if (!program) return vyre_status_make(code, "opcode 0x%x: %s", opcode, text);
-  return vyre_program_error(program, code, vyre_program_node_position(program, completion->fault_node), "%s: %s", program->name, text);
+  vyre_status_t status =
+      program ? vyre_program_error(program, code, vyre_program_node_position(program, completion->fault_node), "%s: %s",
+                                   program->name, text)
+              : vyre_status_make(code, "opcode 0x%x: %s", opcode, text);
+  const char *fix = fix_of_fault(completion->fault);
+  return fix ? vyre_status_with_fix(status, "%s", fix) : status;
 }

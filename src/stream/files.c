@@ -24,8 +24,7 @@ static vyre_status_t open_file(const char *path, uint32_t element_bytes, vyre_st
   file->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (file->fd < 0) return vyre_status_at(vyre_status_from_errno(errno, VYRE_E_IO, "open"), "%s", path);
   struct stat facts;
-  if (fstat(file->fd, &facts) != 0)
-    return vyre_status_at(vyre_status_from_errno(errno, VYRE_E_IO, "stat"), "%s", path);
+  if (fstat(file->fd, &facts) != 0) return vyre_status_at(vyre_status_from_errno(errno, VYRE_E_IO, "stat"), "%s", path);
   if (!S_ISREG(facts.st_mode)) {
     const char *what = S_ISDIR(facts.st_mode)    ? "a directory"
                        : S_ISFIFO(facts.st_mode) ? "a pipe"
@@ -41,9 +40,10 @@ static vyre_status_t open_file(const char *path, uint32_t element_bytes, vyre_st
   if (file->bytes == 0) VYRE_TRY(check_empty(path, file->fd));
   if (file->bytes % element_bytes)
     return vyre_status_with_fix(
-        vyre_status_at(vyre_status_make(VYRE_E_ARGUMENT, "its size, %llu bytes, is no multiple of the stream's element, %u bytes",
-                                        (unsigned long long)file->bytes, element_bytes),
-                       "%s", path),
+        vyre_status_at(
+            vyre_status_make(VYRE_E_ARGUMENT, "its size, %llu bytes, is no multiple of the stream's element, %u bytes",
+                             (unsigned long long)file->bytes, element_bytes),
+            "%s", path),
         "Declare the stream with u8, or name a file of whole elements.");
   file->path = vyre_strdup(path);
   return file->path ? NULL : vyre_out_of_memory(strlen(path));
@@ -81,7 +81,8 @@ bool vyre_stream_files_next(vyre_stream_files_t *files, vyre_stream_chunk_t *out
     *out_chunk = (vyre_stream_chunk_t){.file = files->next_file,
                                        .offset = files->next_offset,
                                        .bytes = left < files->chunk_bytes ? (uint32_t)left : files->chunk_bytes,
-                                       .is_last = left <= files->chunk_bytes};
+                                       .is_last = left <= files->chunk_bytes,
+                                       .number = files->next_number++};
     files->next_offset += out_chunk->bytes;
     if (out_chunk->is_last) {
       files->next_file++;

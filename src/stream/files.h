@@ -21,6 +21,7 @@ typedef struct vyre_stream_chunk {
   bool is_last;    /* ends its file */
   uint64_t offset; /* in the file */
   uint32_t bytes;  /* 0 only for an empty file */
+  uint64_t number; /* of all chunks, from 0 on */
 } vyre_stream_chunk_t;
 
 typedef struct vyre_stream_files {
@@ -30,7 +31,7 @@ typedef struct vyre_stream_files {
   uint64_t bytes; /* of all */
   pthread_mutex_t lock;
   uint32_t next_file; /* under lock */
-  uint64_t next_offset;
+  uint64_t next_offset, next_number;
 } vyre_stream_files_t;
 
 /* Opens every file for reading; the first that cannot be opened, is no regular file or whose size is not a multiple of

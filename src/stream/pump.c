@@ -42,9 +42,9 @@ static vyre_status_t locate(const vyre_stream_pump_t *pump, const vyre_stream_ch
                             vyre_status_t status) {
   const char *path = pump->files->files[chunk->file].path;
   unsigned long long at = chunk->offset + within;
-  status = vyre_status_context(status, "streaming %s, byte %llu: %llu of %llu bytes were finished", path, at,
-                               (unsigned long long)atomic_load(&pump->bytes_done),
-                               (unsigned long long)pump->files->bytes);
+  status =
+      vyre_status_context(status, "streaming %s, byte %llu: %llu of %llu bytes were finished", path, at,
+                          (unsigned long long)atomic_load(&pump->bytes_done), (unsigned long long)pump->files->bytes);
   return *vyre_status_where(status) ? status : vyre_status_at(status, "%s, byte %llu", path, at);
 }
 
@@ -60,8 +60,21 @@ static uint32_t index_of(const vyre_stream_worker_t *worker, const vyre_stream_b
   return (uint32_t)(buffer - worker->buffers);
 }
 
+/* A chunk that failed is never published, and those behind it are not either. */
+static bool must_wait(vyre_stream_pump_t *pump, vyre_stream_buffer_t *buffer) {
+  if (!pump->needs_order) return false;
+  if (atomic_load(&pump->has_failed)) {
+    release(pump, buffer);
+    return true;
+  }
+  if (buffer->chunk.number == pump->next_published) return false;
+  buffer->state = VYRE_BUFFER_READY;
+  return true;
+}
+
 static void publish(vyre_stream_pump_t *pump, vyre_stream_worker_t *worker, vyre_stream_buffer_t *buffer) {
   const vyre_stream_chunk_t *chunk = &buffer->chunk;
+  if (must_wait(pump, buffer)) return;
   uint64_t at = index_of(worker, buffer) * vyre_uring_arena_buffer_bytes(worker->arena);
   vyre_slot_t slot = {.opcode = pump->opcode, .priority = 2};
   slot.arg[VYRE_ARG_DATA_WINDOW] = worker->window;
@@ -75,6 +88,7 @@ static void publish(vyre_stream_pump_t *pump, vyre_stream_worker_t *worker, vyre
   vyre_status_t status = vyre_session_submit(pump->session, &slot, 0, &buffer->ticket);
   if (!status) {
     buffer->state = VYRE_BUFFER_RUNNING;
+    pump->next_published += pump->needs_order; /* else several workers publish */
     atomic_fetch_add(&pump->slots, 1);
   } else if (vyre_status_code(status) == VYRE_E_RING_FULL) {
     vyre_status_destroy(&status);

@@ -30,7 +30,7 @@ typedef enum vyre_buffer_state {
   VYRE_BUFFER_FREE,
   VYRE_BUFFER_READING, /* a read is in flight */
   VYRE_BUFFER_COPYING, /* on its way into the device's memory */
-  VYRE_BUFFER_READY,   /* filled, not yet published: no cell was free */
+  VYRE_BUFFER_READY,   /* filled, not yet published: no cell was free, or an earlier chunk must go first */
   VYRE_BUFFER_RUNNING, /* published */
 } vyre_buffer_state_t;
 
@@ -44,10 +44,10 @@ typedef struct vyre_stream_buffer {
 typedef struct vyre_stream_worker {
   vyre_uring_t *uring;
   vyre_uring_arena_t *arena;
-  uint32_t window;       /* of the arena, or of its mirror in the device's memory */
-  vyre_copies_t *copies; /* into that mirror; NULL where the kernel works on the arena itself */
-  uint64_t mirror;       /* its address */
-  vyre_memory_t pinned;  /* the arena, as the copy engine reaches it */
+  uint32_t window;                         /* of the arena, or of its mirror in the device's memory */
+  vyre_copies_t *copies;                   /* into that mirror; NULL where the kernel works on the arena itself */
+  uint64_t mirror;                         /* its address */
+  vyre_memory_t pinned;                    /* the arena, as the copy engine reaches it */
   uint32_t copying[VYRE_STREAM_DEPTH_MAX]; /* buffers in the order of their copies, round and round */
   uint64_t copies_begun, copies_ended;
   uint64_t idle_since_ns; /* of the first call without work after one with; 0: none yet */
@@ -62,6 +62,8 @@ typedef struct vyre_stream_pump {
   vyre_stream_files_t *files;
   vyre_stream_worker_t *workers;
   uint32_t worker_count;
+  bool needs_order;                /* chunks are published in their order: there is one worker */
+  uint64_t next_published;         /* number of the chunk whose turn it is; kept when order is needed */
   const vyre_copy_ops_t *copy_ops; /* of the session's device; NULL where there is nothing to copy */
 
   _Atomic uint64_t bytes_done, slots, faults;
@@ -77,7 +79,8 @@ typedef struct vyre_stream_pump {
   vyre_status_t failure; /* the first */
 } vyre_stream_pump_t;
 
-/* One io_uring, one arena and one window per worker. The caller has set files, session, opcode, depth, worker_count. */
+/* One io_uring, one arena and one window per worker. The caller has set files, session, opcode, depth, worker_count,
+ * needs_order. */
 vyre_status_t vyre_stream_pump_init(vyre_stream_pump_t *pump);
 /* When no worker is inside any more. */
 void vyre_stream_pump_deinit(vyre_stream_pump_t *pump);

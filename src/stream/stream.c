@@ -84,7 +84,8 @@ static vyre_status_t check_buffers(uint64_t bytes, bool is_copied) {
       vyre_status_make(VYRE_E_MEMORY, "buffers of %llu MiB, over half of this machine's memory (%llu MiB)",
                        (unsigned long long)(bytes >> 20), (unsigned long long)(limit >> 20)),
       is_copied ? "Lower --chunk or --depth (chunk_bytes, depth): their product is the memory of a stream."
-                : "Lower --chunk, --depth or --workers (chunk_bytes, depth, workers): their product is the memory of a stream.");
+                : "Lower --chunk, --depth or --workers (chunk_bytes, depth, workers): their product is the memory of a "
+                  "stream.");
 }
 
 static vyre_status_t open_outputs(vyre_stream_t *stream, vyre_session_t *session) {
@@ -102,16 +103,28 @@ static vyre_status_t open_outputs(vyre_stream_t *stream, vyre_session_t *session
   return status;
 }
 
-/* All chunks share one block of outputs, and each is seen alone. */
-static vyre_status_t check_program(const vyre_program_t *program, const vyre_param_t *param) {
-  const char *what = vyre_program_has_ordered_outputs(program) ? "outputs that are folded in the order of the chunks"
-                     : program->has_finish                      ? "finish"
-                     : program->chunk_bytes                     ? "a chunk size of the Program's own"
-                     : vyre_param_has_halo(param)               ? "a halo"
-                                                                : NULL;
-  if (!what) return NULL;
-  return vyre_status_with_fix(vyre_program_error(program, VYRE_E_UNSUPPORTED, 0, "a stream does not run %s yet", what),
-                              "Submit the chunks as slots of a session, each with an output block of its own.");
+static vyre_status_t refuse(const vyre_program_t *program, const char *what, const vyre_param_t *param) {
+  return vyre_status_with_fix(
+      vyre_program_error(program, VYRE_E_UNSUPPORTED, param ? param->position : 0, "a stream does not run %s yet%s%s",
+                         what, param ? ": " : "", param ? param->name : ""),
+      "Submit the chunks as slots of a session, each with an output block of its own.");
+}
+
+/* All chunks share one block of outputs, each is seen alone, and their slots bring nothing else. */
+static vyre_status_t check_program(const vyre_session_t *session, uint32_t opcode, const vyre_program_t *program,
+                                   const vyre_param_t *param) {
+  for (uint32_t i = 0; i < program->param_count; i++)
+    if (vyre_output_is_ordered(&program->params[i]))
+      return refuse(program, "outputs that are folded in the order of the chunks", &program->params[i]);
+  if (program->has_finish) return refuse(program, "finish", NULL);
+  if (program->chunk_bytes) return refuse(program, "a chunk size of the Program's own", NULL);
+  if (vyre_param_has_halo(param)) return refuse(program, "a halo", param);
+  const vyre_param_t *operand = vyre_session_operand(session, opcode);
+  if (!operand) return NULL;
+  if (operand->role == VYRE_ROLE_WINDOW) return refuse(program, "windows", operand);
+  return vyre_status_with_fix(
+      vyre_program_error(program, VYRE_E_ARGUMENT, operand->position, "the parameter '%s' has no value", operand->name),
+      "Give it with vyre_session_set_param before start, or with `--param %s=VALUE`.", operand->name);
 }
 
 static vyre_status_t open_stream(vyre_stream_t *stream, vyre_session_t *session, uint32_t opcode,
@@ -121,7 +134,7 @@ static vyre_status_t open_stream(vyre_stream_t *stream, vyre_session_t *session,
     return vyre_status_with_fix(
         vyre_status_make(VYRE_E_ARGUMENT, "the Program %s reads no stream", stream->program->name),
         "Declare one in the Program: `stream data : u8`.");
-  VYRE_TRY(check_program(stream->program, param));
+  VYRE_TRY(check_program(session, opcode, stream->program, param));
   uint32_t workers = vyre_session_pumps(session), chunk_bytes, depth;
   const vyre_copy_ops_t *copy_ops = vyre_session_device(session)->ops->copies;
   plan_buffers(params, workers, copy_ops != NULL, &chunk_bytes, &depth);
@@ -133,6 +146,7 @@ static vyre_status_t open_stream(vyre_stream_t *stream, vyre_session_t *session,
   VYRE_TRY(open_outputs(stream, session));
   stream->pump.opcode = opcode;
   stream->pump.depth = depth;
+  stream->pump.needs_order = stream->program->needs_order;
   stream->pump.files = &stream->files;
   stream->pump.worker_count = workers;
   stream->pump.copy_ops = copy_ops;
@@ -196,8 +210,7 @@ static bool wait_finished(vyre_stream_t *stream, uint64_t timeout_ns) {
 /* Every chunk of every file went through the Program. */
 static bool is_complete(const vyre_stream_t *stream) {
   const vyre_stream_pump_t *pump = &stream->pump;
-  return atomic_load(&pump->is_finished) && !atomic_load(&pump->has_failed) &&
-         !vyre_stream_files_has_next(pump->files);
+  return atomic_load(&pump->is_finished) && !atomic_load(&pump->has_failed) && !vyre_stream_files_has_next(pump->files);
 }
 
 vyre_status_t vyre_stream_wait(vyre_stream_t *stream, uint64_t timeout_ns, bool *out_finished) {
@@ -233,7 +246,8 @@ vyre_status_t vyre_stream_output(const vyre_stream_t *stream, uint32_t index, vo
     const vyre_param_t *param = &stream->program->params[i];
     if (param->role != VYRE_ROLE_OUTPUT || seen++ != index) continue;
     size_t size = (size_t)vyre_type_bytes(param->type) * (param->count ? param->count : 1);
-    if (bytes != size) return vyre_status_make(VYRE_E_ARGUMENT, "output %s has %zu bytes, not %zu", param->name, size, bytes);
+    if (bytes != size)
+      return vyre_status_make(VYRE_E_ARGUMENT, "output %s has %zu bytes, not %zu", param->name, size, bytes);
     vyre_device_t *device = vyre_session_device(stream->pump.session);
     return device->ops->read(device, values, stream->outputs.address + layout.output_offset[i], size);
   }

@@ -46,3 +46,14 @@ $ vyre run --quiet lines.vyre big & sleep 0.5; kill -INT $!; sleep 0.2; kill -TE
 ! error VYRE-5002: the session is stopped: interrupted by SIGTERM after *
 ! Fix: *
 = 3
+
+# A signal while the Program is still to come.
+$ sleep 5 | timeout --preserve-status -s INT 1 vyre run - numbers
+! error VYRE-5002: the session is stopped: interrupted by SIGINT after 0 of 0 bytes
+! Fix: *
+= 3
+
+$ mkfifo fifo; timeout --preserve-status -s INT 1 vyre run fifo numbers
+! error VYRE-5002: the session is stopped: interrupted by SIGINT after 0 of 0 bytes
+! Fix: *
+= 3

@@ -164,3 +164,8 @@ $ chmod 000 numbers; $DROP vyre run lines.vyre numbers
 ! numbers: error VYRE-6002: permission denied*
 ! Fix: *
 = 3
+
+$ vyre run - numbers <&-
+! <stdin>: error VYRE-6005: input or output failed: read: Bad file descriptor
+! Fix: Open the descriptor for reading, for example with `<FILE`.
+= 3

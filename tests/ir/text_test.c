@@ -304,6 +304,7 @@ static void sizes_are_limited(void **state) {
 
 static void bytes_of_all_kinds_are_safe(void **state) {
   (void)state;
+  assert_int_equal(code_of(NULL, 0), VYRE_E_SYNTAX);
   static const char nul[] = "program p\n\0let x = 1\n", comment_nul[] = "program p # a\0b\n";
   assert_int_equal(code_of(nul, sizeof nul - 1), VYRE_E_SYNTAX);
   assert_int_equal(code_of(comment_nul, sizeof comment_nul - 1), VYRE_E_SYNTAX);

@@ -274,8 +274,11 @@ static void bodies_by_hand(void **state) {
   EXPECT_BODY("\0\1\0\0\0\1\0\1\1\2\0", VYRE_E_TYPE); /* a bool of 2 */
   EXPECT_BODY("\0\1\0\0\0\1\0\1\5\377\377\377\377\377\377\377\377\377\1\0", 0);
   EXPECT_BODY("\0\1\0\0\0\1\0\1\5\377\377\377\377\377\377\377\377\377\2\0", VYRE_E_WIRE);
-  EXPECT_BODY("\0\1\0\0\0\12\0", VYRE_E_INVALID_PROGRAM);         /* break outside of a loop */
-  EXPECT_BODY("\0\1\0\1\3a\0b\0\0\0\0\0\0\0\0\0\0", VYRE_E_WIRE); /* a zero in a name */
+  EXPECT_BODY("\0\1\0\0\0\12\0", VYRE_E_INVALID_PROGRAM);           /* break outside of a loop */
+  EXPECT_BODY("\0\1\0\1\3a\0b\0\0\0\0\0\0\0\0\0\0", VYRE_E_WIRE);   /* a zero in a name */
+  EXPECT_BODY("\0\1\0\1\1w\5\4\3\0\0\0\0", 0);                      /* a window, read and written */
+  EXPECT_BODY("\0\1\0\1\1w\5\4\0\0\0\0\0", VYRE_E_INVALID_PROGRAM); /* neither */
+  EXPECT_BODY("\0\1\0\1\3let\5\4\3\0\0\0\0", VYRE_E_NAME);          /* its name is a reserved word */
 }
 
 static void nesting_is_bounded(void **state) {

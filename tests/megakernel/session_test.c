@@ -1,5 +1,5 @@
-/* A session on ref and cpu, in both topologies and by both builders, or on the device that the argument names: slots of every opcode from
- * several threads, faults, credit, wrap-around of every counter, stop and shutdown. */
+/* A session on ref and cpu, in both topologies and by both builders, or on the device that the argument names: slots of
+ * every opcode from several threads, faults, credit, wrap-around of every counter, stop and shutdown. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -115,6 +115,9 @@ static void expect_fault(fixture_t *f, vyre_slot_t slot, vyre_fault_t fault) {
   assert_int_equal(completion.fault, fault);
   vyre_status_t status = vyre_completion_status(f->session, slot.opcode, &completion);
   assert_non_null(status);
+  /* What is wrong with the slot is not to be corrected in the Program. */
+  bool is_of_program = strncmp(vyre_status_fix(status), "Correct the Program", 19) == 0;
+  assert_int_equal(is_of_program, fault < VYRE_FAULT_UNKNOWN_OPCODE);
   vyre_status_destroy(&status);
 }
 
@@ -439,6 +442,16 @@ static void misuse_is_an_error(void **state) {
   close_session(&f);
 
   ok(test_device_open(*state, &f.device));
+  expect(vyre_session_create(NULL, NULL, &f.session), VYRE_E_ARGUMENT);
+  vyre_session_t *unstarted;
+  ok(vyre_session_create(f.device, NULL, &unstarted));
+  opcode = 0;
+  expect(vyre_session_register(unstarted, NULL, &opcode), VYRE_E_ARGUMENT);
+  ok(vyre_session_register(unstarted, program, &opcode));
+  expect(vyre_session_set_param(unstarted, opcode, NULL, &opcode, 4), VYRE_E_ARGUMENT);
+  expect(vyre_session_set_param(unstarted, opcode, "k", NULL, 4), VYRE_E_ARGUMENT);
+  expect(vyre_session_set_param(unstarted, opcode + 1, "k", &opcode, 4), VYRE_E_ARGUMENT);
+  vyre_session_destroy(&unstarted);
   expect(vyre_session_create(f.device, &(vyre_session_params_t){.ring_slots = 100}, &f.session), VYRE_E_ARGUMENT);
   expect(vyre_session_create(f.device, &(vyre_session_params_t){.ring_slots = 8, .cells = 9}, &f.session),
          VYRE_E_ARGUMENT);
@@ -648,13 +661,17 @@ int main(int argc, char **argv) {
   const struct CMUnitTest dispatched[] = {IN_EVERY_TOPOLOGY};
 #undef ON
   static char cpu_jit[] = "cpu/jit", ref_jit[] = "ref/jit", cpu_dispatched_jit[] = "cpu/dispatched/jit";
-#define ON(test) \
+#define ON(test)                                                                                        \
   {#test " (cpu, jit)", test, NULL, NULL, cpu_jit}, {#test " (ref, jit)", test, NULL, NULL, ref_jit}, { \
-#test " (cpu, dispatched, jit)", test, NULL, NULL, cpu_dispatched_jit                                \
+#test " (cpu, dispatched, jit)", test, NULL, NULL, cpu_dispatched_jit                               \
   }
   /* Where a handler runs, begins late or is left in the middle. */
-  const struct CMUnitTest jit[] = {ON(opcodes), ON(many_producers), ON(stop_cancels), ON(shutdown_ends_the_kernel),
-                                   ON(the_builder_is_known), ON(no_programs_at_all)};
+  const struct CMUnitTest jit[] = {ON(opcodes),
+                                   ON(many_producers),
+                                   ON(stop_cancels),
+                                   ON(shutdown_ends_the_kernel),
+                                   ON(the_builder_is_known),
+                                   ON(no_programs_at_all)};
 #undef ON
   int failed = cmocka_run_group_tests(direct, NULL, NULL);
   failed += cmocka_run_group_tests(dispatched, NULL, NULL);

@@ -104,10 +104,84 @@ static void interrupted_and_short(void **state) {
   end();
 }
 
+/* ---- reads that end in another order ---- */
+
+static bool hold_often(void) { return draw(4) != 0; }
+
+/* What a Program with state makes of the bytes depends on their order. */
+static const char in_order[] =
+    "program in_order\n"
+    "stream data : u8\n"
+    "state s : u64[1]\n"
+    "output hash : u64 xor\n"
+    "var h = s[0]\n"
+    "for i in 0 .. len(data) { h = h * 31 + u64(data[i]) }\n"
+    "s[0] = h\n"
+    "if is_last() { hash ^= h }\n";
+enum { ORDER_CHUNKS = 40, ORDER_FILES = 3 };
+
+static vyre_status_t run_in_order(const char *device, uint32_t depth, uint64_t *out_hash) {
+  vyre_program_t *program;
+  vyre_device_t *opened;
+  vyre_session_t *session;
+  vyre_stream_t *stream;
+  uint32_t opcode = 0;
+  ok(vyre_program_parse(in_order, sizeof in_order - 1, "", &program));
+  ok(vyre_device_open(device, &opened));
+  ok(vyre_session_create(opened, &(vyre_session_params_t){.workers = 1, .ring_slots = 8}, &session));
+  ok(vyre_session_register(session, program, &opcode));
+  ok(vyre_session_start(session));
+  vyre_stream_params_t params = {
+      .paths = (const char *const *)f.paths, .path_count = f.file_count, .chunk_bytes = CHUNK, .depth = depth};
+  ok(vyre_stream_open(session, opcode, &params, &stream));
+  vyre_status_t status = stream_finish(stream);
+  if (!status) ok(vyre_stream_output(stream, 0, out_hash, sizeof *out_hash));
+  vyre_stream_close(&stream);
+  vyre_session_destroy(&session);
+  vyre_device_close(&opened);
+  vyre_program_destroy(&program);
+  return status;
+}
+
+static void state_sees_chunks_in_order(void **state) {
+  begin(*state, 1);
+  uint64_t hash = 0, got;
+  stream_add_file(&f, "", 0);
+  for (unsigned i = 0; i < ORDER_FILES; i++) stream_add_random(&f, i, ORDER_CHUNKS * CHUNK - 100 * i);
+  uint64_t h = 0;
+  for (unsigned i = 0; i < f.file_count; i++) {
+    for (size_t k = 0; k < f.sizes[i]; k++) h = h * 31 + f.bytes[i][k];
+    hash ^= h;
+  }
+  inject.holds = hold_often;
+  inject.reverses = true;
+  inject.read = read_random;
+  for (uint32_t depth = 1; depth <= 16; depth *= 4)
+    for (uint64_t seed = 0; seed < 4; seed++) {
+      atomic_store(&noise, seed << 40);
+      ok(run_in_order(*state, depth, &got));
+      assert_int_equal(got, hash);
+    }
+  end();
+}
+
 /* ---- I/O errors ---- */
 
 static _Atomic uint32_t reads_until_error;
 static int32_t result_error(int32_t result) { return atomic_fetch_sub(&reads_until_error, 1) == 1 ? -EIO : result; }
+
+/* Chunks that wait for the one that failed are given up. */
+static void order_ends_with_an_error(void **state) {
+  begin(*state, 1);
+  stream_add_random(&f, 1, ORDER_CHUNKS * CHUNK);
+  inject = (inject_t){.holds = hold_often, .reverses = true, .result = result_error};
+  for (uint32_t n = 1; n <= ORDER_CHUNKS; n += 3) {
+    uint64_t hash;
+    atomic_store(&reads_until_error, n);
+    expect(run_in_order(*state, 16, &hash), VYRE_E_IO);
+  }
+  end();
+}
 
 /* One worker and one buffer: the n-th read is that of chunk n. */
 static void io_error_at_every_chunk(void **state) {
@@ -310,9 +384,12 @@ static void fault_in_an_empty_file(void **state) {
 
 int main(void) {
   static char cpu[] = "cpu", ref[] = "ref";
-#define ON_BOTH(test) {#test " (cpu)", test, NULL, NULL, cpu}, {#test " (ref)", test, NULL, NULL, ref}
+#define ON_BOTH(test) \
+  {#test " (cpu)", test, NULL, NULL, cpu}, { #test " (ref)", test, NULL, NULL, ref }
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(short_reads_of_every_length),
+      ON_BOTH(state_sees_chunks_in_order),
+      ON_BOTH(order_ends_with_an_error),
       ON_BOTH(interrupted_and_short),
       ON_BOTH(io_error_at_every_chunk),
       ON_BOTH(io_error_among_many),

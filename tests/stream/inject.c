@@ -28,7 +28,13 @@ vyre_status_t __wrap_vyre_uring_submit(vyre_uring_t *uring) {
 }
 
 uint32_t __wrap_vyre_uring_reap(vyre_uring_t *uring, vyre_uring_completion_t *out_completions, uint32_t max) {
+  if (inject.holds && inject.holds()) return 0;
   uint32_t count = __real_vyre_uring_reap(uring, out_completions, max);
+  for (uint32_t i = 0; inject.reverses && i < count / 2; i++) {
+    vyre_uring_completion_t late = out_completions[count - 1 - i];
+    out_completions[count - 1 - i] = out_completions[i];
+    out_completions[i] = late;
+  }
   for (uint32_t i = 0; inject.result && i < count; i++)
     out_completions[i].result = inject.result(out_completions[i].result);
   return count;

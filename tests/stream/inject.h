@@ -5,6 +5,7 @@
 #ifndef TESTS_STREAM_INJECT_H
 #define TESTS_STREAM_INJECT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* A NULL hook changes nothing. */
@@ -13,6 +14,9 @@ typedef struct inject {
   uint32_t (*read)(uint32_t bytes, uint64_t file_offset);
   /* Gives what the stream is told instead of the kernel's result. */
   int32_t (*result)(int32_t result);
+  /* Says that the kernel has ended nothing yet. */
+  bool (*holds)(void);
+  bool reverses; /* what ended last comes first */
   /* An errno instead of a submit, or 0. */
   int (*submit)(void);
 } inject_t;

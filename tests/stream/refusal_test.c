@@ -33,8 +33,8 @@ static void begin(const char *device) {
 static void refuse(const char *path, vyre_code_t code, const char *detail) {
   vyre_stream_t *stream = NULL;
   int files = stream_open_files();
-  vyre_status_t status = stream_start(&f, STREAM_COUNT_LINES, (const char *const[]){f.paths[0], path, f.paths[0]}, 3,
-                                      CHUNK, 2, &stream);
+  vyre_status_t status =
+      stream_start(&f, STREAM_COUNT_LINES, (const char *const[]){f.paths[0], path, f.paths[0]}, 3, CHUNK, 2, &stream);
   assert_null(stream);
   if (vyre_status_code(status) == code) {
     assert_string_equal(vyre_status_where(status), path);
@@ -91,11 +91,47 @@ static void sizes_of_elements(void **state) {
   stream_close(&f);
 }
 
+/* What a stream cannot bring to its chunks' slots, or cannot do with their outputs, is told with its place. */
+static void programs(void **state) {
+  static const struct {
+    const char *text;
+    vyre_code_t code;
+    const char *where;
+  } cases[] = {
+      {"program p stream d : u8\noutput o : u64[4] append", VYRE_E_UNSUPPORTED, "p.vyre:2:8"},
+      {"program p stream d : u8\noutput o : u64 sum\noutput f : f32 sum", VYRE_E_UNSUPPORTED, "p.vyre:3:8"},
+      {"program p stream d : u8 output o : u64 sum\nfinish { o = 1 }", VYRE_E_UNSUPPORTED, "p.vyre"},
+      {"program p\nstream d : u8 halo(1, 0)", VYRE_E_UNSUPPORTED, "p.vyre:2:8"},
+      {"program p chunk 4096 stream d : u8", VYRE_E_UNSUPPORTED, "p.vyre"},
+      {"program p stream d : u8 param given : u8\nparam k : u8", VYRE_E_ARGUMENT, "p.vyre:2:7"},
+      {"program p stream d : u8 param given : u8\nwindow w : u8 read", VYRE_E_UNSUPPORTED, "p.vyre:2:8"},
+  };
+  begin(*state);
+  for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+    vyre_program_t *program;
+    vyre_session_t *session;
+    vyre_stream_t *stream = NULL;
+    uint32_t opcode = 0;
+    ok(vyre_program_parse(cases[i].text, strlen(cases[i].text), "p.vyre", &program));
+    ok(vyre_session_create(f.device, &(vyre_session_params_t){.workers = 1}, &session));
+    ok(vyre_session_register(session, program, &opcode));
+    if (strstr(cases[i].text, "given")) ok(vyre_session_set_param(session, opcode, "given", "x", 1));
+    ok(vyre_session_start(session));
+    vyre_stream_params_t params = {.paths = (const char *const *)f.paths, .path_count = 1};
+    vyre_status_t status = vyre_stream_open(session, opcode, &params, &stream);
+    assert_string_equal(vyre_status_where(status), cases[i].where);
+    expect(status, cases[i].code);
+    vyre_session_destroy(&session);
+    vyre_program_destroy(&program);
+  }
+  stream_close(&f);
+}
+
 static void parameters(void **state) {
   begin(*state);
   vyre_stream_t *stream = NULL;
-  const vyre_stream_params_t good = {.paths = (const char *const *)f.paths, .path_count = 1, .chunk_bytes = CHUNK,
-                                     .depth = 1, .ingest = "fixed"};
+  const vyre_stream_params_t good = {
+      .paths = (const char *const *)f.paths, .path_count = 1, .chunk_bytes = CHUNK, .depth = 1, .ingest = "fixed"};
   uint32_t opcode = f.opcodes[STREAM_COUNT_LINES];
   static const uint32_t chunks[] = {1, 4095, 4097, (64u << 20) + 4096, UINT32_MAX, 1u << 31};
   for (unsigned i = 0; i < sizeof chunks / sizeof *chunks; i++) {
@@ -196,8 +232,9 @@ static char child_path[64];
 
 /* Opens a session and a stream over child_path, without the test's assertions. */
 static void open_and_report(report_t *report, uint32_t chunk_bytes, uint32_t depth) {
-  static const char text[] = "program ends\nstream data : u8\noutput ends : u64 sum\noutput bytes : u64 sum\n"
-                             "bytes += len(data)  if is_last() { ends += 1 }\n";
+  static const char text[] =
+      "program ends\nstream data : u8\noutput ends : u64 sum\noutput bytes : u64 sum\n"
+      "bytes += len(data)  if is_last() { ends += 1 }\n";
   const char *path = child_path;
   vyre_stream_params_t params = {.paths = &path, .path_count = 1, .chunk_bytes = chunk_bytes, .depth = depth};
   vyre_device_t *device = NULL;
@@ -415,7 +452,8 @@ static void no_descriptors(void **state) {
 
 int main(void) {
   static char cpu[] = "cpu", ref[] = "ref";
-#define ON_BOTH(test) {#test " (cpu)", test, NULL, NULL, cpu}, {#test " (ref)", test, NULL, NULL, ref}
+#define ON_BOTH(test) \
+  {#test " (cpu)", test, NULL, NULL, cpu}, { #test " (ref)", test, NULL, NULL, ref }
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(no_uring), /* the children first: no thread of a session runs yet */
       cmocka_unit_test(no_permission),
@@ -424,6 +462,7 @@ int main(void) {
       cmocka_unit_test(no_descriptors),
       ON_BOTH(paths),
       ON_BOTH(sizes_of_elements),
+      ON_BOTH(programs),
       ON_BOTH(parameters),
       ON_BOTH(states),
       ON_BOTH(descriptors_may_block),
