@@ -271,6 +271,7 @@ void vyre_lower_store_element(vyre_lower_t *l, const vyre_stmt_t *s);
 LLVMValueRef vyre_lower_atomic(vyre_lower_t *l, const vyre_expr_t *e); /* NULL: a store */
 void vyre_lower_copy(vyre_lower_t *l, const vyre_stmt_t *s);
 LLVMAtomicOrdering vyre_lower_ordering(vyre_order_t order);
+LLVMAtomicOrdering vyre_lower_failure_ordering(vyre_order_t order); /* of a failed compare-exchange: the load half */
 /* Puts `index` (i64) into range, or emits its fault: what follows is for good indices only until end_access, which
  * gives `value` there and 0 elsewhere (NULL for stores). */
 typedef struct vyre_access_check {
