@@ -1,6 +1,4 @@
 /* Statements that are written like calls: records, barriers, copies. */
-#include <stdio.h>
-#include <string.h>
 
 #include "ir/parser.h"
 

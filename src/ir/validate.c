@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "base/assert.h"
 #include "base/memory.h"
 #include "ir/typing.h"
 #include "ir/validator.h"
@@ -108,7 +107,8 @@ static void note_effects(vyre_validator_t *v, const vyre_expr_t *e) {
     v->effects |= VYRE_EFFECT_MEMORY;
 }
 
-/* `is_alone`: the value of a LET or an ASSIGN, or what an EVAL is for. */
+/* Where an expression stands: inside another one, or in a statement that is not named here; the value of a LET or an
+ * ASSIGN; what an EVAL is for; an item of a call's arguments or of a case's labels. */
 typedef enum role_of_expr { INNER, ALONE_VALUE, ALONE_EVAL, IN_LIST } role_of_expr_t;
 
 static vyre_status_t check_role(const vyre_validator_t *v, const vyre_expr_t *e, role_of_expr_t role) {
@@ -588,7 +588,7 @@ static bool needs_order(const vyre_validator_t *v) {
   for (uint32_t i = 1; i < p->expr_count; i++) {
     const vyre_expr_t *e = &p->exprs[i];
     bool is_write = v->expr_seen[i] && vyre_expr_class(e->op) == VYRE_CLASS_ATOMIC && e->op != VYRE_EXPR_ATOMIC_LOAD;
-    bool is_alone = v->expr_seen[i] == ALONE && (vyre_atomic_commutes(e->op));
+    bool is_alone = v->expr_seen[i] == ALONE && vyre_atomic_commutes(e->op);
     if (is_write && p->params[e->a].role == VYRE_ROLE_STATE && !is_alone) return true;
   }
   return false;
