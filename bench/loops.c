@@ -40,3 +40,41 @@ void bench_histogram_four(const uint8_t *data, uint64_t bytes, uint64_t counts[2
   for (int value = 0; value < 256; value++)
     counts[value] += tables[0][value] + tables[1][value] + tables[2][value] + tables[3][value];
 }
+
+/* sum[l] += sum[l - distance] for all l at once, for distances 1, 2, 4, ... */
+static void scan_block(uint32_t tile[BENCH_SCAN_BLOCK]) {
+  uint32_t value[BENCH_SCAN_BLOCK];
+  for (uint32_t distance = 1; distance < BENCH_SCAN_BLOCK; distance *= 2) {
+    for (uint32_t l = 0; l < BENCH_SCAN_BLOCK; l++) value[l] = l >= distance ? tile[l] + tile[l - distance] : tile[l];
+    for (uint32_t l = 0; l < BENCH_SCAN_BLOCK; l++) tile[l] = value[l];
+  }
+}
+
+static uint32_t sum_block(uint32_t tile[BENCH_SCAN_BLOCK]) {
+  for (uint32_t half = BENCH_SCAN_BLOCK / 2; half > 0; half /= 2)
+    for (uint32_t l = 0; l < half; l++) tile[l] += tile[l + half];
+  return tile[0];
+}
+
+uint64_t bench_block_scan(const uint32_t *data, uint64_t words, uint32_t *sums) {
+  uint32_t tile[BENCH_SCAN_BLOCK];
+  uint64_t total = 0;
+  for (uint64_t at = 0; at + BENCH_SCAN_BLOCK <= words; at += BENCH_SCAN_BLOCK) {
+    memcpy(tile, data + at, sizeof tile);
+    scan_block(tile);
+    memcpy(sums + at, tile, sizeof tile);
+    memcpy(tile, data + at, sizeof tile);
+    total += sum_block(tile);
+  }
+  return total;
+}
+
+uint64_t bench_block_scan_running(const uint32_t *data, uint64_t words, uint32_t *sums) {
+  uint64_t total = 0;
+  for (uint64_t at = 0; at + BENCH_SCAN_BLOCK <= words; at += BENCH_SCAN_BLOCK) {
+    uint32_t sum = 0;
+    for (uint32_t l = 0; l < BENCH_SCAN_BLOCK; l++) sums[at + l] = sum += data[at + l];
+    total += sum;
+  }
+  return total;
+}

@@ -13,4 +13,11 @@ void bench_histogram_one(const uint8_t *data, uint64_t bytes, uint64_t counts[25
 /* Neighbouring bytes go to different tables, so that equal ones do not wait for each other. */
 void bench_histogram_four(const uint8_t *data, uint64_t bytes, uint64_t counts[256]);
 
+enum { BENCH_SCAN_BLOCK = 256 };
+/* What programs/block_scan.vyre does, step by step, over whole blocks of words: the prefix sums of each block, and the
+ * sum of all. Between two barriers of the Program here is one loop over the lanes. */
+uint64_t bench_block_scan(const uint32_t *data, uint64_t words, uint32_t *sums);
+/* The same answers as one writes it when nothing asks for lanes: one running sum. */
+uint64_t bench_block_scan_running(const uint32_t *data, uint64_t words, uint32_t *sums);
+
 #endif

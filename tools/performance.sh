@@ -64,6 +64,13 @@ checks | histogram: cost of checks | histogram with checks | histogram without c
 session | session, NOP | session, LOAD_U32
 session | session NOP / C ring | C ring, 64-byte records
 session | session, round trip p50 (LOAD_U32) | C ring, round trip p50 | session, round trip p99
+session | jit session, NOP | jit session, LOAD_U32 | handler rate, jit / interpreted
+session | jit session NOP / C ring
+session | jit session, round trip p50 (LOAD_U32) | handler round trip p50, jit / interpreted
+lanes | block_scan / the same in C | block_scan, compiled | block scan in C | running sum in C
+canonical | canonical form and fingerprint, 1000 nodes | wire form written and read, 1000 nodes
+compile | compile 10000 nodes, slowest shape
+compile | compile 500 nodes, slowest shape
 start | compile count_lines, library loaded | cc -O3 -c of the same loop, the process
 start | compile count_lines, with loading the library | the same, second time in a fresh process
 start | vyre run, one chunk, until its answer is read | wc -l, one chunk, wall | vyre run, one chunk, wall

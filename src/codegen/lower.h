@@ -98,7 +98,7 @@ struct vyre_lower {
   bool is_checked;         /* bounds and division are checked */
   unsigned group_threads;  /* groups: how many threads, when that is known; else 0 */
   bool is_bounded;         /* loops use fuel and look at the stop word: not in privileged programs */
-  bool is_large; /* more than VYRE_LARGE_NODES: in parts, each foreach as one loop, in order, with fewer passes */
+  bool is_large;           /* more than VYRE_LARGE_NODES: in parts, most of them with fewer passes (lower_part.h) */
   struct vyre_lower_parts *parts; /* lower_part.h; NULL: the body is one function */
   vyre_layout_t layout;
 

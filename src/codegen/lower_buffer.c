@@ -6,8 +6,8 @@
 
 /* ---- where they are ---- */
 
-static LLVMValueRef binding_field(vyre_lower_t *l, LLVMValueRef bindings, LLVMTypeRef type, uint32_t param, uint64_t offset,
-                                  const char *name) {
+static LLVMValueRef binding_field(vyre_lower_t *l, LLVMValueRef bindings, LLVMTypeRef type, uint32_t param,
+                                  uint64_t offset, const char *name) {
   return vyre_lower_frame_field(l, bindings, type, (uint64_t)param * sizeof(vyre_binding_t) + offset, name);
 }
 
@@ -54,9 +54,10 @@ void vyre_lower_bind(vyre_lower_t *l) {
       l->buffers[i] = scalar_of(l, param->type, word);
     } else if (is_bound) {
       l->buffers[i] = binding_field(l, bindings, l->ptr, i, offsetof(vyre_binding_t, value), param->name);
-      l->lengths[i] = param->count ? vyre_lower_i64(l, param->count)
-                                   : divide_by_size(l, binding_field(l, bindings, l->i64, i, offsetof(vyre_binding_t, bytes), ""),
-                                                    param->type);
+      l->lengths[i] =
+          param->count ? vyre_lower_i64(l, param->count)
+                       : divide_by_size(l, binding_field(l, bindings, l->i64, i, offsetof(vyre_binding_t, bytes), ""),
+                                        param->type);
     } else {
       l->lengths[i] = vyre_lower_i64(l, param->count);
       if (param->role == VYRE_ROLE_WORKGROUP) bind_workgroup(l, i);
@@ -115,7 +116,8 @@ static LLVMValueRef is_outside(vyre_lower_t *l, uint32_t param, uint32_t index_e
     return LLVMBuildICmp(l->ir, LLVMIntUGE, index, l->lengths[param], "outside");
   /* From -left to length + right, as an unsigned distance from the first; an unsigned index of 2^63 or more is none. */
   LLVMValueRef from_first = LLVMBuildAdd(l->ir, index, l->halo_left, "");
-  LLVMValueRef length = LLVMBuildAdd(l->ir, LLVMBuildAdd(l->ir, l->halo_left, l->lengths[param], ""), l->halo_right, "");
+  LLVMValueRef length =
+      LLVMBuildAdd(l->ir, LLVMBuildAdd(l->ir, l->halo_left, l->lengths[param], ""), l->halo_right, "");
   LLVMValueRef outside = LLVMBuildICmp(l->ir, LLVMIntUGE, from_first, length, "outside");
   bool is_u64 = l->program->exprs[index_expr].type == VYRE_TYPE_U64;
   if (!is_u64) return outside;
@@ -231,7 +233,8 @@ static LLVMValueRef update_shared(vyre_lower_t *l, const vyre_expr_t *e, LLVMVal
 LLVMValueRef vyre_lower_atomic(vyre_lower_t *l, const vyre_expr_t *e) {
   LLVMValueRef index = widen_index(l, e->b);
   unsigned arity = vyre_expr_arity(e->op);
-  LLVMValueRef value = arity > 1 ? vyre_lower_expr(l, e->c) : NULL, desired = arity > 2 ? vyre_lower_expr(l, e->d) : NULL;
+  LLVMValueRef value = arity > 1 ? vyre_lower_expr(l, e->c) : NULL,
+               desired = arity > 2 ? vyre_lower_expr(l, e->d) : NULL;
   LLVMValueRef outside = is_outside(l, e->a, e->b, index);
   vyre_access_check_t check = vyre_lower_begin_access(l, outside, vyre_node_of_expr(l->program, e));
   LLVMValueRef at = element_at(l, e->a, index);
@@ -242,11 +245,10 @@ LLVMValueRef vyre_lower_atomic(vyre_lower_t *l, const vyre_expr_t *e) {
 
 /* ---- copies ---- */
 
-/* at > length || n > length - at */
+/* Some of the n elements from `at` on lie outside; of none, none does. */
 static LLVMValueRef reaches_out(vyre_lower_t *l, LLVMValueRef at, LLVMValueRef n, LLVMValueRef length) {
-  LLVMValueRef beyond = LLVMBuildICmp(l->ir, LLVMIntUGT, at, length, "");
-  LLVMValueRef rest = LLVMBuildSub(l->ir, length, at, "");
-  return LLVMBuildOr(l->ir, beyond, LLVMBuildICmp(l->ir, LLVMIntUGT, n, rest, ""), "");
+  LLVMValueRef room = vyre_lower_intrinsic(l, "llvm.usub.sat", l->i64, (LLVMValueRef[]){length, at}, 2);
+  return LLVMBuildICmp(l->ir, LLVMIntUGT, n, room, "");
 }
 
 /* On a host the bytes are there at once; the wait is a meeting all the same. */

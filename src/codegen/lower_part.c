@@ -15,6 +15,7 @@ typedef struct part {
   LLVMBasicBlockRef before, after; /* in the body: the call ends `before` */
   LLVMBasicBlockRef entry, first, leave;
   LLVMValueRef code; /* phi in `leave`: the number of the jump, 0: to `after` */
+  bool is_fast;
 } part_t;
 
 /* A value of the body that parts use. */
@@ -32,7 +33,8 @@ typedef struct place {
 } place_t;
 
 struct vyre_lower_parts {
-  uint32_t *weights;   /* nodes, by statement */
+  uint32_t *weights;   /* nodes, by statement; more than a part holds when there is a fast foreach inside */
+  bool *is_fast;       /* by statement: a foreach in a part of its own */
   uint32_t *functions; /* nodes, by function; 0: not known yet */
   LLVMValueRef body;
   LLVMBasicBlockRef entry; /* the body's */
@@ -93,6 +95,7 @@ void vyre_lower_free_parts(vyre_lower_t *l) {
   l->parts = NULL;
   if (!parts) return;
   vyre_free(parts->weights);
+  vyre_free(parts->is_fast);
   vyre_free(parts->functions);
   vyre_free(parts->parts);
   vyre_free(parts->places);
@@ -108,14 +111,45 @@ void vyre_lower_make_lean(vyre_lower_t *l, LLVMValueRef function) {
   LLVMAddAttributeAtIndex(function, (unsigned)LLVMAttributeFunctionIndex, lean);
 }
 
+/* Takes from `left` what the block's fast foreach hold; gives whether there are any. */
+static bool choose_fast(vyre_lower_t *l, uint32_t block, uint32_t *left) {
+  struct vyre_lower_parts *parts = l->parts;
+  bool has_any = false;
+  for (uint32_t id = block; id != 0; id = l->program->stmts[id].next) {
+    const vyre_stmt_t *s = &l->program->stmts[id];
+    if (s->op == VYRE_STMT_FOREACH) {
+      uint32_t cost = vyre_lower_has_float_sum(l, s->body) ? 2 * parts->weights[id] : parts->weights[id];
+      parts->is_fast[id] = cost <= *left;
+      if (parts->is_fast[id]) *left -= cost;
+      has_any |= parts->is_fast[id];
+      continue;
+    }
+    bool is_inside = choose_fast(l, s->body, left);
+    is_inside |= choose_fast(l, s->orelse, left);
+    if (is_inside && parts->weights[id] <= VYRE_PART_NODES_MAX) parts->weights[id] = VYRE_PART_NODES_MAX + 1;
+    has_any |= is_inside;
+  }
+  return has_any;
+}
+
+static uint32_t fast_nodes(uint32_t nodes) {
+  uint32_t less = nodes / VYRE_FAST_NODES_PER;
+  return less < VYRE_FAST_NODES_MAX - VYRE_FAST_NODES_MIN ? VYRE_FAST_NODES_MAX - less : VYRE_FAST_NODES_MIN;
+}
+
 bool vyre_lower_weigh(vyre_lower_t *l) {
   struct vyre_lower_parts *parts = l->parts = vyre_calloc(1, sizeof *parts);
   if (!parts) return false;
   parts->weights = vyre_calloc(l->program->stmt_count, sizeof *parts->weights);
   parts->functions = vyre_calloc(l->program->function_count + 1, sizeof *parts->functions);
-  if (!parts->weights || !parts->functions) return false;
-  l->is_large = weigh_block(l, l->program->body) + weigh_block(l, l->program->finish) > VYRE_LARGE_NODES;
-  if (!l->is_large) vyre_lower_free_parts(l);
+  parts->is_fast = vyre_calloc(l->program->stmt_count, sizeof *parts->is_fast);
+  if (!parts->weights || !parts->functions || !parts->is_fast) return false;
+  uint32_t nodes = weigh_block(l, l->program->body) + weigh_block(l, l->program->finish);
+  l->is_large = nodes > VYRE_LARGE_NODES;
+  if (l->is_large)
+    choose_fast(l, l->program->body, &(uint32_t){fast_nodes(nodes)}); /* `finish` has none */
+  else
+    vyre_lower_free_parts(l);
   return true;
 }
 
@@ -134,12 +168,20 @@ void vyre_lower_begin_parts(vyre_lower_t *l) {
 
 bool vyre_lower_is_in_part(const vyre_lower_t *l) { return l->parts->is_open; }
 
-static LLVMValueRef add_function(vyre_lower_t *l) {
+bool vyre_lower_is_lean(const vyre_lower_t *l) {
+  const struct vyre_lower_parts *parts = l->parts;
+  return l->is_large && !(parts->is_open && parts->parts[parts->count - 1].is_fast);
+}
+
+static LLVMValueRef add_function(vyre_lower_t *l, bool is_fast) {
   const struct vyre_lower_parts *parts = l->parts;
   LLVMValueRef function = LLVMAddFunction(l->module, "part", parts->type);
   LLVMSetLinkage(function, LLVMInternalLinkage);
   vyre_lower_add_attribute(function, (unsigned)LLVMAttributeFunctionIndex, "nounwind");
-  vyre_lower_make_lean(l, function);
+  if (is_fast)
+    vyre_lower_add_attribute(function, (unsigned)LLVMAttributeFunctionIndex, "noinline");
+  else
+    vyre_lower_make_lean(l, function);
   vyre_lower_add_attribute(function, 1 + STATE, "noalias");
   unsigned noalias = LLVMGetEnumAttributeKindForName("noalias", strlen("noalias"));
   for (unsigned i = 0; i < parts->body_arguments; i++)
@@ -148,7 +190,7 @@ static LLVMValueRef add_function(vyre_lower_t *l) {
   return function;
 }
 
-static void begin_part(vyre_lower_t *l) {
+static void begin_part(vyre_lower_t *l, bool is_fast) {
   struct vyre_lower_parts *parts = l->parts;
   VYRE_ASSERT(l->function == parts->body);
   if (!vyre_array_reserve((void **)&parts->parts, &parts->capacity, parts->count + 1, sizeof *parts->parts)) {
@@ -156,8 +198,10 @@ static void begin_part(vyre_lower_t *l) {
     return;
   }
   part_t *part = &parts->parts[parts->count++];
-  *part = (part_t){
-      .function = add_function(l), .before = LLVMGetInsertBlock(l->ir), .after = vyre_lower_block(l, "after_part")};
+  *part = (part_t){.function = add_function(l, is_fast),
+                   .is_fast = is_fast,
+                   .before = LLVMGetInsertBlock(l->ir),
+                   .after = vyre_lower_block(l, "after_part")};
   l->function = part->function;
   part->entry = l->entry = vyre_lower_block(l, "entry");
   part->first = vyre_lower_block(l, "first");
@@ -187,11 +231,11 @@ void vyre_lower_end_part(vyre_lower_t *l) {
   LLVMPositionBuilderAtEnd(l->ir, part->after);
 }
 
-/* Nodes of the run that begins at the statement: up to what a part holds, or to a large statement. */
+/* Nodes of the run that begins at the statement: up to what a part holds, to a large statement or a fast one. */
 static uint32_t weigh_run(const vyre_lower_t *l, uint32_t id) {
   uint32_t sum = 0;
   for (; id != 0; id = l->program->stmts[id].next) {
-    if (sum + l->parts->weights[id] > VYRE_PART_NODES_MAX) break;
+    if (sum + l->parts->weights[id] > VYRE_PART_NODES_MAX || l->parts->is_fast[id]) break;
     sum += l->parts->weights[id];
   }
   return sum;
@@ -201,10 +245,15 @@ void vyre_lower_part_at(vyre_lower_t *l, uint32_t first, uint32_t end) {
   struct vyre_lower_parts *parts = l->parts;
   uint32_t weight = 0;
   for (uint32_t id = first; id != end; id = l->program->stmts[id].next) weight += parts->weights[id];
-  if (weight > parts->room) {
+  bool is_fast = parts->is_fast[first] && end == l->program->stmts[first].next;
+  if (is_fast) {
+    vyre_lower_end_part(l);
+    parts->room = weight;
+    begin_part(l, true);
+  } else if (weight > parts->room) {
     vyre_lower_end_part(l);
     parts->room = weight > VYRE_PART_NODES_MAX ? 0 : weigh_run(l, first);
-    if (parts->room >= VYRE_PART_NODES_MIN) begin_part(l);
+    if (parts->room >= VYRE_PART_NODES_MIN) begin_part(l, false);
   }
   parts->room -= weight < parts->room ? weight : parts->room;
 }

@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "codegen/lower.h"
+#include "codegen/lower_part.h"
 #include "ir/typing.h"
 #include "ir/validate.h"
 
@@ -62,7 +63,7 @@ static range_t begin_range(vyre_lower_t *l, const vyre_stmt_t *s) {
     LLVMValueRef fuel = vyre_lower_load(l, l->i64, l->fuel, "");
     r.bound = unsigned_min(l, r.count, fuel);
     LLVMValueRef left = LLVMBuildSub(l->ir, fuel, r.bound, "");
-    LLVMBuildStore(l->ir, l->is_large ? opaque(l, left) : left, l->fuel);
+    LLVMBuildStore(l->ir, vyre_lower_is_lean(l) ? opaque(l, left) : left, l->fuel);
   }
   return r;
 }
@@ -346,7 +347,7 @@ static void lower_slow_strip(vyre_lower_t *l, const range_t *r, LLVMValueRef fro
 /* One strip, which ends where a block of positions ends if that comes first; gives where it ends. */
 static LLVMValueRef lower_foreach_strip(vyre_lower_t *l, const range_t *r, LLVMValueRef from, LLVMValueRef to) {
   bool has_trees = vyre_lower_has_float_sum(l, r->stmt->body),
-       is_fast = !l->is_large && !reads_what_it_writes(l, r->stmt->body);
+       is_fast = !vyre_lower_is_lean(l) && !reads_what_it_writes(l, r->stmt->body);
   if (has_trees) {
     to = vyre_lower_block_end(l, from, to);
     vyre_lower_begin_blocks(l);
@@ -426,7 +427,7 @@ static void lower_one_loop(vyre_lower_t *l, const range_t *r, LLVMBasicBlockRef 
 }
 
 static void lower_iterations(vyre_lower_t *l, const range_t *r, LLVMBasicBlockRef on_break) {
-  if (l->is_large && !vyre_lower_has_float_sum(l, r->stmt->body))
+  if (vyre_lower_is_lean(l) && !vyre_lower_has_float_sum(l, r->stmt->body))
     lower_one_loop(l, r, on_break);
   else
     lower_strips(l, r, on_break);

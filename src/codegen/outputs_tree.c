@@ -99,7 +99,7 @@ static LLVMValueRef define_step(vyre_lower_t *l, const vyre_float_sum_t *f, cons
 
 static void build_step(vyre_lower_t *l, const vyre_float_sum_t *f, const char *name, LLVMValueRef index,
                        step_t *build) {
-  if (!l->is_large) {
+  if (!vyre_lower_is_lean(l)) {
     build(l, f, index);
     return;
   }

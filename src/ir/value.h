@@ -20,6 +20,8 @@ uint64_t vyre_value_binary(vyre_expr_op_t op, vyre_type_t type, uint64_t a, uint
 
 /* FMA of f32 or f64. */
 uint64_t vyre_value_fma(vyre_type_t type, uint64_t a, uint64_t b, uint64_t c);
+float vyre_value_pow_float(float x, float y);
+double vyre_value_pow_double(double x, double y);
 
 /* EQ .. GE on two values of `type`: 0 or 1. */
 uint64_t vyre_value_compare(vyre_expr_op_t op, vyre_type_t type, uint64_t a, uint64_t b);

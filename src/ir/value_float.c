@@ -66,10 +66,15 @@ static uint64_t bits64(double x) {
       case VYRE_EXPR_DIV: return x / y;                              \
       case VYRE_EXPR_MIN: return extreme_##T(x, y, true);            \
       case VYRE_EXPR_MAX: return extreme_##T(x, y, false);           \
-      case VYRE_EXPR_POW: return pow##s(x, y);                       \
+      case VYRE_EXPR_POW: return vyre_value_pow_##T(x, y);           \
       default: VYRE_UNREACHABLE();                                   \
     }                                                                \
   }
+
+/* Where the result does not hang on one side it does not hang on that being a NaN either; libm makes an exception of
+ * signaling ones, which are not told apart here (C17 F.10.4.4). */
+float vyre_value_pow_float(float x, float y) { return x == 1 || y == 0 ? 1 : powf(x, y); }
+double vyre_value_pow_double(double x, double y) { return x == 1 || y == 0 ? 1 : pow(x, y); }
 
 FLOAT_OPS(float, f)
 FLOAT_OPS(double, )

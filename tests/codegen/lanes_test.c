@@ -237,9 +237,12 @@ static void bits_are_counted_in_every_width(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(local_memory_is_the_scratch),   cmocka_unit_test(lanes_work_on_records),
-      cmocka_unit_test(votes_make_masks),              cmocka_unit_test(lanes_loop_on_their_own),
-      cmocka_unit_test(orders_and_scopes_keep_values), cmocka_unit_test(bits_are_counted_in_every_width),
+      cmocka_unit_test(local_memory_is_the_scratch),
+      cmocka_unit_test(lanes_work_on_records),
+      cmocka_unit_test(votes_make_masks),
+      cmocka_unit_test(lanes_loop_on_their_own),
+      cmocka_unit_test(orders_and_scopes_keep_values),
+      cmocka_unit_test(bits_are_counted_in_every_width),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

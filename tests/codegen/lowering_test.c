@@ -79,11 +79,12 @@ static void expect_count(const char *text, const char *words, unsigned wanted) {
   if (count(text, words) != wanted) fail_msg("%u times '%s', not %u, in:\n%s", count(text, words), words, wanted, text);
 }
 
-/* The slow loop, the fault behind it, the notes of the fast one, the comparisons with a length: all there or all not. */
+/* The slow loop, the fault behind it, the notes of the fast one, the comparisons with a length: all there or all not.
+ */
 static void expect_checks(const char *text, unsigned checks) {
   expect_count(text, "\nslow:", checks > 0);
-  expect_count(text, " = or i32", checks);        /* into %seen, in the fast loop */
-  expect_count(text, "  %outside", 2 * checks);   /* compared in both loops */
+  expect_count(text, " = or i32", checks);      /* into %seen, in the fast loop */
+  expect_count(text, "  %outside", 2 * checks); /* compared in both loops */
   expect_count(text, "store i32 1, ptr %fault", checks + (checks > 0));
 }
 
@@ -120,7 +121,8 @@ static void checks_are_where_they_must_be(void **state) {
       {FOREACH("let j = i  n += u64(data[j])"), 0},
       {FOREACH("n += u64(data[i]) + u64(data[i])"), 0},
       {"program t\nstream data : u8\noutput n : u64 sum\nlet l = min(len(data), 100)\n"
-       "foreach i in 3 .. l { n += u64(data[i]) }\n", 0},
+       "foreach i in 3 .. l { n += u64(data[i]) }\n",
+       0},
       {"program t\nstream data : u32\noutput n : u64 sum\nforeach i in 0 .. len(data) { n += u64(data[i]) }\n", 0},
       {FOREACH("n += u64(data[i + 1])"), 1},
       {FOREACH("n += u64(data[i - 1])"), 1},
@@ -133,7 +135,8 @@ static void checks_are_where_they_must_be(void **state) {
       {"program t\nstream data : u8\noutput n : u64 sum\nforeach i in 0 .. max(len(data), 9) { n += u64(data[i]) }\n",
        1},
       {"program t\nstream data : u8\noutput n : u64 sum\noutput t : u64[50] sum\n"
-       "foreach i in 0 .. len(t) { n += u64(data[i]) }\n", 1},
+       "foreach i in 0 .. len(t) { n += u64(data[i]) }\n",
+       1},
       {TABLE("256", "t[data[i]] += 1"), 0},
       {TABLE("255", "t[data[i]] += 1"), 1},
       {TABLE("256", "t[u64(data[i]) + 1] += 1"), 1},
@@ -209,6 +212,27 @@ static void count_lines_is_vectorized(void **state) {
   vyre_free(text);
 }
 
+/* A Program that is large for what stands around its loops. */
+static void loops_of_large_programs_are_vectorized(void **state) {
+  (void)state;
+  enum { STEPS = VYRE_LARGE_NODES / 4 };
+  char text[64 * STEPS];
+  size_t length = (size_t)snprintf(text, sizeof text,
+                                   FOREACH("if data[i] == 10 { n += 1 }") "var x = len(data)\n"
+                                   "for k in 0 .. 3 { if k == x { foreach i in 0 .. len(data) { n += u64(data[i]) } } }\n");
+  for (unsigned i = 0; i < STEPS; i++)
+    length += (size_t)snprintf(text + length, sizeof text - length, "x = x * 5 + %u\n", i);
+  snprintf(text + length, sizeof text - length, "n += x\n");
+  char *code = compile_text(text, VYRE_CODEGEN_LLVM_OPT);
+  char *loop = find_loop(code, "= icmp eq <");
+  if (!loop) fail_msg("no vector loop in:\n%s", code);
+  assert_true(vector_bytes(loop) >= 16);
+  vyre_free(loop);
+  assert_non_null(loop = find_loop(code, "= zext <"));
+  vyre_free(loop);
+  vyre_free(code);
+}
+
 /* ---- private tables ---- */
 
 static void histogram_has_four_tables(void **state) {
@@ -218,16 +242,16 @@ static void histogram_has_four_tables(void **state) {
   expect_count(text, ", i64 2048\n", 2);
   expect_count(text, ", i64 4096\n", 2);
   expect_count(text, ", i64 6144\n", 2);
-  expect_count(text, " = and i64 %", 1); /* how many iterations make whole fours */
-  expect_count(text, "i8 0, i64 8192,", 1); /* cleared */
-  expect_count(text, "atomicrmw add ptr", 1);  /* added once, by a loop over the elements */
+  expect_count(text, " = and i64 %", 1);      /* how many iterations make whole fours */
+  expect_count(text, "i8 0, i64 8192,", 1);   /* cleared */
+  expect_count(text, "atomicrmw add ptr", 1); /* added once, by a loop over the elements */
   vyre_free(text);
 }
 
 /* ---- objects ---- */
 
 static bool is_allowed(const char *name) {
-  static const char *const allowed[] = {"", "memset", "memcpy", "memmove"};
+  static const char *const allowed[] = {"", "memset", "memcpy", "memmove"}; /* more may be, see loader.c */
   for (unsigned i = 0; i < sizeof allowed / sizeof *allowed; i++)
     if (strcmp(name, allowed[i]) == 0) return true;
   return false;
@@ -289,9 +313,9 @@ static void objects_need_nothing(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(no_descriptor_for_the_library),
-      cmocka_unit_test(shipped_programs_have_no_checks), cmocka_unit_test(checks_are_where_they_must_be),
-      cmocka_unit_test(count_lines_is_vectorized),       cmocka_unit_test(histogram_has_four_tables),
+      cmocka_unit_test(no_descriptor_for_the_library), cmocka_unit_test(shipped_programs_have_no_checks),
+      cmocka_unit_test(checks_are_where_they_must_be), cmocka_unit_test(count_lines_is_vectorized),
+      cmocka_unit_test(histogram_has_four_tables),     cmocka_unit_test(loops_of_large_programs_are_vectorized),
       cmocka_unit_test(objects_need_nothing),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* PTX for each architecture: the shipped Programs and random ones are accepted by NVIDIA's assembler.
  *
- * ptxas is looked for in $VYRE_PTXAS, /usr/bin, /usr/local/bin and /usr/local/cuda/bin. Where there is none, what does not need it is
- * tested, and the rest is a skip, an error under VYRE_REQUIRE=ptxas. */
+ * ptxas is looked for in $VYRE_PTXAS, /usr/bin, /usr/local/bin and /usr/local/cuda/bin. Where there is none, what does
+ * not need it is tested, and the rest is a skip, an error under VYRE_REQUIRE=ptxas. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -114,7 +114,8 @@ static void random_programs(void **state) {
   const char *ptxas = find_ptxas();
   if (!ptxas) VYRE_TEST_SKIP("ptxas", "ptxas is not found (VYRE_PTXAS names one)");
   for (uint64_t seed = 1; seed <= RANDOM_PROGRAMS; seed++) {
-    vyre_program_t *program = generate_program(seed, &(generate_options_t){.lacks = GENERATE_LACKS_ALL, .foreach_heavy = seed % 2});
+    vyre_program_t *program =
+        generate_program(seed, &(generate_options_t){.lacks = GENERATE_LACKS_ALL, .foreach_heavy = seed % 2});
     size_t size;
     char *ptx = ptx_of(program, gpus[seed / 2 % 2], &size), name[32];
     snprintf(name, sizeof name, "seed %llu", (unsigned long long)seed);
@@ -133,18 +134,26 @@ static void megakernels(void **state) {
   ok(vyre_megakernel_build(&(vyre_loop_params_t){.topology = VYRE_TOPOLOGY_DISPATCHED}, &loop));
   enum { HANDLERS = 9 };
   const vyre_program_t *handlers[HANDLERS];
-  for (uint64_t i = 0; i < HANDLERS; i++) handlers[i] = generate_program(100 + i, &(generate_options_t){.lacks = GENERATE_LACKS_ALL, .foreach_heavy = i % 2});
+  for (uint64_t i = 0; i < HANDLERS; i++)
+    handlers[i] = generate_program(100 + i, &(generate_options_t){.lacks = GENERATE_LACKS_ALL, .foreach_heavy = i % 2});
   for (unsigned count = 0; count <= HANDLERS; count += HANDLERS)
     for (unsigned g = 0; g < 2; g++) {
-      vyre_codegen_options_t options = {.form = VYRE_CODEGEN_ASSEMBLY, .gpu = gpus[g], .handlers = handlers,
-                                        .handler_count = count, .threads = 512};
+      vyre_codegen_options_t options = {
+          .form = VYRE_CODEGEN_ASSEMBLY, .gpu = gpus[g], .handlers = handlers, .handler_count = count, .threads = 512};
       char *ptx;
       size_t size;
       ok(compiler->compile(loop, &options, &ptx, &size));
-      static const char *const wanted[] = {"ld.relaxed.sys.v4.u32",   "ld.relaxed.gpu.v4.u32", "st.relaxed.sys.v4.u32",
-                                           "st.relaxed.gpu.v4.u32",   "fence.acq_rel.gpu",     "fence.acq_rel.sys",
-                                           "atom.relaxed.gpu.cas.b32", "bar.warp.sync",         "vote.sync.ballot",
-                                           ".reqntid 512",            ".maxnreg 128"};
+      static const char *const wanted[] = {"ld.relaxed.sys.v4.u32",
+                                           "ld.relaxed.gpu.v4.u32",
+                                           "st.relaxed.sys.v4.u32",
+                                           "st.relaxed.gpu.v4.u32",
+                                           "fence.acq_rel.gpu",
+                                           "fence.acq_rel.sys",
+                                           "atom.relaxed.gpu.cas.b32",
+                                           "bar.warp.sync",
+                                           "vote.sync.ballot",
+                                           ".reqntid 512",
+                                           ".maxnreg 128"};
       for (unsigned i = 0; i < sizeof wanted / sizeof *wanted; i++)
         if (!strstr(ptx, wanted[i])) fail_msg("no %s for %s with %u handlers", wanted[i], gpus[g], count);
       if (find_ptxas()) assemble(find_ptxas(), gpus[g], ptx, size, "the megakernel");
@@ -154,7 +163,8 @@ static void megakernels(void **state) {
   vyre_program_release(loop);
 }
 
-/* Each privileged node in each type, order and scope it has, uniform and, where it may stand there, in a lanes block. */
+/* Each privileged node in each type, order and scope it has, uniform and, where it may stand there, in a lanes block.
+ */
 static void privileged_nodes(void **state) {
   (void)state;
   static const char *const types[] = {"u8", "u16", "u32", "u64"}, *const scopes[] = {"", ".device", ".workgroup"};
@@ -172,8 +182,10 @@ static void privileged_nodes(void **state) {
           ADD("raw_store.%s.%s%s(a, raw_load.%s.%s%s(a))\n", types[t], stores[o], scopes[scope], types[t], loads[o],
               scopes[scope]);
       for (unsigned o = 0; o < 2; o++) {
-        ADD("let x%u%u, y%u%u, z%u%u, w%u%u = load16.tag%u.%s%s(a)\n", lanes, o, lanes, o, lanes, o, lanes, o, o, loads[o], scopes[scope]);
-        ADD("store16.tag%u.%s%s(a, x%u%u, y%u%u, z%u%u, w%u%u)\n", o, stores[o], scopes[scope], lanes, o, lanes, o, lanes, o, lanes, o);
+        ADD("let x%u%u, y%u%u, z%u%u, w%u%u = load16.tag%u.%s%s(a)\n", lanes, o, lanes, o, lanes, o, lanes, o, o,
+            loads[o], scopes[scope]);
+        ADD("store16.tag%u.%s%s(a, x%u%u, y%u%u, z%u%u, w%u%u)\n", o, stores[o], scopes[scope], lanes, o, lanes, o,
+            lanes, o, lanes, o);
       }
       if (lanes) ADD("vote(mask, raw_load.u32.relaxed(a) == l)\n}\n");
     }
@@ -224,8 +236,7 @@ static void what_has_no_ptx_is_an_error(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(shipped_programs), cmocka_unit_test(bit_counts),
-                                     cmocka_unit_test(random_programs), cmocka_unit_test(megakernels),
-                                     cmocka_unit_test(privileged_nodes),
-                                     cmocka_unit_test(what_has_no_ptx_is_an_error)};
+                                     cmocka_unit_test(random_programs),  cmocka_unit_test(megakernels),
+                                     cmocka_unit_test(privileged_nodes), cmocka_unit_test(what_has_no_ptx_is_an_error)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

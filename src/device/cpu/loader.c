@@ -73,10 +73,18 @@ struct vyre_loaded {
   char *names;
 };
 
+/* Of the compiler's own library: divisions of 128 bits, to which LLVM widens divisions of 64 bits next to mulhigh. Only
+ * their addresses are used here. */
+void __udivti3(void);
+void __umodti3(void);
+void __divti3(void);
+void __modti3(void);
+
 static const vyre_loader_symbol_t runtime[] = {
-    {"memcpy", (vyre_loader_fn_t)memcpy},
-    {"memmove", (vyre_loader_fn_t)memmove},
-    {"memset", (vyre_loader_fn_t)memset},
+    {"memcpy", (vyre_loader_fn_t)memcpy},       {"memmove", (vyre_loader_fn_t)memmove},
+    {"memset", (vyre_loader_fn_t)memset},       {"__udivti3", (vyre_loader_fn_t)__udivti3},
+    {"__umodti3", (vyre_loader_fn_t)__umodti3}, {"__divti3", (vyre_loader_fn_t)__divti3},
+    {"__modti3", (vyre_loader_fn_t)__modti3},
 };
 
 static bool inside(const loading_t *l, uint64_t offset, uint64_t bytes) {

@@ -24,7 +24,8 @@ typedef struct vyre_loaded vyre_loaded_t;
 /* A function of no particular type: cast it to its own before the call. */
 typedef void (*vyre_loader_fn_t)(void);
 
-/* A function that the object calls and does not define. memcpy, memmove and memset are known without being listed. */
+/* A function that the object calls and does not define. memcpy, memmove, memset and the divisions of 128 bits of the
+ * compiler's own library are known without being listed. */
 typedef struct vyre_loader_symbol {
   const char *name;
   vyre_loader_fn_t function;
