@@ -1,6 +1,7 @@
 /* Parameters: what each role may be declared with, and the sizes of all of them together. */
 #include <string.h>
 
+#include "ir/typing.h"
 #include "ir/validator.h"
 
 /* Sums over all parameters; uint64_t holds 64 times the largest product. */
