@@ -104,9 +104,9 @@ VYRE_API vyre_status_t vyre_session_set_param(vyre_session_t *session, uint32_t 
                                               const void *value, uint64_t bytes);
 /* Compiles the loop and the registered Programs, and launches. Errors: VYRE_E_ARGUMENT (a constant without a value),
  * _UNSUPPORTED (a Program that writes state needs its slots in order, and there are several workers),
- * _COMPILER_MISSING, _COMPILER, _OBJECT, _THREADS, _MEMORY, _STATE; on ref _LIMIT (nested too deep, too many variables
- * of lanes); on a GPU, too: _DEVICE_LIMIT (another session runs there, or so many workers do not fit at once),
- * _DEVICE_MEMORY, _DRIVER. After a failure the session can only be destroyed. */
+ * _COMPILER_MISSING, _COMPILER, _OBJECT, _THREADS, _MEMORY, _STATE; on a GPU, too: _DEVICE_LIMIT (another session runs
+ * there, or so many workers do not fit at once), _DEVICE_MEMORY, _DRIVER. After a failure the session can only be
+ * destroyed. */
 VYRE_API vyre_status_t vyre_session_start(vyre_session_t *session);
 
 /* Window: memory that slots may name, as (handle, byte offset); made after start, at most as many as the session's

@@ -32,7 +32,7 @@ static uint64_t max_operand(const vyre_lower_t *l, uint32_t operand, unsigned de
 static uint64_t max_leaf(const vyre_lower_t *l, const vyre_expr_t *e, uint64_t bound, unsigned depth) {
   switch (e->op) {
     case VYRE_EXPR_LANE: return l->lanes.count - 1;
-    case VYRE_EXPR_WORKGROUP_SIZE: return l->lanes.count;
+    case VYRE_EXPR_WORKGROUP_SIZE: return l->program->workgroup_size; /* in finish too, which has one lane */
     case VYRE_EXPR_SUBGROUP: return l->lanes.count / VYRE_SUBGROUP_LANES;
     case VYRE_EXPR_SUBGROUP_LANE: return VYRE_SUBGROUP_LANES - 1;
     case VYRE_EXPR_LEN: return l->program->params[e->a].count ? l->program->params[e->a].count : bound;

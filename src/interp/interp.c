@@ -5,27 +5,10 @@
 
 #include "base/assert.h"
 #include "base/memory.h"
-#include "interp/depth.h"
 #include "interp/pool.h"
 #include "interp/run.h"
 
 /* ---- a prepared program ---- */
-
-static vyre_status_t check_limits(const vyre_program_t *p) {
-  uint32_t depth = vyre_program_depth(p);
-  if (depth > VYRE_INTERP_DEPTH)
-    return vyre_status_with_fix(
-        vyre_program_error(p, VYRE_E_LIMIT, 0, "nested %u deep with what is called; the interpreter allows %d", depth,
-                           VYRE_INTERP_DEPTH),
-        "Call functions from shallower places, or choose another device than ref.");
-  uint64_t bytes = (uint64_t)p->workgroup_size * p->var_count * sizeof(vyre_cell_t);
-  if (p->workgroup_size == 1 || bytes <= VYRE_INTERP_LANE_BYTES) return NULL;
-  return vyre_status_with_fix(
-      vyre_program_error(p, VYRE_E_LIMIT, 0, "%u variables in each of %u lanes; the interpreter allows %llu",
-                         p->var_count - 1, p->workgroup_size,
-                         (unsigned long long)VYRE_INTERP_LANE_BYTES / sizeof(vyre_cell_t) / p->workgroup_size),
-      "Lower workgroup_size, or choose another device than ref.");
-}
 
 static size_t vars_bytes(const vyre_program_t *p) {
   return (size_t)p->workgroup_size * p->var_count * sizeof(vyre_cell_t);
@@ -44,7 +27,6 @@ static void plan_memory(vyre_interp_t *interp) {
 
 vyre_status_t vyre_interp_create(const vyre_program_t *program, vyre_interp_t **out_interp) {
   VYRE_ASSERT(program->is_validated);
-  VYRE_TRY(check_limits(program));
   vyre_interp_t *interp = vyre_calloc(1, sizeof *interp);
   if (!interp) return vyre_out_of_memory(sizeof *interp);
   interp->program = program;

@@ -7,23 +7,17 @@
  * Memory:  a call of one lane allocates nothing: it keeps its variables on the stack, 16 bytes each (1 MiB at
  *          VYRE_LIMIT_VARS). The lanes of a workgroup have theirs in memory that interp/pool.h lends, which is enough
  *          for the first call, grows with the number of calls at once, and never fails.
- * Stack:   it recurses as deep as the program nests, called functions included, VYRE_INTERP_DEPTH levels at most:
- *          2 MiB are enough for a call, 3 MiB for a loop and a handler.
- * Limits:  VYRE_INTERP_DEPTH; VYRE_INTERP_LANE_BYTES for the variables of a workgroup. */
+ * Stack:   it recurses as deep as the program nests, called functions included, VYRE_LIMIT_NESTING levels at most:
+ *          2 MiB are enough for a call, 3 MiB for a loop and a handler. */
 #ifndef VYRE_INTERP_INTERP_H
 #define VYRE_INTERP_INTERP_H
 
 #include "ir/frame.h"
 #include "ir/program.h"
 
-enum {
-  VYRE_INTERP_DEPTH = 2000,           /* nested statements and expressions */
-  VYRE_INTERP_LANE_BYTES = 256 << 20, /* 16 bytes for each variable of each lane */
-};
-
 typedef struct vyre_interp vyre_interp_t;
 
-/* Prepares a validated program, which must outlive the result. VYRE_E_LIMIT, VYRE_E_MEMORY. */
+/* Prepares a validated program, which must outlive the result. VYRE_E_MEMORY. */
 vyre_status_t vyre_interp_create(const vyre_program_t *program, vyre_interp_t **out_interp);
 /* From here on call_handler of this one, a privileged program, calls these by index instead of going through the hooks.
  * The array and what it holds are lent until the last call. */

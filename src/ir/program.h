@@ -143,6 +143,8 @@ enum {
   VYRE_LIMIT_VARS = 65535,
   VYRE_LIMIT_NODES = 1 << 20,            /* expressions, and statements, each; calls count as what they call */
   VYRE_LIMIT_DEPTH = 200,                /* of nested statements, and of nested expressions */
+  VYRE_LIMIT_NESTING = 2000,             /* of both together, what is called inside where it is called */
+  VYRE_LIMIT_LANE_VARS = 1 << 24,        /* variables of all lanes, where there are several */
   VYRE_LIMIT_OUTPUT_BYTES = 1 << 20,     /* of one Program's outputs together */
   VYRE_LIMIT_STATE_BYTES = 1 << 28,      /* of state and constants of fixed length together; of any other constant */
   VYRE_LIMIT_WORKGROUP_SIZE = 1024,      /* lanes */

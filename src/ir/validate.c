@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "ir/depth.h"
 #include "ir/typing.h"
 #include "ir/validator.h"
 
@@ -379,6 +380,17 @@ static bool block_returns(const vyre_program_t *p, uint32_t first) {
   return false;
 }
 
+/* Whoever writes calls out, or follows them, recurses that deep. */
+static vyre_status_t check_nesting(const vyre_validator_t *v, uint32_t block, vyre_position_t position,
+                                   uint32_t *out_depth) {
+  *out_depth = vyre_block_depth(v->program, block, v->function_depths);
+  if (*out_depth <= VYRE_LIMIT_NESTING) return NULL;
+  return vyre_status_with_fix(
+      vyre_program_error(v->program, VYRE_E_LIMIT, position, "nested %u deep with what is called; %d are allowed",
+                         *out_depth, VYRE_LIMIT_NESTING),
+      "Call functions from shallower places, or one after the other.");
+}
+
 static vyre_status_t check_function(vyre_validator_t *v, uint32_t index) {
   vyre_program_t *p = v->program;
   const vyre_function_t *f = &p->functions[index];
@@ -400,6 +412,7 @@ static vyre_status_t check_function(vyre_validator_t *v, uint32_t index) {
     if (p->vars[f->first_arg + i].is_mutable) return vyre_invalid(v, f->position, "a mutable argument", NULL);
   }
   VYRE_TRY(check_block(v, f->body));
+  VYRE_TRY(check_nesting(v, f->body, f->position, &v->function_depths[index]));
   leave_scope(v, 0);
   v->depth--;
   if (f->type != VYRE_TYPE_VOID && !block_returns(p, f->body))
@@ -426,6 +439,15 @@ static vyre_status_t check_bodies(vyre_validator_t *v) {
   v->place = VYRE_IN_FINISH;
   if (p->finish && !p->has_finish) return vyre_invalid(v, 0, "a finish in a Program that has none", NULL);
   VYRE_TRY(check_block(v, p->finish));
+  uint32_t depth;
+  VYRE_TRY(check_nesting(v, p->body, p->stmts[p->body].position, &depth));
+  VYRE_TRY(check_nesting(v, p->finish, p->stmts[p->finish].position, &depth));
+  uint64_t lane_vars = p->workgroup_size > 1 ? (uint64_t)p->workgroup_size * (p->var_count - 1) : 0;
+  if (lane_vars > VYRE_LIMIT_LANE_VARS)
+    return vyre_status_with_fix(vyre_program_error(p, VYRE_E_LIMIT, p->stmts[p->body].position,
+                                                   "%u variables in each of %u lanes; %u are allowed", p->var_count - 1,
+                                                   p->workgroup_size, VYRE_LIMIT_LANE_VARS / p->workgroup_size),
+                                "Lower workgroup_size.");
   return vyre_validate_meetings(v);
 }
 
@@ -440,10 +462,11 @@ vyre_status_t vyre_validate(vyre_program_t *program) {
   v.voted_in = vyre_calloc(program->var_count, sizeof *v.voted_in);
   v.owns = vyre_calloc(VYRE_LIMIT_PARAMS, sizeof *v.owns);
   v.function_nodes = vyre_calloc(program->function_count + 1, sizeof *v.function_nodes);
+  v.function_depths = vyre_calloc(program->function_count + 1, sizeof *v.function_depths);
   v.function_effects = vyre_calloc(program->function_count + 1, 1);
   vyre_status_t status = NULL;
   bool has_memory = v.expr_seen && v.stmt_seen && v.var_depth && v.scope && v.read_in && v.voted_in && v.owns &&
-                    v.function_nodes && v.function_effects;
+                    v.function_nodes && v.function_depths && v.function_effects;
   if (!has_memory) status = vyre_out_of_memory(program->expr_count);
   if (!status) status = vyre_validate_name(&v, program->name, 0);
   if (!status) status = vyre_validate_params(&v);
@@ -457,6 +480,7 @@ vyre_status_t vyre_validate(vyre_program_t *program) {
   vyre_free(v.voted_in);
   vyre_free(v.owns);
   vyre_free(v.function_nodes);
+  vyre_free(v.function_depths);
   vyre_free(v.function_effects);
   program->is_validated = status == NULL;
   return status;

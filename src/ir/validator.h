@@ -45,6 +45,7 @@ typedef struct vyre_validator {
   uint32_t function;            /* the open one, or as many as can be called */
   uint64_t expanded;            /* nodes of the open body, with what it calls */
   uint64_t *function_nodes;     /* by function */
+  uint32_t *function_depths;    /* nested statements and expressions, by function */
   uint8_t *function_effects;    /* by function: vyre_effect_t */
   uint8_t effects;              /* of the open function */
   uint32_t foreach_depth;       /* block depth of the open foreach's body, 0 outside */

@@ -15,11 +15,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/memory.h"
 #include "device/cpu/cpu.h"
 #include "ir/text.h"
 #include "support/generate.h"
 #include "support/inputs.h"
+#include "support/pair.h"
 #include "support/random.h"
 #include "support/shrink.h"
 
@@ -39,37 +39,8 @@ typedef struct differs {
   end_t end;             /* while it is shrunk: what must stay */
   vyre_loaded_t *object; /* NULL: none */
   vyre_entry_t entry;
-  uint64_t runs, faults;
-  run_result_t reference, machine; /* of the input that differs */
+  pair_t pair; /* of the input that differs */
 } differs_t;
-
-static void release_results(differs_t *d) {
-  run_result_deinit(&d->reference);
-  run_result_deinit(&d->machine);
-}
-
-/* Runs both; keeps the results in `d`. */
-static bool differ(const vyre_program_t *program, const run_input_t *input, differs_t *d) {
-  release_results(d);
-  run_reference(program, input, &d->reference);
-  run_entry(program, d->entry, input, &d->machine);
-  d->runs++;
-  d->faults += d->reference.fault != VYRE_FAULT_NONE;
-  return !run_results_equal(&d->reference, &d->machine);
-}
-
-/* `finish` over what the body left. */
-static bool differ_in_finish(const vyre_program_t *program, const run_input_t *body, differs_t *d) {
-  uint8_t *outputs = d->reference.outputs; /* the next run gives back the rest */
-  d->reference.outputs = NULL;
-  run_input_t input = *body;
-  input.outputs = outputs;
-  input.is_finish = true;
-  input.data_bytes = input.halo_left = input.halo_right = 0;
-  bool result = differ(program, &input, d);
-  vyre_free(outputs);
-  return result;
-}
 
 /* Inputs differ in length (across strips of the counted loops), fuel (from hardly any to plenty) and contents. */
 static bool differ_on(const vyre_program_t *program, uint32_t index, differs_t *d) {
@@ -80,8 +51,7 @@ static bool differ_on(const vyre_program_t *program, uint32_t index, differs_t *
   if (program->workgroup_size > 1 && options.data_bytes > 1000) options.data_bytes = random_below(&random, 700);
   inputs_t inputs;
   inputs_init(&inputs, program, random_next(&random), &options);
-  bool result = differ(program, &inputs.input, d) ||
-                (program->has_finish && !d->reference.fault && differ_in_finish(program, &inputs.input, d));
+  bool result = pair_differs(&d->pair, program, d->entry, &inputs.input);
   inputs_deinit(&inputs);
   return result;
 }
@@ -141,7 +111,7 @@ static void explain(const vyre_program_t *program, differs_t *d) {
   vyre_text_print(program, &text);
   fprintf(stderr, "%s\n", text.text);
   vyre_strbuf_deinit(&text);
-  if (d->end == END_OTHER) run_results_explain(stderr, program, &d->reference, &d->machine);
+  if (d->end == END_OTHER) run_results_explain(stderr, program, &d->pair.reference, &d->pair.machine);
   if (d->end != END_REFUSED) return;
   char message[2000];
   vyre_status_t status = vyre_cpu_compile(program, false, &d->object, &d->entry);
@@ -193,9 +163,9 @@ static void machine_code_equals_the_interpreter(void **state) {
       report(program, &d);
       differences++;
     }
-    runs += d.runs;
-    faults += d.faults;
-    release_results(&d);
+    runs += d.pair.runs;
+    faults += d.pair.faults;
+    pair_deinit(&d.pair);
     vyre_program_release(program);
   }
   print_message("seeds %llu to %llu: %llu runs, %llu of them faults, %llu differences\n",

@@ -15,6 +15,7 @@
 #include "device/cpu/cpu.h"
 #include "support/expect.h"
 #include "support/inputs.h"
+#include "support/pair.h"
 
 enum { INPUTS = 24, CHUNK_BYTES = 4096 };
 
@@ -24,15 +25,12 @@ static void compare(const vyre_program_t *program, vyre_entry_t entry, uint64_t 
   inputs_options_t options = {.no_faults = seed % 2 == 0, .data_bytes = (uint32_t)(seed * CHUNK_BYTES / INPUTS)};
   inputs_t inputs;
   inputs_init(&inputs, program, seed, &options);
-  run_result_t reference, machine;
-  run_reference(program, &inputs.input, &reference);
-  run_entry(program, entry, &inputs.input, &machine);
-  if (!run_results_equal(&reference, &machine)) {
-    run_results_explain(stderr, program, &reference, &machine);
+  pair_t pair = {0};
+  if (pair_differs(&pair, program, entry, &inputs.input)) {
+    run_results_explain(stderr, program, &pair.reference, &pair.machine);
     fail_msg("%s differs from the interpreter", program->name);
   }
-  run_result_deinit(&reference);
-  run_result_deinit(&machine);
+  pair_deinit(&pair);
   inputs_deinit(&inputs);
 }
 

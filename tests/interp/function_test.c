@@ -1,4 +1,4 @@
-/* Functions and switch; and the interpreter's own limits: how deep it goes, how many calls run at once. */
+/* Functions and switch; and how deep calls nest, and how many run at once. */
 #include <pthread.h>
 
 #include "interp/fixture.h"
@@ -127,49 +127,50 @@ static vyre_function_id_t build_deep(vyre_builder_t *b, const char *name, vyre_f
   return function;
 }
 
+enum { BLOCKS = 190, TERMS = 190 };
+
 static void *call_on_thread(void *argument) {
   fixture_run(argument);
   return NULL;
 }
 
+static void open_deep(fixture_t *f, unsigned count) {
+  static const char *const names[] = {"f0", "f1", "f2", "f3", "f4", "f5"};
+  fixture_open(f, VYRE_TYPE_U8);
+  vyre_function_id_t deep = VYRE_FUNCTION_NONE;
+  for (unsigned i = 0; i < count; i++) deep = build_deep(&f->builder, names[i], deep, BLOCKS, TERMS);
+  vyre_expr_id_t argument = u64(&f->builder, 0);
+  add_sum(f, vyre_build_call(&f->builder, deep, &argument, 1));
+}
+
 /* What is allowed fits into the stack that interp.h asks for; more is refused. */
 static void depth_is_bounded(void **state) {
   (void)state;
-  enum { BLOCKS = 190, TERMS = 190 };
-  static const char *const names[] = {"f0", "f1", "f2", "f3", "f4", "f5"};
-  for (unsigned count = 5; count < 7; count++) {
-    fixture_t f;
-    fixture_open(&f, VYRE_TYPE_U8);
-    vyre_builder_t *b = &f.builder;
-    vyre_function_id_t deep = VYRE_FUNCTION_NONE;
-    for (unsigned i = 0; i < count; i++) deep = build_deep(b, names[i], deep, BLOCKS, TERMS);
-    vyre_expr_id_t argument = u64(b, 0);
-    add_sum(&f, vyre_build_call(b, deep, &argument, 1));
-    fixture_finish(&f);
-    vyre_interp_t *interp = NULL;
-    vyre_status_t status = vyre_interp_create(f.program, &interp);
-    if (count == 6) {
-      assert_int_equal(vyre_status_code(status), VYRE_E_LIMIT);
-      vyre_status_destroy(&status);
-    } else {
-      assert_null(status);
-      pthread_attr_t attributes;
-      pthread_attr_init(&attributes);
+  fixture_t f;
+  open_deep(&f, 6);
+  vyre_program_t *program = NULL;
+  vyre_status_t status = vyre_builder_finish(&f.builder, &program);
+  assert_int_equal(vyre_status_code(status), VYRE_E_LIMIT);
+  assert_null(program);
+  vyre_status_destroy(&status);
+  fixture_close(&f);
+
+  open_deep(&f, 5);
+  fixture_finish(&f);
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
 #ifdef VYRE_SANITIZED
-      pthread_attr_setstacksize(&attributes, 32 << 20); /* frames have fences around what is in them */
+  pthread_attr_setstacksize(&attributes, 32 << 20); /* frames have fences around what is in them */
 #else
-      pthread_attr_setstacksize(&attributes, 1 << 20); /* no variables to speak of */
+  pthread_attr_setstacksize(&attributes, 1 << 20); /* no variables to speak of */
 #endif
-      pthread_t thread;
-      assert_int_equal(pthread_create(&thread, &attributes, call_on_thread, &f), 0);
-      pthread_join(thread, NULL);
-      pthread_attr_destroy(&attributes);
-      assert_int_equal(f.result.fault, VYRE_FAULT_NONE);
-      assert_int_equal(run_result_output(f.program, &f.result, "sum", 0), count * TERMS);
-    }
-    vyre_interp_destroy(interp);
-    fixture_close(&f);
-  }
+  pthread_t thread;
+  assert_int_equal(pthread_create(&thread, &attributes, call_on_thread, &f), 0);
+  pthread_join(thread, NULL);
+  pthread_attr_destroy(&attributes);
+  assert_int_equal(f.result.fault, VYRE_FAULT_NONE);
+  assert_int_equal(run_result_output(f.program, &f.result, "sum", 0), 5 * TERMS);
+  fixture_close(&f);
 }
 
 /* ---- at once ---- */

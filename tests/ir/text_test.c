@@ -280,9 +280,16 @@ static void sizes_are_limited(void **state) {
   assert_int_equal(code_of_nested("program p\nlet x = 0", "0", "", "", 2000000), VYRE_OK);
   assert_int_equal(code_of_nested("program p\n", "{ let x = 1 }\n", "", "", VYRE_LIMIT_VARS), VYRE_OK);
   assert_int_equal(code_of_nested("program p\n", "{ let x = 1 }\n", "", "", VYRE_LIMIT_VARS + 1), VYRE_E_LIMIT);
-  static const char most[] = "program p\nworkgroup_size 1024\nchunk 1073741824\nstream d : u8 halo(1048576, 1048576)\n"
-                             "state s : u8[268435456]\nworkgroup t : u32[8192]\nprivate q : u8[1024]\n"
-                             "output o : u64[131072] sum\n";
+  assert_int_equal(
+      code_of_nested("program p\nworkgroup_size 1024\n", "{ let x = 1 }\n", "", "", VYRE_LIMIT_LANE_VARS / 1024),
+      VYRE_OK);
+  assert_int_equal(
+      code_of_nested("program p\nworkgroup_size 1024\n", "{ let x = 1 }\n", "", "", VYRE_LIMIT_LANE_VARS / 1024 + 1),
+      VYRE_E_LIMIT);
+  static const char most[] =
+      "program p\nworkgroup_size 1024\nchunk 1073741824\nstream d : u8 halo(1048576, 1048576)\n"
+      "state s : u8[268435456]\nworkgroup t : u32[8192]\nprivate q : u8[1024]\n"
+      "output o : u64[131072] sum\n";
   assert_int_equal(code_of(most, sizeof most - 1), VYRE_OK);
   assert_int_equal(code_of_nested("program p\nprivate q : u8[4096]\n", ";", "", "", 1), VYRE_OK);
   assert_int_equal(code_of_nested("program p\nlet x = 0.", "1", "", "", VYRE_LIMIT_FLOAT_BYTES - 2), VYRE_OK);
@@ -291,7 +298,8 @@ static void sizes_are_limited(void **state) {
   assert_int_equal(code_of_nested(call, "f(", "1", ")", VYRE_LIMIT_DEPTH / 2 - 1), VYRE_OK);
   assert_int_equal(code_of_nested(call, "f(", "1", ")", VYRE_LIMIT_DEPTH / 2), VYRE_E_LIMIT);
   assert_int_equal(code_of_nested("program p\n", "switch 1 { default { ", "", "}}", VYRE_LIMIT_DEPTH / 2), VYRE_OK);
-  assert_int_equal(code_of_nested("program p\n", "switch 1 { default { ", "", "}}", VYRE_LIMIT_DEPTH / 2 + 1), VYRE_E_LIMIT);
+  assert_int_equal(code_of_nested("program p\n", "switch 1 { default { ", "", "}}", VYRE_LIMIT_DEPTH / 2 + 1),
+                   VYRE_E_LIMIT);
 }
 
 static void bytes_of_all_kinds_are_safe(void **state) {
