@@ -81,7 +81,7 @@ static uint32_t weigh_block(vyre_lower_t *l, uint32_t block) {
   for (uint32_t id = block; id != 0; id = l->program->stmts[id].next) {
     const vyre_stmt_t *s = &l->program->stmts[id];
     uint32_t weight = 1 + weigh_block(l, s->body) + weigh_block(l, s->orelse);
-    for (unsigned i = 0; i < vyre_stmt_arity(s->op); i++) weight += weigh_expr(l, s->arg[i]);
+    for (unsigned i = 0; i < vyre_stmt_operands(s); i++) weight += weigh_expr(l, s->arg[i]);
     l->parts->weights[id] = weight;
     sum += weight;
   }

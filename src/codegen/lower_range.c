@@ -304,8 +304,7 @@ static bool block_touches(const vyre_lower_t *l, uint32_t first, uint8_t *touche
   bool has_call = false;
   for (uint32_t id = first; id != 0; id = l->program->stmts[id].next) {
     const vyre_stmt_t *s = &l->program->stmts[id];
-    for (unsigned i = 0; i < vyre_stmt_arity(s->op) && s->op != VYRE_STMT_CASE; i++)
-      has_call |= expr_touches(l, s->arg[i], touched);
+    for (unsigned i = 0; i < vyre_stmt_operands(s); i++) has_call |= expr_touches(l, s->arg[i], touched);
     if (s->op == VYRE_STMT_STORE) touched[s->param] |= WRITTEN;
     has_call |= block_touches(l, s->body, touched);
     has_call |= block_touches(l, s->orelse, touched);

@@ -159,7 +159,7 @@ static void use_expr(vyre_lower_t *l, uint32_t id) {
 static void use_block(vyre_lower_t *l, uint32_t first, uint32_t end);
 
 static void use_stmt(vyre_lower_t *l, const vyre_stmt_t *s) {
-  for (unsigned i = 0; i < vyre_stmt_arity(s->op) && s->op != VYRE_STMT_CASE; i++) use_expr(l, s->arg[i]);
+  for (unsigned i = 0; i < vyre_stmt_operands(s); i++) use_expr(l, s->arg[i]);
   if (s->op == VYRE_STMT_LET || s->op == VYRE_STMT_ASSIGN || s->op == VYRE_STMT_FOR) use_var(l, s->var);
   use_block(l, s->body, 0);
   use_block(l, s->orelse, 0);

@@ -88,9 +88,7 @@ static void spread(live_t *l) {
     const vyre_stmt_t *s = &l->program->stmts[id];
     need(l, l->parent[id]);
     if (s->op == VYRE_STMT_ASSIGN || s->op == VYRE_STMT_VOTE) need_var(l, s->var);
-    if (s->op == VYRE_STMT_CASE) continue;
-    for (unsigned i = 0; i < vyre_stmt_arity(s->op); i++) need_expr(l, s->arg[i]);
-    if (s->op == VYRE_STMT_RETURN && s->arg[0]) need_expr(l, s->arg[0]);
+    for (unsigned i = 0; i < vyre_stmt_operands(s); i++) need_expr(l, s->arg[i]);
   }
 }
 
@@ -196,8 +194,7 @@ static void visit_expr(order_t *o, uint32_t id) {
 static void visit_block(order_t *o, uint32_t first) {
   for (uint32_t id = first; id != 0; id = o->program->stmts[id].next) {
     const vyre_stmt_t *s = &o->program->stmts[id];
-    for (unsigned i = 0; i < vyre_stmt_arity(s->op) && s->op != VYRE_STMT_CASE; i++) visit_expr(o, s->arg[i]);
-    if (s->op == VYRE_STMT_RETURN && s->arg[0]) visit_expr(o, s->arg[0]);
+    for (unsigned i = 0; i < vyre_stmt_operands(s); i++) visit_expr(o, s->arg[i]);
     visit_block(o, s->body);
     visit_block(o, s->orelse);
   }

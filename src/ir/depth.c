@@ -22,8 +22,7 @@ uint32_t vyre_block_depth(const vyre_program_t *p, uint32_t block, const uint32_
   for (uint32_t id = block; id != 0; id = p->stmts[id].next) {
     const vyre_stmt_t *s = &p->stmts[id];
     uint32_t depth = greater(vyre_block_depth(p, s->body, functions), vyre_block_depth(p, s->orelse, functions));
-    unsigned arity = s->op == VYRE_STMT_CASE ? 0 : s->op == VYRE_STMT_RETURN && s->arg[0] ? 1 : vyre_stmt_arity(s->op);
-    for (unsigned i = 0; i < arity; i++) depth = greater(depth, expr_depth(p, s->arg[i], functions));
+    for (unsigned i = 0; i < vyre_stmt_operands(s); i++) depth = greater(depth, expr_depth(p, s->arg[i], functions));
     deepest = greater(deepest, depth + 1);
   }
   return deepest;

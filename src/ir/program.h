@@ -141,7 +141,8 @@ enum {
   VYRE_LIMIT_ARGUMENTS = 16, /* of a function */
   VYRE_LIMIT_LABELS = 256,   /* of a switch */
   VYRE_LIMIT_VARS = 65535,
-  VYRE_LIMIT_NODES = 1 << 20,            /* expressions, and statements, each; calls count as what they call */
+  VYRE_LIMIT_NODES = 1 << 20,            /* expressions, and statements, each */
+  VYRE_LIMIT_CALLED_NODES = 1 << 17,     /* of what one body calls, with what that calls: code has a copy for each call */
   VYRE_LIMIT_DEPTH = 200,                /* of nested statements, and of nested expressions */
   VYRE_LIMIT_NESTING = 2000,             /* of both together, what is called inside where it is called */
   VYRE_LIMIT_LANE_VARS = 1 << 24,        /* variables of all lanes, where there are several */

@@ -48,6 +48,11 @@ unsigned vyre_stmt_arity(vyre_stmt_op_t op) {
   }
 }
 
+unsigned vyre_stmt_operands(const vyre_stmt_t *stmt) {
+  if (stmt->op == VYRE_STMT_CASE) return 0;
+  return stmt->op == VYRE_STMT_RETURN && stmt->arg[0] ? 1 : vyre_stmt_arity(stmt->op);
+}
+
 static vyre_status_t mismatch(const vyre_program_t *p, vyre_position_t position, const char *what, vyre_type_t wanted,
                               vyre_type_t found) {
   return vyre_status_with_fix(vyre_program_error(p, VYRE_E_TYPE, position, "%s is %s, %s is needed", what,
@@ -134,8 +139,7 @@ static vyre_status_t type_len(const vyre_program_t *p, const vyre_expr_t *e) {
 static vyre_status_t type_leaf(const vyre_program_t *p, const vyre_expr_t *e, vyre_type_t *out_type) {
   switch (e->op) {
     case VYRE_EXPR_CONST:
-      if (e->type >= VYRE_TYPE_COUNT || !vyre_type_fits(e->type, VYRE_ON_SCALAR) ||
-          (e->imm & ~vyre_type_mask(e->type)))
+      if (e->type >= VYRE_TYPE_COUNT || !vyre_type_fits(e->type, VYRE_ON_SCALAR) || (e->imm & ~vyre_type_mask(e->type)))
         return vyre_program_error(p, VYRE_E_TYPE, e->position, "a constant does not fit its type");
       if (e->imm != vyre_value_canonical(e->type, e->imm))
         return vyre_program_error(p, VYRE_E_TYPE, e->position, "a constant is a NaN with a payload");

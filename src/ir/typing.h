@@ -15,5 +15,8 @@ uint32_t vyre_expr_operand(const vyre_expr_t *expr, unsigned index);
 void vyre_expr_set_operand(vyre_expr_t *expr, unsigned index, uint32_t operand);
 /* The same for a statement: how many of arg[] it uses. */
 unsigned vyre_stmt_arity(vyre_stmt_op_t op);
+/* How many of arg[] are values that it works on: of RETURN one if it gives a value, of CASE none, whose labels are a
+ * list. */
+unsigned vyre_stmt_operands(const vyre_stmt_t *stmt);
 
 #endif

@@ -80,8 +80,7 @@ static void visit_block(analysis_t *a, uint32_t first, uint32_t construct);
 static void visit_construct(analysis_t *a, const vyre_stmt_t *s, uint32_t node) {
   uint32_t outer_loop = a->loop;
   bool is_loop = s->op == VYRE_STMT_WHILE || s->op == VYRE_STMT_FOREVER || s->op == VYRE_STMT_FOR;
-  if (s->op != VYRE_STMT_CASE)
-    for (unsigned i = 0; i < vyre_stmt_arity(s->op); i++) add_uses(a, s->arg[i], node);
+  for (unsigned i = 0; i < vyre_stmt_operands(s); i++) add_uses(a, s->arg[i], node);
   if (is_loop) a->loop = node;
   if (s->op == VYRE_STMT_FOR) add_edge(a, node, s->var);
   visit_block(a, s->body, node);

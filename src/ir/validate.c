@@ -268,7 +268,7 @@ static vyre_status_t check_switch(vyre_validator_t *v, const vyre_stmt_t *s) {
     const vyre_stmt_t *c = &p->stmts[id];
     if (v->stmt_seen[id]) return vyre_invalid(v, c->position, "a statement that stands in two places", NULL);
     v->stmt_seen[id] = 1;
-    v->expanded++;
+    v->nodes++;
     bool is_default = c->op == VYRE_STMT_DEFAULT;
     if (c->op != VYRE_STMT_CASE && !is_default)
       return vyre_invalid(v, c->position, "a statement between the cases of a switch", "Write it into a case.");
@@ -341,13 +341,15 @@ static vyre_status_t check_block(vyre_validator_t *v, uint32_t first) {
     const vyre_stmt_t *s = &p->stmts[id];
     if (v->stmt_seen[id]) return vyre_invalid(v, s->position, "a statement that stands in two places", NULL);
     v->stmt_seen[id] = 1;
-    v->expanded++;
+    v->nodes++;
     if (s->op == VYRE_STMT_NONE || s->op >= VYRE_STMT_COUNT)
       return vyre_invalid(v, s->position, "an unknown statement", NULL);
     VYRE_TRY(check_stmt(v, s));
-    if (v->expanded > VYRE_LIMIT_NODES)
-      return vyre_program_error(p, VYRE_E_LIMIT, s->position, "more than %d nodes, calls written out",
-                                VYRE_LIMIT_NODES);
+    if (v->called > VYRE_LIMIT_CALLED_NODES)
+      return vyre_status_with_fix(vyre_program_error(p, VYRE_E_LIMIT, s->position,
+                                                     "calls of more than %d nodes, what is called written out",
+                                                     VYRE_LIMIT_CALLED_NODES),
+                                  "Call large functions from fewer places: from a loop, or with a value chosen before.");
   }
   return NULL;
 }
@@ -397,7 +399,7 @@ static vyre_status_t check_function(vyre_validator_t *v, uint32_t index) {
   v->place = VYRE_IN_FUNCTION;
   v->function = index;
   v->effects = 0;
-  v->expanded = 0;
+  v->nodes = v->called = 0;
   VYRE_TRY(vyre_validate_name(v, f->name, f->position));
   for (uint32_t i = 0; i < index; i++)
     if (strcmp(p->functions[i].name, f->name) == 0)
@@ -420,7 +422,7 @@ static vyre_status_t check_function(vyre_validator_t *v, uint32_t index) {
                                                    "the end of '%s' is reached without a value", f->name),
                                 "Write `return` with a value at its end.");
   p->functions[index].has_loop = (v->effects & VYRE_EFFECT_LOOPS) != 0;
-  v->function_nodes[index] = v->expanded;
+  v->function_nodes[index] = v->nodes + v->called;
   v->function_effects[index] = v->effects;
   return NULL;
 }
@@ -433,7 +435,7 @@ static vyre_status_t check_bodies(vyre_validator_t *v) {
   VYRE_TRY(vyre_validate_combines(v));
   v->function = p->function_count;
   v->place = VYRE_IN_BODY;
-  v->expanded = 0;
+  v->nodes = v->called = 0;
   VYRE_TRY(check_block(v, p->body));
   leave_scope(v, 0);
   v->place = VYRE_IN_FINISH;

@@ -64,7 +64,7 @@ static void note_effects(vyre_validator_t *v, const vyre_expr_t *e) {
   if (class_ == VYRE_CLASS_ATOMIC) v->effects |= VYRE_EFFECT_STORES;
   if (e->op == VYRE_EXPR_CALL) {
     v->effects |= v->function_effects[e->a];
-    v->expanded += v->function_nodes[e->a];
+    v->called += v->function_nodes[e->a];
   }
   if (e->op == VYRE_EXPR_LANE || e->op == VYRE_EXPR_SUBGROUP || e->op == VYRE_EXPR_SUBGROUP_LANE)
     v->effects |= VYRE_EFFECT_LANES;
@@ -130,7 +130,7 @@ vyre_status_t vyre_validate_expr(vyre_validator_t *v, uint32_t id, uint32_t dept
     return vyre_program_error(p, VYRE_E_LIMIT, e->position, "expressions nested deeper than %d", VYRE_LIMIT_DEPTH);
   if (v->expr_seen[id]) return vyre_invalid(v, e->position, "an expression node with two parents", NULL);
   v->expr_seen[id] = 1;
-  v->expanded++;
+  v->nodes++;
   if (e->op == VYRE_EXPR_NONE || e->op >= VYRE_EXPR_COUNT)
     return vyre_invalid(v, e->position, "an unknown expression", NULL);
   VYRE_TRY(check_use(v, e, use));

@@ -71,8 +71,8 @@ static bool stmt_has_loop(const vyre_program_t *p, const vyre_stmt_t *s) {
   bool is_loop =
       s->op == VYRE_STMT_WHILE || s->op == VYRE_STMT_FOREVER || s->op == VYRE_STMT_FOR || s->op == VYRE_STMT_FOREACH;
   if (is_loop || vyre_block_has_loop(p, s->body) || vyre_block_has_loop(p, s->orelse)) return true;
-  if (p->function_count == 0 || s->op == VYRE_STMT_CASE) return false;
-  for (unsigned i = 0; i < vyre_stmt_arity(s->op); i++)
+  if (p->function_count == 0) return false;
+  for (unsigned i = 0; i < vyre_stmt_operands(s); i++)
     if (calls_loop(p, s->arg[i])) return true;
   return false;
 }

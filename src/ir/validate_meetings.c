@@ -59,7 +59,7 @@ static vyre_status_t check_iteration_expr(const check_t *c, uint32_t id) {
 static vyre_status_t check_iteration(const check_t *c, uint32_t first) {
   for (uint32_t id = first; id != 0; id = c->program->stmts[id].next) {
     const vyre_stmt_t *s = &c->program->stmts[id];
-    for (unsigned i = 0; i < vyre_stmt_arity(s->op) && s->op != VYRE_STMT_CASE; i++)
+    for (unsigned i = 0; i < vyre_stmt_operands(s); i++)
       if (s->arg[i]) VYRE_TRY(check_iteration_expr(c, s->arg[i]));
     VYRE_TRY(check_iteration(c, s->body));
     VYRE_TRY(check_iteration(c, s->orelse));

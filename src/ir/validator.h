@@ -43,7 +43,7 @@ typedef struct vyre_validator {
   uint32_t loop_depth; /* loops open inside the innermost foreach, or inside the body */
   vyre_place_t place;
   uint32_t function;            /* the open one, or as many as can be called */
-  uint64_t expanded;            /* nodes of the open body, with what it calls */
+  uint64_t nodes, called;       /* nodes of the open body; of what it calls, with what that calls */
   uint64_t *function_nodes;     /* by function */
   uint32_t *function_depths;    /* nested statements and expressions, by function */
   uint8_t *function_effects;    /* by function: vyre_effect_t */
