@@ -11,6 +11,7 @@
 #include "loops.h"
 #include "machine.h"
 #include "measure.h"
+#include "ok.h"
 
 enum { BYTES = 512 << 10, ROUNDS_DEFAULT = 31, ROUND_NS = 10000000, WAYS_MAX = 4, ASKED_PERCENT = 10, TRIES = 4 };
 
@@ -25,14 +26,6 @@ typedef struct way {
 
 static _Alignas(64) uint8_t data[BYTES];
 static _Alignas(64) uint64_t outputs[256];
-
-static void ok(vyre_status_t status) {
-  if (!status) return;
-  char text[2000];
-  vyre_status_format(status, text, sizeof text);
-  fputs(text, stderr);
-  exit(1);
-}
 
 static void compile(const char *name, bool is_unchecked, way_t *way, uint32_t *out_scratch_bytes) {
   char path[4096];

@@ -13,18 +13,11 @@
 #include "ir/canonical.h"
 
 #include "measure.h"
+#include "ok.h"
 #include "shapes.h"
 
 enum { NODES_DEFAULT = 10000, ROUNDS = 3, ASKED_MS = 2000 };
 enum { DATA_BYTES = 300, OUTPUT_WORDS = 2048, FUEL = 100000 };
-
-static void ok(vyre_status_t status) {
-  if (!status) return;
-  char text[2000];
-  vyre_status_format(status, text, sizeof text);
-  fputs(text, stderr);
-  exit(1);
-}
 
 /* Of this thread: others on the machine change it less than the time that passes. */
 static double cpu_now(void) {

@@ -12,16 +12,9 @@
 #include "ir/frame.h"
 #include "ir/program.h"
 #include "measure.h"
+#include "ok.h"
 
 enum { CHUNK_BYTES = 1 << 20, CHUNKS = 1056, ROUNDS_MAX = 32 };
-
-static void ok(vyre_status_t status) {
-  if (!status) return;
-  char text[2000];
-  vyre_status_format(status, text, sizeof text);
-  fputs(text, stderr);
-  exit(1);
-}
 
 static const vyre_cuda_t *cuda;
 #define CU(name, arguments) ok(vyre_cuda_status(cuda, cuda->name arguments, "cu" #name))

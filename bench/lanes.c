@@ -12,6 +12,7 @@
 #include "loops.h"
 #include "machine.h"
 #include "measure.h"
+#include "ok.h"
 
 enum { WORDS = 64 << 10, CALLS = 64, ROUNDS_DEFAULT = 31, TRIES = 4, WAYS = 3 };
 
@@ -28,14 +29,6 @@ typedef struct compiled {
   void *scratch;
   uint32_t stop;
 } compiled_t;
-
-static void ok(vyre_status_t status) {
-  if (!status) return;
-  char text[2000];
-  vyre_status_format(status, text, sizeof text);
-  fputs(text, stderr);
-  exit(1);
-}
 
 static void compile(compiled_t *c) {
   vyre_program_t *program;

@@ -10,17 +10,10 @@
 
 #include "machine.h"
 #include "measure.h"
+#include "ok.h"
 
 enum { RING = 1024, SAMPLES = 200000, IN_FLIGHT = 256 };
 static const uint64_t SLOTS = 10000000;
-
-static void ok(vyre_status_t status) {
-  if (!status) return;
-  char text[2000];
-  vyre_status_format(status, text, sizeof text);
-  fputs(text, stderr);
-  exit(1);
-}
 
 /* ---- the hand-written ring: one producer, one consumer, 64-byte slots and 64-byte answers ---- */
 

@@ -10,18 +10,11 @@
 
 #include "machine.h"
 #include "measure.h"
+#include "ok.h"
 #include "process.h"
 #include "text_file.h"
 
 enum { ROUNDS_DEFAULT = 15, TRIES = 4, IDLE_ROUNDS = 5, IDLE_S = 5, FILE_KIB = 64 };
-
-static void ok(vyre_status_t status) {
-  if (!status) return;
-  char text[2000];
-  vyre_status_format(status, text, sizeof text);
-  fputs(text, stderr);
-  exit(1);
-}
 
 static const char *program_path(void) { return VYRE_BENCH_PROGRAMS "/count_lines.vyre"; }
 

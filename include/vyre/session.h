@@ -44,7 +44,7 @@ typedef struct vyre_session_params {
   uint32_t ring_slots; /* (1024) a power of two, 8 to 65536 */
   uint32_t cells;      /* (ring_slots) slots in flight or unread, at most ring_slots */
   uint32_t windows;    /* (64, more with many workers) entries of the window table, at most 4096 */
-  uint64_t fuel;       /* (2^40) loop iterations per slot */
+  uint64_t fuel;       /* (2^40) loop iterations per slot: of each budget that docs/language.md tells of */
   uint64_t spin_ns;    /* (50 us) how long a worker without work stays awake before it sleeps */
   uint64_t first_ticket; /* (0) at most 2^62: number of the first ticket; tests start close to where counters wrap */
   vyre_session_builder_t builder; /* (the device's) VYRE_E_UNSUPPORTED for INTERPRETED on a GPU */
@@ -88,10 +88,13 @@ typedef struct vyre_session_stats {
   vyre_session_builder_t builder; /* INTERPRETED or JIT */
 } vyre_session_stats_t;
 
+/* NULL params are all defaults. Errors: VYRE_E_ARGUMENT, _DEVICE_LIMIT, _UNSUPPORTED, _MEMORY. */
 VYRE_API vyre_status_t vyre_session_create(vyre_device_t *device, const vyre_session_params_t *params,
                                            vyre_session_t **out_session);
 /* Gives the Program an opcode: *opcode when that is not 0, else the next free one, stored there. The session keeps the
- * canonical form of the Program, which is what all devices run. Before start only. Errors: VYRE_E_OPCODE_RANGE, _TABLE_FULL, _STATE. */
+ * canonical form of the Program, which is what all devices run. Before start only. Errors: VYRE_E_OPCODE_RANGE,
+ * _TABLE_FULL (256 Programs), _STATE, _MEMORY, _LIMIT; _UNSUPPORTED names what of the Program the device
+ * does not run. */
 VYRE_API vyre_status_t vyre_session_register(vyre_session_t *session, const vyre_program_t *program, uint32_t *opcode);
 /* Gives a scalar parameter or a constant of a registered Program its value: `bytes` of `value`, as it lies in memory (the
  * scalar's size; of a constant whole elements, as many as it declares). Copied. Before start only; what is given last
@@ -99,15 +102,18 @@ VYRE_API vyre_status_t vyre_session_register(vyre_session_t *session, const vyre
  * docs/protocol/megakernel.md. State begins as zeros at start. Errors: VYRE_E_ARGUMENT, _NAME, _STATE. */
 VYRE_API vyre_status_t vyre_session_set_param(vyre_session_t *session, uint32_t opcode, const char *name,
                                               const void *value, uint64_t bytes);
-/* Compiles the loop and the registered Programs, and launches. Errors: VYRE_E_COMPILER_MISSING, _COMPILER, _OBJECT,
- * _THREADS, _MEMORY, _STATE; on a GPU, too: _DEVICE_LIMIT (another session runs there, or so many workers do not fit at
- * once), _DEVICE_MEMORY, _DRIVER. After a failure the session can only be destroyed. */
+/* Compiles the loop and the registered Programs, and launches. Errors: VYRE_E_ARGUMENT (a constant without a value),
+ * _UNSUPPORTED (a Program that writes state needs its slots in order, and there are several workers),
+ * _COMPILER_MISSING, _COMPILER, _OBJECT, _THREADS, _MEMORY, _STATE; on a GPU, too: _DEVICE_LIMIT (another session runs
+ * there, or so many workers do not fit at once), _DEVICE_MEMORY, _DRIVER. After a failure the session can only be
+ * destroyed. */
 VYRE_API vyre_status_t vyre_session_start(vyre_session_t *session);
 
-/* Window: memory that slots may name, as (handle, byte offset); made after start. `create` gives zeroed memory of the
- * session, `bind` uses the caller's, which must outlive the session or the window's removal. *out_memory is where the
- * host reads and writes it. For a GPU both are memory of the host, pinned, which it reaches over the bus; `bind` pins
- * whole pages (4 KiB), and two windows cannot share one. */
+/* Window: memory that slots may name, as (handle, byte offset); made after start, at most as many as the session's
+ * `windows`. `create` gives zeroed memory of the session, `bind` uses the caller's, which must outlive the session or
+ * the window's removal. *out_memory is where the host reads and writes it. For a GPU both are memory of the host,
+ * pinned, which it reaches over the bus; `bind` pins whole pages (4 KiB), and two windows cannot share one. Errors: VYRE_E_STATE before start,
+ * _ARGUMENT, _TABLE_FULL, _MEMORY; on a GPU, too: _DEVICE_MEMORY, _DRIVER. */
 VYRE_API vyre_status_t vyre_session_window_create(vyre_session_t *session, uint64_t bytes, uint32_t *out_handle,
                                                   void **out_memory);
 VYRE_API vyre_status_t vyre_session_window_bind(vyre_session_t *session, void *memory, uint64_t bytes,

@@ -1,9 +1,10 @@
 /* vyre/stream.h: bytes of files flow through one registered Program of a running session.
  *
  * The stream reads its files in chunks into registered buffers, publishes one slot per chunk, and adds up the outputs
- * over all chunks of all files. Files follow one another; a chunk never spans two. An empty file is one empty chunk.
- * On ref and cpu the session's workers read, each into buffers of its own. On a GPU one thread of the host does, and a
- * copy engine brings each chunk into the device's memory before it is published.
+ * over all chunks of all files: outputs with sum (of integers), min, max, or, xor. A Program with a halo, other
+ * outputs, finish or a chunk size of its own is refused. Files follow one another; a chunk never spans two. An empty
+ * file is one empty chunk. On ref and cpu the session's workers read, each into buffers of its own. On a GPU one thread
+ * of the host does, and a copy engine brings each chunk into the device's memory before it is published.
  *
  * Owns:    its buffers, its open files, its outputs. Close it before its session is destroyed.
  * Threads: one thread opens, waits, reads the result and closes; progress and request_shutdown from any thread.
@@ -47,8 +48,8 @@ typedef struct vyre_stream_report {
 } vyre_stream_report_t;
 
 /* Opens the files and begins to read. The first error of any file ends the call, nothing having run. Errors:
- * VYRE_E_NOT_FOUND, _PERMISSION, _NOT_A_FILE, _FILES, _NO_URING, _MEMLOCK, _MEMORY, _TABLE_FULL, _ARGUMENT; on a GPU,
- * too: _DEVICE_MEMORY, _DRIVER. */
+ * VYRE_E_NOT_FOUND, _PERMISSION, _NOT_A_FILE, _FILES, _NO_URING, _MEMLOCK, _MEMORY, _TABLE_FULL, _ARGUMENT,
+ * _OPCODE_RANGE, _UNSUPPORTED; on a GPU, too: _DEVICE_MEMORY, _DRIVER. */
 VYRE_API vyre_status_t vyre_stream_open(vyre_session_t *session, uint32_t opcode, const vyre_stream_params_t *params,
                                         vyre_stream_t **out_stream);
 /* Waits up to timeout_ns for the end; *out_finished says whether it came. Gives the stream's error when it failed: a

@@ -196,12 +196,6 @@ LLVMValueRef vyre_lower_byte_offset(vyre_lower_t *l, LLVMValueRef pointer, uint6
 
 /* outputs.c: what a call contributes, kept apart until it ends without a fault */
 bool vyre_lower_clear_outputs(vyre_lower_t *l); /* false: memory is out */
-/* outputs_block.c: values that a call writes into its own block: COMBINE, PER_CHUNK, APPEND; and finish */
-void vyre_lower_set(vyre_lower_t *l, const vyre_stmt_t *s);
-void vyre_lower_append(vyre_lower_t *l, const vyre_stmt_t *s);
-void vyre_lower_flush_block_output(vyre_lower_t *l, uint32_t param, LLVMValueRef output);
-LLVMValueRef vyre_lower_count_records(vyre_lower_t *l); /* i1: more than an output holds; NULL without records */
-LLVMValueRef vyre_lower_output_value(vyre_lower_t *l, const vyre_expr_t *e); /* OUTPUT, OUTPUT_AT */
 void vyre_lower_add_scalar(vyre_lower_t *l, uint32_t param, LLVMValueRef value);
 void vyre_lower_add_element(vyre_lower_t *l, uint32_t param, LLVMValueRef index,
                             LLVMValueRef value); /* index in range */
@@ -212,6 +206,13 @@ LLVMValueRef vyre_lower_combine(vyre_lower_t *l, const vyre_param_t *param, LLVM
 
 /* Bytes of the tables that a Program keeps in memory that its group shares. */
 uint32_t vyre_lower_shared_table_bytes(const vyre_program_t *program);
+
+/* outputs_block.c: values that a call writes into its own block: COMBINE, PER_CHUNK, APPEND; and finish */
+void vyre_lower_set(vyre_lower_t *l, const vyre_stmt_t *s);
+void vyre_lower_append(vyre_lower_t *l, const vyre_stmt_t *s);
+void vyre_lower_flush_block_output(vyre_lower_t *l, uint32_t param, LLVMValueRef output);
+LLVMValueRef vyre_lower_count_records(vyre_lower_t *l); /* i1: more than an output holds; NULL without records */
+LLVMValueRef vyre_lower_output_value(vyre_lower_t *l, const vyre_expr_t *e); /* OUTPUT, OUTPUT_AT */
 
 /* kernel.c: what a GPU launches. */
 /* One Program: block b calls it with the frame at base + b * stride. */
@@ -271,8 +272,9 @@ void vyre_lower_store_element(vyre_lower_t *l, const vyre_stmt_t *s);
 LLVMValueRef vyre_lower_atomic(vyre_lower_t *l, const vyre_expr_t *e); /* NULL: a store */
 void vyre_lower_copy(vyre_lower_t *l, const vyre_stmt_t *s);
 LLVMAtomicOrdering vyre_lower_ordering(vyre_order_t order);
-/* Puts `index` (i64) into range, or emits its fault: what follows is for good indices only until end_access, which
- * gives `value` there and 0 elsewhere (NULL for stores). */
+LLVMAtomicOrdering vyre_lower_failure_ordering(vyre_order_t order); /* of a failed compare-exchange: the load half */
+/* Around an access whose index is bad when `outside` (i1; NULL: never) holds: begin emits the fault, and what follows is
+ * for good indices only until end, which gives `value` there and 0 elsewhere (NULL for stores). */
 typedef struct vyre_access_check {
   LLVMBasicBlockRef skipped, after;
 } vyre_access_check_t;

@@ -3,7 +3,6 @@
 
 #include "base/assert.h"
 #include "codegen/lower.h"
-#include "ir/typing.h"
 
 /* ---- where they are ---- */
 
@@ -165,6 +164,15 @@ LLVMAtomicOrdering vyre_lower_ordering(vyre_order_t order) {
   VYRE_UNREACHABLE();
 }
 
+LLVMAtomicOrdering vyre_lower_failure_ordering(vyre_order_t order) {
+  switch (order) {
+    case VYRE_ORDER_RELAXED:
+    case VYRE_ORDER_RELEASE: return LLVMAtomicOrderingMonotonic;
+    case VYRE_ORDER_SEQ_CST: return LLVMAtomicOrderingSequentiallyConsistent;
+    default: return LLVMAtomicOrderingAcquire;
+  }
+}
+
 static LLVMAtomicRMWBinOp update_of(vyre_expr_op_t op, bool is_signed) {
   switch (op) {
     case VYRE_EXPR_ATOMIC_ADD: return LLVMAtomicRMWBinOpAdd;
@@ -176,13 +184,6 @@ static LLVMAtomicRMWBinOp update_of(vyre_expr_op_t op, bool is_signed) {
     case VYRE_EXPR_ATOMIC_EXCHANGE: return LLVMAtomicRMWBinOpXchg;
     default: VYRE_UNREACHABLE();
   }
-}
-
-static LLVMAtomicOrdering failure_ordering(vyre_order_t order) {
-  bool is_relaxed = order == VYRE_ORDER_RELAXED || order == VYRE_ORDER_RELEASE;
-  return is_relaxed                    ? LLVMAtomicOrderingMonotonic
-         : order == VYRE_ORDER_SEQ_CST ? LLVMAtomicOrderingSequentiallyConsistent
-                                       : LLVMAtomicOrderingAcquire;
 }
 
 /* Workgroup memory belongs to this thread alone on a host device, and needs no locked operation. */
@@ -222,7 +223,8 @@ static LLVMValueRef update_shared(vyre_lower_t *l, const vyre_expr_t *e, LLVMVal
     return access;
   }
   if (e->op == VYRE_EXPR_ATOMIC_CAS) {
-    LLVMValueRef pair = LLVMBuildAtomicCmpXchg(l->ir, at, value, desired, order, failure_ordering(e->order), false);
+    LLVMValueRef pair = LLVMBuildAtomicCmpXchg(l->ir, at, value, desired, order,
+                                               vyre_lower_failure_ordering(e->order), false);
     return LLVMBuildExtractValue(l->ir, pair, 0, "");
   }
   return LLVMBuildAtomicRMW(l->ir, update_of(e->op, vyre_type_is_signed(type)), at, value, order, false);

@@ -1,7 +1,6 @@
 /* Functions, which are lowered where they are called, and switch. */
 #include "base/assert.h"
 #include "codegen/lower.h"
-#include "ir/typing.h"
 
 /* The arguments are evaluated first: an argument may call the same function. */
 LLVMValueRef vyre_lower_call(vyre_lower_t *l, const vyre_expr_t *e) {

@@ -1,7 +1,6 @@
 /* Subgroup and workgroup ops: a region puts what each lane brings into an array, then it is combined. */
 #include "base/assert.h"
 #include "codegen/lower.h"
-#include "ir/typing.h"
 
 typedef struct op {
   const vyre_stmt_t *stmt;
@@ -53,7 +52,7 @@ static void meet_subgroup(vyre_lower_t *l) {
 
 /* ---- what it is combined to ---- */
 
-/* The plain node that combines two values, and the value that changes nothing. */
+/* The plain node that combines two values. */
 static vyre_expr_op_t combiner(vyre_expr_op_t op) {
   switch (op) {
     case VYRE_EXPR_SUBGROUP_MIN:
@@ -79,7 +78,7 @@ static LLVMValueRef combine(vyre_lower_t *l, const op_t *o, LLVMValueRef a, LLVM
   return vyre_lower_binary(l, &e, a, b);
 }
 
-/* From the first lane to the last, into an alloca; `with` gets the value after each lane, or before it. */
+/* From the first lane to the last. */
 static LLVMValueRef fold(vyre_lower_t *l, const op_t *o) {
   LLVMValueRef sum = vyre_lower_alloca(l, o->lowered, "fold");
   LLVMBuildStore(l->ir, at(l, o, o->from), sum);

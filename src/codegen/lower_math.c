@@ -3,7 +3,6 @@
 
 #include "base/assert.h"
 #include "codegen/lower.h"
-#include "ir/typing.h"
 
 static bool is_float(vyre_type_t type) { return vyre_type_is_float(type); }
 

@@ -3,9 +3,13 @@
  * What is uniform is lowered once. Between two meetings everything else stands in regions: loops over the lanes, which
  * LLVM vectorizes. Code that only the lanes of a subgroup share stands in a loop over subgroups, and has regions of 32
  * lanes. So a block is lowered at one of three levels, and a statement whose control flow or whose loops belong to a
- * finer level opens it: WORKGROUP  structure, uniform statements, meetings of the workgroup SUBGROUP   the same for one
- * subgroup LANE       everything, for one lane Values of lanes that are used in more than one region are arrays, the
- * others registers.
+ * finer level opens it:
+ *
+ *   WORKGROUP  structure, uniform statements, meetings of the workgroup
+ *   SUBGROUP   the same for one subgroup
+ *   LANE       everything, for one lane
+ *
+ * Values of lanes that are used in more than one region are arrays, the others registers.
  *
  * A lane that faults leaves its region. Which lane is the lowest is found behind the region, in its list of codes; from
  * there on that lane and those above it do nothing more (`limit`): they could not change what is reported. At a meeting

@@ -1,6 +1,5 @@
 /* Outputs that a call writes into a block of its own: values that it assigns, records; and `finish`, which reads and writes
  * what was reduced. */
-#include "base/assert.h"
 #include "codegen/lower.h"
 
 static LLVMValueRef output_of(vyre_lower_t *l, uint32_t param) {

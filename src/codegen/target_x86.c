@@ -5,28 +5,6 @@
 #include "base/assert.h"
 #include "codegen/lower.h"
 
-static LLVMAtomicOrdering ordering(vyre_order_t order) {
-  switch (order) {
-    case VYRE_ORDER_RELAXED: return LLVMAtomicOrderingMonotonic;
-    case VYRE_ORDER_ACQUIRE: return LLVMAtomicOrderingAcquire;
-    case VYRE_ORDER_RELEASE: return LLVMAtomicOrderingRelease;
-    case VYRE_ORDER_ACQ_REL: return LLVMAtomicOrderingAcquireRelease;
-    case VYRE_ORDER_SEQ_CST: return LLVMAtomicOrderingSequentiallyConsistent;
-    case VYRE_ORDER_COUNT: break;
-  }
-  VYRE_UNREACHABLE();
-}
-
-/* What a failed compare-exchange orders: the load half. */
-static LLVMAtomicOrdering failure_ordering(vyre_order_t order) {
-  switch (order) {
-    case VYRE_ORDER_RELAXED:
-    case VYRE_ORDER_RELEASE: return LLVMAtomicOrderingMonotonic;
-    case VYRE_ORDER_SEQ_CST: return LLVMAtomicOrderingSequentiallyConsistent;
-    default: return LLVMAtomicOrderingAcquire;
-  }
-}
-
 static LLVMValueRef pointer(vyre_lower_t *l, LLVMValueRef address, uint64_t offset) {
   if (offset) address = LLVMBuildAdd(l->ir, address, vyre_lower_i64(l, offset), "");
   return LLVMBuildIntToPtr(l->ir, address, l->ptr, "");
@@ -36,14 +14,14 @@ static LLVMValueRef atomic_load(vyre_lower_t *l, LLVMTypeRef type, LLVMValueRef 
                                 unsigned bytes) {
   LLVMValueRef value = vyre_lower_load(l, type, from, "");
   LLVMSetAlignment(value, bytes);
-  LLVMSetOrdering(value, ordering(order));
+  LLVMSetOrdering(value, vyre_lower_ordering(order));
   return value;
 }
 
 static void atomic_store(vyre_lower_t *l, LLVMValueRef value, LLVMValueRef to, vyre_order_t order, unsigned bytes) {
   LLVMValueRef store = LLVMBuildStore(l->ir, value, to);
   LLVMSetAlignment(store, bytes);
-  LLVMSetOrdering(store, ordering(order));
+  LLVMSetOrdering(store, vyre_lower_ordering(order));
 }
 
 static LLVMValueRef worker(vyre_lower_t *l) {
@@ -81,10 +59,11 @@ static LLVMValueRef lower_expr(vyre_lower_t *l, const vyre_expr_t *e, LLVMValueR
       return atomic_load(l, type, pointer(l, operands[0], 0), e->order, vyre_type_bytes(e->type));
     case VYRE_EXPR_RAW_ATOMIC_ADD:
       return LLVMBuildAtomicRMW(l->ir, LLVMAtomicRMWBinOpAdd, pointer(l, operands[0], 0), operands[1],
-                                ordering(e->order), false);
+                                vyre_lower_ordering(e->order), false);
     case VYRE_EXPR_RAW_ATOMIC_CAS: {
       LLVMValueRef pair = LLVMBuildAtomicCmpXchg(l->ir, pointer(l, operands[0], 0), operands[1], operands[2],
-                                                 ordering(e->order), failure_ordering(e->order), false);
+                                                 vyre_lower_ordering(e->order),
+                                                 vyre_lower_failure_ordering(e->order), false);
       return LLVMBuildExtractValue(l->ir, pair, 0, "");
     }
     case VYRE_EXPR_PUMP: {
@@ -136,7 +115,7 @@ static void lower_stmt(vyre_lower_t *l, const vyre_stmt_t *s, LLVMValueRef opera
       return;
     case VYRE_STMT_LOAD16: lower_load16(l, s, operands[0]); return;
     case VYRE_STMT_STORE16: lower_store16(l, s, operands); return;
-    case VYRE_STMT_FENCE: LLVMBuildFence(l->ir, ordering(s->order), false, ""); return;
+    case VYRE_STMT_FENCE: LLVMBuildFence(l->ir, vyre_lower_ordering(s->order), false, ""); return;
     case VYRE_STMT_PREFETCH:
     case VYRE_STMT_PREFETCH_WRITE: {
       LLVMValueRef to_write = LLVMConstInt(l->i32, s->op == VYRE_STMT_PREFETCH_WRITE, false);

@@ -6,6 +6,7 @@
 #include "interp/run.h"
 #include "ir/value.h"
 
+/* vyre_expr_class, without a call: it is looked at once for each node that is evaluated. */
 static const uint8_t classes[VYRE_EXPR_COUNT] = {
     VYRE_CLASS_LEAF,
 #define VYRE_EXPR(name, text, class, arity, on) VYRE_CLASS_##class,

@@ -2,11 +2,13 @@
  * with codegen but the tables of ir/.
  *
  * Threads: any number at once, each with its own frame; privileged accesses, atomics and additions to shared outputs
- * are real atomics on real memory. Errors:  faults go into the frame, as machine code puts them. Memory:  a call of one
- * lane allocates nothing: it keeps its variables on the stack, 16 bytes each (1 MiB at VYRE_LIMIT_VARS). The lanes of a
- * workgroup have theirs in memory that interp/pool.h lends, which is enough for the first call, grows with the number
- * of calls at once, and never fails. Stack:   it recurses as deep as the program nests, called functions included,
- * VYRE_LIMIT_NESTING levels at most: 2 MiB are enough for a call, 3 MiB for a loop and a handler. */
+ *          are real atomics on real memory.
+ * Errors:  faults go into the frame, as machine code puts them.
+ * Memory:  a call of one lane allocates nothing: it keeps its variables on the stack, 16 bytes each (1 MiB at
+ *          VYRE_LIMIT_VARS). The lanes of a workgroup have theirs in memory that interp/pool.h lends, which is enough
+ *          for the first call, grows with the number of calls at once, and never fails.
+ * Stack:   it recurses as deep as the program nests, called functions included, VYRE_LIMIT_NESTING levels at most:
+ *          2 MiB are enough for a call, 3 MiB for a loop and a handler. */
 #ifndef VYRE_INTERP_INTERP_H
 #define VYRE_INTERP_INTERP_H
 

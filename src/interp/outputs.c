@@ -1,5 +1,4 @@
 /* What a call contributes: kept apart until its end, but for records, whose place in the block is the call's own. */
-#include <string.h>
 
 #include "base/assert.h"
 #include "interp/memory.h"

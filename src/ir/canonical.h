@@ -14,7 +14,8 @@
 #include "ir/fold.h"
 #include "ir/program.h"
 
-/* Of a validated program. VYRE_E_MEMORY. */
+/* Of a validated program. VYRE_E_MEMORY; VYRE_E_LIMIT for one that has no canonical form within the limits
+ * (canonical.md), or whose source name is over VYRE_LIMIT_SOURCE_NAME_BYTES. */
 vyre_status_t vyre_canonicalize(const vyre_program_t *program, vyre_program_t **out_program);
 
 /* The hash in the header of the wire form of the canonical form, without debug section. */

@@ -84,10 +84,10 @@ typedef struct vyre_entry {
 /* What a host device (ref, cpu) offers to the megakernel's loop. Reached only through privileged nodes. */
 typedef struct vyre_hooks vyre_hooks_t;
 struct vyre_hooks {
-  const vyre_entry_t *handlers;                                                  /* CALL: by index; NULL: fused */
-  uint32_t (*pump)(vyre_hooks_t *hooks, uint32_t worker);                        /* PUMP */
+  const vyre_entry_t *handlers;                           /* CALL_HANDLER: by index; NULL: fused */
+  uint32_t (*pump)(vyre_hooks_t *hooks, uint32_t worker); /* PUMP */
   void (*sleep)(vyre_hooks_t *hooks, uint32_t worker, uint64_t word, uint32_t seen); /* SLEEP */
-  void (*heavy_fence)(vyre_hooks_t *hooks);                                      /* HEAVY_FENCE */
+  void (*heavy_fence)(vyre_hooks_t *hooks);                                          /* HEAVY_FENCE */
 };
 
 #endif

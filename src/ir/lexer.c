@@ -21,9 +21,9 @@ static const struct token_info {
 };
 
 static const uint8_t levels[VYRE_EXPR_COUNT] = {
-    [VYRE_EXPR_NEG] = VYRE_LEVEL_UNARY,
-    [VYRE_EXPR_NOT] = VYRE_LEVEL_UNARY,
-    [VYRE_EXPR_LOGICAL_NOT] = VYRE_LEVEL_UNARY,
+    [VYRE_EXPR_NEG] = VYRE_PRECEDENCE_UNARY,
+    [VYRE_EXPR_NOT] = VYRE_PRECEDENCE_UNARY,
+    [VYRE_EXPR_LOGICAL_NOT] = VYRE_PRECEDENCE_UNARY,
 #define VYRE_KEYWORD(name, text)
 #define VYRE_BINARY(name, text, op, level) [VYRE_EXPR_##op] = level,
 #define VYRE_COMPOUND(name, text, op)
@@ -38,7 +38,7 @@ static const uint8_t levels[VYRE_EXPR_COUNT] = {
 const char *vyre_token_text(vyre_token_kind_t kind) { return tokens[kind].text; }
 vyre_expr_op_t vyre_token_binary(vyre_token_kind_t kind) { return (vyre_expr_op_t)tokens[kind].binary; }
 vyre_expr_op_t vyre_token_compound(vyre_token_kind_t kind) { return (vyre_expr_op_t)tokens[kind].compound; }
-unsigned vyre_expr_level(vyre_expr_op_t op) { return levels[op] ? levels[op] : VYRE_LEVEL_PRIMARY; }
+unsigned vyre_expr_precedence(vyre_expr_op_t op) { return levels[op] ? levels[op] : VYRE_PRECEDENCE_PRIMARY; }
 
 vyre_token_kind_t vyre_token_of_word(const char *word, size_t length, vyre_type_t *out_type) {
   *out_type = VYRE_TYPE_VOID;

@@ -59,8 +59,8 @@ vyre_expr_op_t vyre_token_binary(vyre_token_kind_t kind);
 vyre_expr_op_t vyre_token_compound(vyre_token_kind_t kind);
 
 /* How tightly a node's text binds: 1..9 for infix operators, then unary, then everything that needs no parentheses. */
-enum { VYRE_LEVEL_COMPARE = 3, VYRE_LEVEL_UNARY = 10, VYRE_LEVEL_PRIMARY = 11 };
-unsigned vyre_expr_level(vyre_expr_op_t op);
+enum { VYRE_PRECEDENCE_COMPARE = 3, VYRE_PRECEDENCE_UNARY = 10, VYRE_PRECEDENCE_PRIMARY = 11 };
+unsigned vyre_expr_precedence(vyre_expr_op_t op);
 
 /* Whether a word is a function of the language, or a statement that is written like one: no Program gives its functions
  * such names. */

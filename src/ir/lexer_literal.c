@@ -1,5 +1,4 @@
 /* Literals of the text form: numbers and characters. */
-#include <string.h>
 
 #include "ir/lexer.h"
 

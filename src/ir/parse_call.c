@@ -1,6 +1,5 @@
 /* Calls: the functions of the language and those of the Program, from behind the name on. */
 #include <stdio.h>
-#include <string.h>
 
 #include "ir/parser.h"
 

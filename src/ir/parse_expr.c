@@ -285,9 +285,9 @@ static uint32_t parse_binary(vyre_parser_t *p, unsigned level) {
   bool is_compared = false;
   while (left) {
     vyre_expr_op_t op = vyre_token_binary(p->token.kind);
-    if (op == VYRE_EXPR_NONE || vyre_expr_level(op) < level) break;
+    if (op == VYRE_EXPR_NONE || vyre_expr_precedence(op) < level) break;
     vyre_position_t position = p->token.position;
-    bool is_compare = vyre_expr_level(op) == VYRE_LEVEL_COMPARE;
+    bool is_compare = vyre_expr_precedence(op) == VYRE_PRECEDENCE_COMPARE;
     if (is_compare && is_compared) {
       vyre_parser_fail(p,
                        vyre_status_with_fix(vyre_parser_error(p, VYRE_E_SYNTAX, position, "comparisons do not chain"),
@@ -296,7 +296,7 @@ static uint32_t parse_binary(vyre_parser_t *p, unsigned level) {
     }
     is_compared = is_compare;
     vyre_parser_advance(p);
-    uint32_t right = parse_binary(p, vyre_expr_level(op) + 1);
+    uint32_t right = parse_binary(p, vyre_expr_precedence(op) + 1);
     if (!right) return 0;
     left = add_binary(p, op, position, left, right);
   }

@@ -1,5 +1,4 @@
 /* Functions of a Program, and its finish. */
-#include <stdio.h>
 #include <string.h>
 
 #include "ir/parser.h"

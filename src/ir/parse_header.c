@@ -1,6 +1,5 @@
 /* The header of a text: sizes and parameters. */
 #include <stdio.h>
-#include <string.h>
 
 #include "ir/parser.h"
 

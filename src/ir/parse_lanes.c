@@ -1,6 +1,4 @@
 /* Statements that are written like calls: records, barriers, copies. */
-#include <stdio.h>
-#include <string.h>
 
 #include "ir/parser.h"
 
@@ -55,10 +53,10 @@ static void parse_barrier(vyre_parser_t *p, const vyre_token_t *name) {
   p->builder.scope = VYRE_SCOPE_SYSTEM;
 }
 
-/* `async_load(t, at, b, from, n)`: the place that is written comes first in async_store, too. */
+/* `async_load(t, at, b, from, n)`, `async_store(b, at, t, from, n)`: the place that is written comes first. */
 static void parse_copy(vyre_parser_t *p, const vyre_token_t *name, vyre_stmt_op_t op) {
   const char *fix = op == VYRE_STMT_ASYNC_LOAD ? "Write async_load(t, at, b, from, n), t being workgroup memory."
-                                               : "Write async_store(b, from, t, at, n), t being workgroup memory.";
+                                               : "Write async_store(b, at, t, from, n), t being workgroup memory.";
   vyre_param_id_t params[2] = {VYRE_PARAM_NONE, VYRE_PARAM_NONE};
   uint32_t terms[3] = {0};
   if (!vyre_parser_expect(p, VYRE_TOKEN_LEFT_PAREN, "before the arguments", fix)) return;

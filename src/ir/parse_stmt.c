@@ -1,6 +1,5 @@
 /* The parser's statements. Each function begins at the first token of its statement, unless it says otherwise. */
 #include <stdio.h>
-#include <string.h>
 
 #include "ir/parser.h"
 

@@ -3,7 +3,7 @@
 #include "ir/float_text.h"
 #include "ir/printer.h"
 
-/* Types of literals: the same rule as the parser's (parser.h, settle), seen from the nodes. */
+/* Types of literals: the same rule as the parser's (settle in parse_emit.c), seen from the nodes. */
 
 typedef struct shape {
   bool is_typed;    /* something other than a literal gives the text its type */
@@ -65,7 +65,7 @@ vyre_type_t vyre_print_settled_both(const vyre_printer_t *p, uint32_t a, uint32_
 
 /* An expression that stands for itself, in parentheses when it binds less tightly than `level`. */
 static void print_operand(vyre_printer_t *p, uint32_t id, unsigned level, vyre_type_t literals) {
-  bool is_wrapped = vyre_expr_level(vyre_print_node(p, id)->op) < level;
+  bool is_wrapped = vyre_expr_precedence(vyre_print_node(p, id)->op) < level;
   if (is_wrapped) vyre_strbuf_append(p->out, "(");
   vyre_print_expr(p, id, literals);
   if (is_wrapped) vyre_strbuf_append(p->out, ")");
@@ -94,7 +94,7 @@ static void print_const(vyre_printer_t *p, const vyre_expr_t *e, vyre_type_t lit
 
 static void print_unary(vyre_printer_t *p, const vyre_expr_t *e, vyre_type_t literals) {
   vyre_strbuf_append(p->out, vyre_expr_text(e->op));
-  if (vyre_expr_level(e->op) == VYRE_LEVEL_PRIMARY) { /* popcount, sqrt, ... */
+  if (vyre_expr_precedence(e->op) == VYRE_PRECEDENCE_PRIMARY) { /* popcount, sqrt, ... */
     vyre_strbuf_append(p->out, "(");
     vyre_print_expr(p, e->a, literals);
     vyre_strbuf_append(p->out, ")");
@@ -102,15 +102,15 @@ static void print_unary(vyre_printer_t *p, const vyre_expr_t *e, vyre_type_t lit
   }
   /* -5 is a literal; the negation of the literal 5 is -(5). */
   bool is_literal = e->op == VYRE_EXPR_NEG && vyre_print_node(p, e->a)->op == VYRE_EXPR_CONST;
-  print_operand(p, e->a, is_literal ? VYRE_LEVEL_PRIMARY + 1 : VYRE_LEVEL_UNARY, literals);
+  print_operand(p, e->a, is_literal ? VYRE_PRECEDENCE_PRIMARY + 1 : VYRE_PRECEDENCE_UNARY, literals);
 }
 
 static void print_binary(vyre_printer_t *p, const vyre_expr_t *e, vyre_type_t literals) {
-  unsigned level = vyre_expr_level(e->op);
+  unsigned level = vyre_expr_precedence(e->op);
   if (vyre_expr_class(e->op) != VYRE_CLASS_LOGIC)
     literals = settle(join(shape_of(p, e->a), shape_of(p, e->b)), vyre_print_node(p, e->a)->type,
                       vyre_expr_class(e->op) == VYRE_CLASS_COMPARE ? VYRE_TYPE_VOID : literals);
-  if (level == VYRE_LEVEL_PRIMARY) { /* min, rotl, ... */
+  if (level == VYRE_PRECEDENCE_PRIMARY) { /* min, rotl, ... */
     vyre_strbuf_printf(p->out, "%s(", vyre_expr_text(e->op));
     vyre_print_expr(p, e->a, literals);
     vyre_strbuf_append(p->out, ", ");
@@ -118,7 +118,7 @@ static void print_binary(vyre_printer_t *p, const vyre_expr_t *e, vyre_type_t li
     vyre_strbuf_append(p->out, ")");
     return;
   }
-  print_operand(p, e->a, level == VYRE_LEVEL_COMPARE ? level + 1 : level, literals);
+  print_operand(p, e->a, level == VYRE_PRECEDENCE_COMPARE ? level + 1 : level, literals);
   vyre_strbuf_printf(p->out, " %s ", vyre_expr_text(e->op));
   print_operand(p, e->b, level + 1, literals);
 }

@@ -28,7 +28,7 @@ void vyre_print_body(vyre_printer_t *p, uint32_t first) {
 
 /* An operator of class BINARY between its sides: what `x op= e` is for. */
 static bool is_infix(const vyre_expr_t *e) {
-  return vyre_expr_class(e->op) == VYRE_CLASS_BINARY && vyre_expr_level(e->op) != VYRE_LEVEL_PRIMARY;
+  return vyre_expr_class(e->op) == VYRE_CLASS_BINARY && vyre_expr_precedence(e->op) != VYRE_PRECEDENCE_PRIMARY;
 }
 
 static void print_let(vyre_printer_t *p, const vyre_stmt_t *s) {
@@ -194,7 +194,7 @@ static void print_load16(vyre_printer_t *p, const vyre_stmt_t *s) {
   vyre_strbuf_append(p->out, ")");
 }
 
-/* A privileged statement with arguments: the first an address but for CALL. */
+/* A privileged statement with arguments: the first an address but for CALL_HANDLER. */
 static void print_effect(vyre_printer_t *p, const vyre_stmt_t *s, vyre_type_t first, vyre_type_t others,
                          unsigned count) {
   if (s->op == VYRE_STMT_STORE16)

@@ -1,7 +1,6 @@
 #include "ir/program.h"
 
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -146,7 +145,6 @@ const char *vyre_fault_text(uint32_t fault) {
 vyre_program_t *vyre_program_create(void) {
   vyre_program_t *program = vyre_calloc(1, sizeof *program);
   if (!program) return NULL;
-  atomic_init(&program->references, 1);
   program->var_count = program->expr_count = program->stmt_count = 1;
   program->workgroup_size = 1;
   if (!vyre_array_reserve((void **)&program->vars, &program->var_capacity, 1, sizeof *program->vars) ||
@@ -161,14 +159,8 @@ vyre_program_t *vyre_program_create(void) {
   return program;
 }
 
-vyre_program_t *vyre_program_retain(const vyre_program_t *program) {
-  vyre_program_t *shared = (vyre_program_t *)(uintptr_t)program; /* the count is the one part that changes */
-  atomic_fetch_add_explicit(&shared->references, 1, memory_order_relaxed);
-  return shared;
-}
-
 void vyre_program_release(vyre_program_t *program) {
-  if (!program || atomic_fetch_sub_explicit(&program->references, 1, memory_order_acq_rel) != 1) return;
+  if (!program) return;
   for (uint32_t i = 0; i < program->param_count; i++) vyre_free(program->params[i].name);
   if (program->vars)
     for (uint32_t i = 1; i < program->var_count; i++) vyre_free(program->vars[i].name);

@@ -4,7 +4,8 @@
  * reserved and means "none". A block is a singly linked list of statements, named by its first statement; the empty
  * block is 0. Expressions are trees: each node has one parent. Operands are evaluated left to right.
  *
- * Owns:    the program owns its arrays and names; whoever created or retained it owns a reference.
+ * Owns:    the program owns its arrays and names; who created it owns the program. Nothing shares one: sessions keep
+ *          the canonical form, which is a program of their own.
  * Threads: a validated program is immutable and may be read from any thread.
  * Limits:  VYRE_LIMIT_*, checked where nodes are added, so that no later pass meets more. */
 #ifndef VYRE_IR_PROGRAM_H
@@ -138,14 +139,14 @@ enum {
   VYRE_LIMIT_PARAMS = 64,
   VYRE_LIMIT_FUNCTIONS = 256,
   VYRE_LIMIT_ARGUMENTS = 16, /* of a function */
-  VYRE_LIMIT_LABELS = 256,   /* of a case */
+  VYRE_LIMIT_LABELS = 256,   /* of a switch */
   VYRE_LIMIT_VARS = 65535,
   VYRE_LIMIT_NODES = 1 << 20,            /* expressions, and statements, each; calls count as what they call */
   VYRE_LIMIT_DEPTH = 200,                /* of nested statements, and of nested expressions */
   VYRE_LIMIT_NESTING = 2000,             /* of both together, what is called inside where it is called */
   VYRE_LIMIT_LANE_VARS = 1 << 24,        /* variables of all lanes, where there are several */
   VYRE_LIMIT_OUTPUT_BYTES = 1 << 20,     /* of one Program's outputs together */
-  VYRE_LIMIT_STATE_BYTES = 1 << 28,      /* of state, and of constants of fixed length, each */
+  VYRE_LIMIT_STATE_BYTES = 1 << 28,      /* of state and constants of fixed length together; of any other constant */
   VYRE_LIMIT_WORKGROUP_SIZE = 1024,      /* lanes */
   VYRE_LIMIT_WORKGROUP_BYTES = 32 << 10, /* of workgroup memory */
   VYRE_LIMIT_PRIVATE_BYTES = 4 << 10,    /* of private memory of one lane */
@@ -246,7 +247,6 @@ enum {
 
 typedef struct vyre_program vyre_program_t;
 struct vyre_program {
-  _Atomic uint32_t references;
   char *name;
   char *source_name; /* for messages: the file, or "" */
   bool is_privileged;
@@ -291,10 +291,8 @@ typedef struct vyre_layout {
   uint32_t scratch_bytes;                   /* of a worker's scratch, a multiple of 64 */
 } vyre_layout_t;
 
-vyre_program_t *vyre_program_create(void); /* NULL when memory is out */
-/* A program is shared by count once it is validated: sessions keep theirs for as long as they may run it. */
-vyre_program_t *vyre_program_retain(const vyre_program_t *program);
-void vyre_program_release(vyre_program_t *program); /* gives one reference back; accepts NULL */
+vyre_program_t *vyre_program_create(void);          /* NULL when memory is out */
+void vyre_program_release(vyre_program_t *program); /* accepts NULL */
 
 /* VYRE_E_UNSUPPORTED, with the parts by name, when the Program needs something of `lacks`; `who` is "device cuda:0". */
 vyre_status_t vyre_program_check_needs(const vyre_program_t *program, uint32_t lacks, const char *who);

@@ -135,7 +135,7 @@ static vyre_status_t type_leaf(const vyre_program_t *p, const vyre_expr_t *e, vy
   switch (e->op) {
     case VYRE_EXPR_CONST:
       if (e->type >= VYRE_TYPE_COUNT || !vyre_type_fits(e->type, VYRE_ON_SCALAR) ||
-          (e->imm & ~vyre_type_mask(e->type)) || vyre_value_canonical(e->type, e->imm) != e->imm)
+          (e->imm & ~vyre_type_mask(e->type)))
         return vyre_program_error(p, VYRE_E_TYPE, e->position, "a constant does not fit its type");
       if (e->imm != vyre_value_canonical(e->type, e->imm))
         return vyre_program_error(p, VYRE_E_TYPE, e->position, "a constant is a NaN with a payload");

@@ -1,9 +1,8 @@
-/* The walk over a program: ids, trees, scopes, types, and what may stand where. */
+/* The walk over a program: statements, scopes, types, what may stand where; functions; the whole. */
 #include "ir/validate.h"
 
 #include <string.h>
 
-#include "base/assert.h"
 #include "base/memory.h"
 #include "ir/depth.h"
 #include "ir/typing.h"
@@ -26,167 +25,6 @@ vyre_status_t vyre_validate_name(const vyre_validator_t *v, const char *name, vy
       return vyre_program_error(v->program, VYRE_E_NAME, position,
                                 "a name is letters, digits and _, not a digit first");
   }
-  return NULL;
-}
-
-/* ---- expressions ---- */
-
-static bool is_local(const vyre_validator_t *v, uint32_t var) { return v->var_depth[var] != 0; }
-
-static vyre_status_t need_param(const vyre_validator_t *v, uint32_t param, vyre_position_t position) {
-  return param < v->program->param_count ? NULL : vyre_invalid(v, position, "a parameter that does not exist", NULL);
-}
-
-static vyre_status_t check_operand_ids(const vyre_validator_t *v, const vyre_expr_t *e) {
-  const vyre_program_t *p = v->program;
-  vyre_op_class_t class_ = vyre_expr_class(e->op);
-  if (e->op == VYRE_EXPR_VAR) {
-    if (e->a == 0 || e->a >= p->var_count) return vyre_invalid(v, e->position, "a variable that does not exist", NULL);
-    if (!is_local(v, e->a))
-      return vyre_program_error(p, VYRE_E_NAME, e->position, "'%s' is not declared here", p->vars[e->a].name);
-  }
-  bool has_param = e->op == VYRE_EXPR_LEN || e->op == VYRE_EXPR_SCALAR || e->op == VYRE_EXPR_OUTPUT ||
-                   class_ == VYRE_CLASS_LOAD || class_ == VYRE_CLASS_ATOMIC;
-  if (has_param) VYRE_TRY(need_param(v, e->a, e->position));
-  if (e->op == VYRE_EXPR_CALL && e->a >= v->function)
-    return vyre_status_with_fix(
-        vyre_program_error(p, VYRE_E_NAME, e->position, "a call of %s, which is not declared yet",
-                           e->a < p->function_count ? p->functions[e->a].name : "no function"),
-        "Declare functions before their first use; none calls itself, directly or through others.");
-  return NULL;
-}
-
-/* Local memory and the tables of array outputs are both the scratch of the frame. */
-static vyre_status_t check_local(const vyre_validator_t *v, const vyre_expr_t *e) {
-  for (uint32_t i = 0; i < v->program->param_count; i++)
-    if (v->program->params[i].count)
-      return vyre_invalid(v, e->position, "local in a Program with an array", "Declare its outputs as scalars.");
-  return NULL;
-}
-
-/* finish runs once, on what was reduced, without a chunk. */
-static vyre_status_t check_finish_expr(const vyre_validator_t *v, const vyre_expr_t *e) {
-  const vyre_program_t *p = v->program;
-  bool is_output = e->op == VYRE_EXPR_OUTPUT || e->op == VYRE_EXPR_OUTPUT_AT;
-  if (v->place != VYRE_IN_FINISH) {
-    if (!is_output) return NULL;
-    return vyre_status_with_fix(vyre_program_error(p, VYRE_E_INVALID_PROGRAM, e->position,
-                                                   "'%s' is an output and cannot be read", p->params[e->a].name),
-                                "Keep the value in a variable declared with `var`; `finish` can read outputs.");
-  }
-  if (is_output && !vyre_reducer_is_commutative(p->params[e->a].reducer) &&
-      p->params[e->a].reducer != VYRE_REDUCER_COMBINE)
-    return vyre_invalid(v, e->position, "an output of many values in finish",
-                        "Read outputs of the other reducers there.");
-  bool is_chunk = e->op == VYRE_EXPR_STREAM_OFFSET || e->op == VYRE_EXPR_IS_LAST || e->op == VYRE_EXPR_HALO_LEFT ||
-                  e->op == VYRE_EXPR_HALO_RIGHT;
-  bool is_memory = vyre_expr_class(e->op) == VYRE_CLASS_ATOMIC ||
-                   (e->op == VYRE_EXPR_LOAD && p->params[e->a].role != VYRE_ROLE_CONSTANT) ||
-                   (e->op == VYRE_EXPR_LEN && p->params[e->a].role != VYRE_ROLE_CONSTANT && !p->params[e->a].count) ||
-                   (e->op == VYRE_EXPR_CALL && (v->function_effects[e->a] & ~VYRE_EFFECT_LOOPS));
-  if (!is_chunk && !is_memory && !vyre_expr_is_collective(e->op)) return NULL;
-  return vyre_invalid(v, e->position, "finish reads outputs, scalar parameters and constants only",
-                      "Compute it in the body and add it to an output.");
-}
-
-static void note_effects(vyre_validator_t *v, const vyre_expr_t *e) {
-  const vyre_program_t *p = v->program;
-  vyre_op_class_t class_ = vyre_expr_class(e->op);
-  if (class_ == VYRE_CLASS_ATOMIC) v->effects |= VYRE_EFFECT_STORES;
-  if (e->op == VYRE_EXPR_CALL) {
-    v->effects |= v->function_effects[e->a];
-    v->expanded += v->function_nodes[e->a];
-  }
-  if (e->op == VYRE_EXPR_LANE || e->op == VYRE_EXPR_SUBGROUP || e->op == VYRE_EXPR_SUBGROUP_LANE)
-    v->effects |= VYRE_EFFECT_LANES;
-  if (e->op == VYRE_EXPR_LOAD)
-    v->effects |= p->params[e->a].role == VYRE_ROLE_PRIVATE    ? VYRE_EFFECT_LANES
-                  : p->params[e->a].role == VYRE_ROLE_CONSTANT ? 0
-                                                               : VYRE_EFFECT_MEMORY;
-  if (e->op == VYRE_EXPR_STREAM_OFFSET || e->op == VYRE_EXPR_IS_LAST || e->op == VYRE_EXPR_HALO_LEFT ||
-      e->op == VYRE_EXPR_HALO_RIGHT ||
-      (e->op == VYRE_EXPR_LEN && p->params[e->a].role != VYRE_ROLE_CONSTANT && !p->params[e->a].count))
-    v->effects |= VYRE_EFFECT_MEMORY;
-}
-
-/* `is_alone`: the value of a LET or an ASSIGN, or what an EVAL is for. */
-typedef enum role_of_expr { INNER, ALONE_VALUE, ALONE_EVAL, IN_LIST } role_of_expr_t;
-
-static vyre_status_t check_role(const vyre_validator_t *v, const vyre_expr_t *e, role_of_expr_t role) {
-  const vyre_program_t *p = v->program;
-  vyre_op_class_t class_ = vyre_expr_class(e->op);
-  if (class_ == VYRE_CLASS_PRIVILEGED && !p->is_privileged)
-    return vyre_program_error(p, VYRE_E_PRIVILEGED, e->position, "%s", vyre_expr_text(e->op));
-  if ((class_ == VYRE_CLASS_LIST) != (role == IN_LIST))
-    return vyre_invalid(v, e->position, "a list that is no list of arguments", NULL);
-  if (vyre_expr_is_collective(e->op)) {
-    if (role != ALONE_VALUE)
-      return vyre_status_with_fix(
-          vyre_program_error(p, VYRE_E_INVALID_PROGRAM, e->position, "%s inside an expression", vyre_expr_text(e->op)),
-          "Give it a name: `let x = %s(...)`, and use x.", vyre_expr_text(e->op));
-    if (p->workgroup_size == 1)
-      return vyre_status_with_fix(vyre_program_error(p, VYRE_E_INVALID_PROGRAM, e->position,
-                                                     "%s in a Program of one lane", vyre_expr_text(e->op)),
-                                  "Write `workgroup_size N` above the parameters.");
-    if (v->place != VYRE_IN_BODY)
-      return vyre_status_with_fix(vyre_program_error(p, VYRE_E_INVALID_PROGRAM, e->position,
-                                                     "%s outside of the Program's body", vyre_expr_text(e->op)),
-                                  "Let the body do it and pass the value on.");
-  }
-  if (role == ALONE_EVAL && class_ != VYRE_CLASS_ATOMIC && class_ != VYRE_CLASS_CALL)
-    return vyre_invalid(v, e->position, "a value that nobody takes", "Give it a name with `let`.");
-  if (role != ALONE_EVAL && e->op == VYRE_EXPR_ATOMIC_STORE)
-    return vyre_invalid(v, e->position, "atomic_store gives no value", "Write it as a statement of its own.");
-  if (role != ALONE_EVAL && v->foreach_depth && class_ == VYRE_CLASS_ATOMIC)
-    return vyre_invalid(v, e->position,
-                        "the old value of an atomic inside a foreach, whose iterations run in any order",
-                        "Write the atomic as a statement of its own, or use `for`.");
-  return NULL;
-}
-
-static vyre_status_t check_expr(vyre_validator_t *v, uint32_t id, uint32_t depth, role_of_expr_t role);
-
-/* Arguments of a call. Lists are walked, so that their length is no depth. */
-static vyre_status_t check_list(vyre_validator_t *v, uint32_t list, uint32_t depth, uint32_t limit) {
-  vyre_program_t *p = v->program;
-  for (uint32_t count = 0; list; list = p->exprs[list].b) {
-    if (list >= p->expr_count) return vyre_invalid(v, 0, "an expression that does not exist", NULL);
-    if (++count > limit)
-      return vyre_program_error(p, VYRE_E_LIMIT, p->exprs[list].position, "a list of more than %u", limit);
-    VYRE_TRY(check_expr(v, list, depth, IN_LIST));
-  }
-  return NULL;
-}
-
-static vyre_status_t check_expr(vyre_validator_t *v, uint32_t id, uint32_t depth, role_of_expr_t role) {
-  vyre_program_t *p = v->program;
-  if (id == 0 || id >= p->expr_count) return vyre_invalid(v, 0, "an expression that does not exist", NULL);
-  const vyre_expr_t *e = &p->exprs[id];
-  if (depth > VYRE_LIMIT_DEPTH)
-    return vyre_program_error(p, VYRE_E_LIMIT, e->position, "expressions nested deeper than %d", VYRE_LIMIT_DEPTH);
-  if (v->expr_seen[id]) return vyre_invalid(v, e->position, "an expression node with two parents", NULL);
-  v->expr_seen[id] = 1;
-  v->expanded++;
-  if (e->op == VYRE_EXPR_NONE || e->op >= VYRE_EXPR_COUNT)
-    return vyre_invalid(v, e->position, "an unknown expression", NULL);
-  VYRE_TRY(check_role(v, e, role));
-  VYRE_TRY(check_operand_ids(v, e));
-  if (v->lanes_depth) VYRE_TRY(vyre_lanes_check_expr(v, e));
-  if (e->op == VYRE_EXPR_LOCAL) VYRE_TRY(check_local(v, e));
-  for (unsigned i = 0; i < vyre_expr_arity(e->op); i++)
-    VYRE_TRY(check_expr(v, vyre_expr_operand(e, i), depth + 1, INNER));
-  if (e->op == VYRE_EXPR_CALL) VYRE_TRY(check_list(v, e->b, depth + 1, VYRE_LIMIT_ARGUMENTS));
-  vyre_type_t type = VYRE_TYPE_VOID;
-  VYRE_TRY(vyre_type_expr(p, e, &type));
-  if (type != e->type) return vyre_invalid(v, e->position, "an expression of another type than it says", NULL);
-  if (type == VYRE_TYPE_VOID && role != ALONE_EVAL && role != IN_LIST)
-    return vyre_invalid(v, e->position, "a function without a value, used as one", "Call it as a statement.");
-  VYRE_TRY(check_finish_expr(v, e));
-  note_effects(v, e);
-  if (!v->foreach_depth) return NULL;
-  VYRE_TRY(vyre_foreach_check_expr(v, e));
-  if (e->op == VYRE_EXPR_LOAD) vyre_foreach_note(v, e->a, e->b, VYRE_OWN_LOAD, e->position);
-  if (vyre_expr_class(e->op) == VYRE_CLASS_ATOMIC) vyre_foreach_note(v, e->a, e->b, VYRE_OWN_ATOMIC, e->position);
   return NULL;
 }
 
@@ -315,7 +153,7 @@ static vyre_status_t check_placement(const vyre_validator_t *v, const vyre_stmt_
 
 static vyre_status_t check_assign(const vyre_validator_t *v, const vyre_stmt_t *s) {
   const vyre_program_t *p = v->program;
-  if (s->var == 0 || s->var >= p->var_count || !is_local(v, s->var))
+  if (s->var == 0 || s->var >= p->var_count || !vyre_validator_sees(v, s->var))
     return vyre_invalid(v, s->position, "an assignment to a variable that is not declared here", NULL);
   const vyre_var_t *var = &p->vars[s->var];
   if (!var->is_mutable)
@@ -371,8 +209,8 @@ static vyre_status_t check_targets(vyre_validator_t *v, const vyre_stmt_t *s) {
     case VYRE_STMT_VOTE: return vyre_lanes_check_vote(v, s);
     case VYRE_STMT_ASYNC_LOAD:
     case VYRE_STMT_ASYNC_STORE:
-      VYRE_TRY(need_param(v, s->param, s->position));
-      return need_param(v, s->param2, s->position);
+      VYRE_TRY(vyre_validate_param_id(v, s->param, s->position));
+      return vyre_validate_param_id(v, s->param2, s->position);
     case VYRE_STMT_REDUCE:
     case VYRE_STMT_REDUCE_AT:
     case VYRE_STMT_APPEND:
@@ -438,7 +276,7 @@ static vyre_status_t check_switch(vyre_validator_t *v, const vyre_stmt_t *s) {
     has_default |= is_default;
     if (!is_default) {
       if (!c->arg[0]) return vyre_invalid(v, c->position, "a case without a label", "Write `case 1 { }`.");
-      VYRE_TRY(check_list(v, c->arg[0], 1, VYRE_LIMIT_LABELS));
+      VYRE_TRY(vyre_validate_list(v, c->arg[0], 1, VYRE_LIMIT_LABELS));
       VYRE_TRY(vyre_type_stmt(p, c));
       VYRE_TRY(check_labels(v, c, labels, &count, p->exprs[s->arg[0]].type));
     }
@@ -448,12 +286,12 @@ static vyre_status_t check_switch(vyre_validator_t *v, const vyre_stmt_t *s) {
 }
 
 static vyre_status_t check_operands(vyre_validator_t *v, const vyre_stmt_t *s) {
-  role_of_expr_t role = s->op == VYRE_STMT_LET || s->op == VYRE_STMT_ASSIGN ? ALONE_VALUE
-                        : s->op == VYRE_STMT_EVAL                           ? ALONE_EVAL
-                                                                            : INNER;
+  vyre_use_t use = s->op == VYRE_STMT_LET || s->op == VYRE_STMT_ASSIGN ? VYRE_USE_VALUE
+                   : s->op == VYRE_STMT_EVAL                           ? VYRE_USE_EVAL
+                                                                       : VYRE_USE_OPERAND;
   uint8_t effects = v->effects;
-  for (unsigned i = 0; i < vyre_stmt_arity(s->op); i++) VYRE_TRY(check_expr(v, s->arg[i], 1, role));
-  if (s->op == VYRE_STMT_RETURN && s->arg[0]) VYRE_TRY(check_expr(v, s->arg[0], 1, INNER));
+  for (unsigned i = 0; i < vyre_stmt_arity(s->op); i++) VYRE_TRY(vyre_validate_expr(v, s->arg[i], 1, use));
+  if (s->op == VYRE_STMT_RETURN && s->arg[0]) VYRE_TRY(vyre_validate_expr(v, s->arg[0], 1, VYRE_USE_OPERAND));
   /* An atomic that commutes, for what it does alone, is no store in this sense. */
   if (s->op == VYRE_STMT_EVAL && vyre_atomic_commutes(v->program->exprs[s->arg[0]].op))
     v->effects = (uint8_t)(effects | VYRE_EFFECT_ATOMICS);
@@ -586,55 +424,6 @@ static vyre_status_t check_function(vyre_validator_t *v, uint32_t index) {
   v->function_effects[index] = v->effects;
   return NULL;
 }
-
-/* Anything but commuting atomics that nobody looks at makes the slots of a Program depend on each other. */
-static bool needs_order(const vyre_validator_t *v) {
-  enum { ALONE = 2 }; /* in expr_seen: the whole of an EVAL */
-  const vyre_program_t *p = v->program;
-  for (uint32_t i = 1; i < p->stmt_count; i++) {
-    const vyre_stmt_t *s = &p->stmts[i];
-    if (!v->stmt_seen[i]) continue;
-    bool is_store = s->op == VYRE_STMT_STORE || s->op == VYRE_STMT_ASYNC_STORE;
-    if (is_store && p->params[s->param].role == VYRE_ROLE_STATE) return true;
-    if (s->op == VYRE_STMT_EVAL) v->expr_seen[s->arg[0]] = ALONE;
-  }
-  for (uint32_t i = 1; i < p->expr_count; i++) {
-    const vyre_expr_t *e = &p->exprs[i];
-    bool is_write = v->expr_seen[i] && vyre_expr_class(e->op) == VYRE_CLASS_ATOMIC && e->op != VYRE_EXPR_ATOMIC_LOAD;
-    bool is_alone = v->expr_seen[i] == ALONE && (vyre_atomic_commutes(e->op));
-    if (is_write && p->params[e->a].role == VYRE_ROLE_STATE && !is_alone) return true;
-  }
-  return false;
-}
-
-static uint32_t type_needs(vyre_type_t type) {
-  vyre_type_kind_t kind = vyre_type_kind(type);
-  return kind == VYRE_KIND_FLOAT || kind == VYRE_KIND_HALF ? VYRE_NEEDS_FLOATS
-         : kind == VYRE_KIND_VECTOR                        ? VYRE_NEEDS_VECTORS
-                                                           : 0;
-}
-
-static uint32_t find_needs(const vyre_validator_t *v) {
-  const vyre_program_t *p = v->program;
-  uint32_t needs = p->workgroup_size > 1 ? VYRE_NEEDS_LANES : 0;
-  if (p->has_finish || p->chunk_bytes) needs |= VYRE_NEEDS_REDUCERS;
-  if (p->function_count) needs |= VYRE_NEEDS_CALLS;
-  for (uint32_t i = 0; i < p->param_count; i++) {
-    const vyre_param_t *param = &p->params[i];
-    bool is_plain = param->role == VYRE_ROLE_STREAM ? !vyre_param_has_halo(param) : param->role == VYRE_ROLE_OUTPUT;
-    needs |= type_needs(param->type) | (is_plain ? 0 : VYRE_NEEDS_BUFFERS);
-    if (param->role == VYRE_ROLE_OUTPUT && param->reducer != VYRE_REDUCER_SUM) needs |= VYRE_NEEDS_REDUCERS;
-  }
-  for (uint32_t i = 1; i < p->expr_count; i++) {
-    if (!v->expr_seen[i]) continue;
-    needs |= type_needs(p->exprs[i].type);
-    if (vyre_expr_class(p->exprs[i].op) == VYRE_CLASS_ATOMIC) needs |= VYRE_NEEDS_ATOMICS;
-  }
-  for (uint32_t i = 1; i < p->stmt_count; i++)
-    if (v->stmt_seen[i] && p->stmts[i].op == VYRE_STMT_SWITCH) needs |= VYRE_NEEDS_CALLS;
-  return needs;
-}
-
 static vyre_status_t check_bodies(vyre_validator_t *v) {
   vyre_program_t *p = v->program;
   if (p->function_count > VYRE_LIMIT_FUNCTIONS)
@@ -682,10 +471,7 @@ vyre_status_t vyre_validate(vyre_program_t *program) {
   if (!status) status = vyre_validate_name(&v, program->name, 0);
   if (!status) status = vyre_validate_params(&v);
   if (!status) status = check_bodies(&v);
-  if (!status) {
-    program->needs = find_needs(&v);
-    program->needs_order = needs_order(&v);
-  }
+  if (!status) vyre_validate_facts(&v);
   vyre_free(v.expr_seen);
   vyre_free(v.stmt_seen);
   vyre_free(v.var_depth);
@@ -698,30 +484,4 @@ vyre_status_t vyre_validate(vyre_program_t *program) {
   vyre_free(v.function_effects);
   program->is_validated = status == NULL;
   return status;
-}
-
-static bool calls_loop(const vyre_program_t *p, uint32_t expr) {
-  const vyre_expr_t *e = &p->exprs[expr];
-  if (e->op == VYRE_EXPR_CALL && p->functions[e->a].has_loop) return true;
-  for (unsigned i = 0; i < vyre_expr_arity(e->op); i++)
-    if (calls_loop(p, vyre_expr_operand(e, i))) return true;
-  for (uint32_t list = e->op == VYRE_EXPR_CALL ? e->b : 0; list; list = p->exprs[list].b)
-    if (calls_loop(p, p->exprs[list].a)) return true;
-  return false;
-}
-
-static bool stmt_has_loop(const vyre_program_t *p, const vyre_stmt_t *s) {
-  bool is_loop =
-      s->op == VYRE_STMT_WHILE || s->op == VYRE_STMT_FOREVER || s->op == VYRE_STMT_FOR || s->op == VYRE_STMT_FOREACH;
-  if (is_loop || vyre_block_has_loop(p, s->body) || vyre_block_has_loop(p, s->orelse)) return true;
-  if (p->function_count == 0 || s->op == VYRE_STMT_CASE) return false;
-  for (unsigned i = 0; i < vyre_stmt_arity(s->op); i++)
-    if (calls_loop(p, s->arg[i])) return true;
-  return false;
-}
-
-bool vyre_block_has_loop(const vyre_program_t *p, uint32_t block) {
-  for (uint32_t id = block; id != 0; id = p->stmts[id].next)
-    if (stmt_has_loop(p, &p->stmts[id])) return true;
-  return false;
 }

@@ -1,5 +1,4 @@
 /* What a foreach may hold: its iterations do not depend on each other. */
-#include "ir/typing.h"
 #include "ir/validator.h"
 
 enum { FACTOR_MAX = 1 << 20 };

@@ -1,5 +1,6 @@
-/* What the parts of the validator share: validate.c (the walk), validate_params.c, validate_foreach.c, validate_lanes.c
- * (the privileged lanes block), validate_meetings.c (uniformity).
+/* What the parts of the validator share: validate.c (the walk, statements), validate_expr.c, validate_params.c,
+ * validate_foreach.c, validate_lanes.c (the privileged lanes block), validate_meetings.c (uniformity), validate_facts.c
+ * (what is found out).
  *
  * Each node is visited at most once (a second visit is an error), so the walk ends on any input. */
 #ifndef VYRE_IR_VALIDATOR_H
@@ -59,6 +60,23 @@ typedef struct vyre_validator {
 /* `fix` may be NULL. */
 vyre_status_t vyre_invalid(const vyre_validator_t *v, vyre_position_t position, const char *what, const char *fix);
 vyre_status_t vyre_validate_name(const vyre_validator_t *v, const char *name, vyre_position_t position);
+
+/* The variable is declared in a block that is open. */
+static inline bool vyre_validator_sees(const vyre_validator_t *v, uint32_t var) { return v->var_depth[var] != 0; }
+
+/* validate_expr.c: what an expression is used as. */
+typedef enum vyre_use {
+  VYRE_USE_OPERAND, /* of another one, or of a statement that is not named here */
+  VYRE_USE_VALUE,   /* of a LET or an ASSIGN: all of its right side */
+  VYRE_USE_EVAL,    /* for what it does */
+  VYRE_USE_ITEM,    /* the link of a list: arguments of a call, labels of a case */
+} vyre_use_t;
+vyre_status_t vyre_validate_expr(vyre_validator_t *v, uint32_t id, uint32_t depth, vyre_use_t use);
+vyre_status_t vyre_validate_list(vyre_validator_t *v, uint32_t list, uint32_t depth, uint32_t limit);
+vyre_status_t vyre_validate_param_id(const vyre_validator_t *v, uint32_t param, vyre_position_t position);
+
+/* validate_facts.c: needs and needs_order of the program, when everything else is sound. */
+void vyre_validate_facts(vyre_validator_t *v);
 
 /* validate_params.c */
 vyre_status_t vyre_validate_params(const vyre_validator_t *v);

@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "ir/value_float.h"
 
+/* What program.h tells of types, without a call: each operation looks at it. */
 static const struct {
   uint8_t bits, kind;
 } types[VYRE_TYPE_COUNT] = {

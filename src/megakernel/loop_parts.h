@@ -1,7 +1,7 @@
 /* The pieces that the topologies share, and short names for building: the loops are read as code, not as calls.
  *
- * Internal to loop.c, loop_direct.c, loop_dispatched.c and loop_dispatched_worker.c. An expression has one parent: a value
- * that is used twice is put into a variable, or built twice. */
+ * Internal to loop.c, loop_bindings.c, loop_direct.c, loop_dispatched.c and loop_dispatched_worker.c. An expression has
+ * one parent: a value that is used twice is put into a variable, or built twice. */
 #ifndef VYRE_MEGAKERNEL_LOOP_PARTS_H
 #define VYRE_MEGAKERNEL_LOOP_PARTS_H
 

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/assert.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "ir/canonical.h"
@@ -96,15 +95,19 @@ static bool is_user_opcode(uint32_t opcode) {
   return opcode >= VYRE_OPCODE_USER_FIRST && opcode <= VYRE_OPCODE_USER_LAST && !(opcode >= 0xFFF0 && opcode <= 0xFFFF);
 }
 
-static const vyre_handler_t *find_handler(const vyre_session_t *session, uint32_t opcode) {
-  for (uint32_t i = 0; i < session->handler_count; i++)
-    if (session->handlers[i].opcode == opcode) return &session->handlers[i];
-  return NULL;
+uint32_t vyre_session_find_handler(const vyre_session_t *session, uint32_t opcode) {
+  uint32_t i = 0;
+  while (i < session->handler_count && session->handlers[i].opcode != opcode) i++;
+  return i;
+}
+
+static bool has_handler(const vyre_session_t *session, uint32_t opcode) {
+  return vyre_session_find_handler(session, opcode) < session->handler_count;
 }
 
 const vyre_program_t *vyre_session_program(const vyre_session_t *session, uint32_t opcode) {
-  const vyre_handler_t *handler = find_handler(session, opcode);
-  return handler ? handler->program : NULL;
+  uint32_t index = vyre_session_find_handler(session, opcode);
+  return index < session->handler_count ? session->handlers[index].program : NULL;
 }
 
 vyre_status_t vyre_session_register(vyre_session_t *session, const vyre_program_t *program, uint32_t *opcode) {
@@ -113,9 +116,9 @@ vyre_status_t vyre_session_register(vyre_session_t *session, const vyre_program_
   if (!program) return vyre_status_make(VYRE_E_ARGUMENT, "the Program is NULL");
   uint32_t wanted = *opcode;
   if (wanted == 0)
-    for (wanted = VYRE_OPCODE_USER_FIRST; find_handler(session, wanted);) wanted++;
+    for (wanted = VYRE_OPCODE_USER_FIRST; has_handler(session, wanted);) wanted++;
   if (!is_user_opcode(wanted)) return vyre_status_make(VYRE_E_OPCODE_RANGE, "0x%x", wanted);
-  if (find_handler(session, wanted)) return vyre_status_make(VYRE_E_OPCODE_RANGE, "0x%x is registered already", wanted);
+  if (has_handler(session, wanted)) return vyre_status_make(VYRE_E_OPCODE_RANGE, "0x%x is registered already", wanted);
   if (session->handler_count == VYRE_HANDLERS_MAX)
     return vyre_status_make(VYRE_E_TABLE_FULL, "%d Programs are registered", VYRE_HANDLERS_MAX);
   char who[64];

@@ -29,12 +29,6 @@ uint32_t vyre_session_templates(const vyre_program_t *program) {
 
 /* ---- values ---- */
 
-static vyre_handler_t *find_handler(vyre_session_t *session, uint32_t opcode) {
-  for (uint32_t i = 0; i < session->handler_count; i++)
-    if (session->handlers[i].opcode == opcode) return &session->handlers[i];
-  return NULL;
-}
-
 static vyre_status_t check_size(const vyre_program_t *program, const vyre_param_t *param, uint64_t bytes) {
   uint64_t size = vyre_type_bytes(param->type), wanted = size * (param->count ? param->count : 1);
   if (param->role == VYRE_ROLE_CONSTANT && !param->count) {
@@ -55,8 +49,10 @@ vyre_status_t vyre_session_set_param(vyre_session_t *session, uint32_t opcode, c
   if (session->was_started) return vyre_status_make(VYRE_E_STATE, "values are given before the session is started");
   if (!name) return vyre_status_make(VYRE_E_ARGUMENT, "the name is NULL");
   if (!value && bytes) return vyre_status_make(VYRE_E_ARGUMENT, "the value of '%s' is NULL", name);
-  vyre_handler_t *handler = find_handler(session, opcode);
-  if (!handler) return vyre_status_make(VYRE_E_ARGUMENT, "no Program has the opcode 0x%x", opcode);
+  uint32_t index = vyre_session_find_handler(session, opcode);
+  if (index == session->handler_count)
+    return vyre_status_make(VYRE_E_ARGUMENT, "no Program has the opcode 0x%x", opcode);
+  vyre_handler_t *handler = &session->handlers[index];
   const vyre_program_t *program = handler->program;
   uint32_t i = 0;
   while (i < program->param_count && strcmp(program->params[i].name, name) != 0) i++;

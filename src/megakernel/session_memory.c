@@ -1,7 +1,6 @@
 /* What host and kernel share: two blocks of memory, laid out here, filled before the launch. */
 #include <string.h>
 
-#include "base/assert.h"
 #include "base/memory.h"
 #include "megakernel/protocol.h"
 #include "megakernel/session_state.h"

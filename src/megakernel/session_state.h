@@ -1,5 +1,5 @@
-/* A session's own state, shared by session.c (its life), session_memory.c (what host and kernel share), session_slots.c
- * (publishing and waiting) and session_windows.c.
+/* A session's own state, shared by session.c (its life), session_bindings.c (values of Programs' parameters),
+ * session_memory.c (what host and kernel share), session_slots.c (publishing and waiting) and session_windows.c.
  *
  * Owns: everything it points to, but for the device. */
 #ifndef VYRE_MEGAKERNEL_SESSION_STATE_H
@@ -61,6 +61,9 @@ struct vyre_session {
 static inline vyre_session_phase_t vyre_session_phase(const vyre_session_t *session) {
   return (vyre_session_phase_t)atomic_load_explicit(&session->phase, memory_order_acquire);
 }
+
+/* session.c: the index of an opcode's handler; handler_count when it has none. */
+uint32_t vyre_session_find_handler(const vyre_session_t *session, uint32_t opcode);
 
 /* session_bindings.c: what Programs are bound to for as long as they are registered. */
 /* Places state and constants behind *next, 64-byte aligned; gives the bytes of the directory and templates. */

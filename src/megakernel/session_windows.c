@@ -1,5 +1,4 @@
 /* Windows: memory that slots may name. The host keeps what each is made of; the kernel has a table of addresses. */
-#include "base/memory.h"
 #include "megakernel/protocol.h"
 #include "megakernel/session_state.h"
 

@@ -1,7 +1,6 @@
 #include "stream/pump.h"
 
 #include <errno.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #include "base/assert.h"

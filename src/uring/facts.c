@@ -10,7 +10,6 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "base/assert.h"
 #include "uring/uring.h"
 
 #define CAP_IPC_LOCK_BIT 14 /* linux/capability.h */

@@ -181,7 +181,7 @@ static void examples_of_the_page_are_right(void **state) {
 
 static void shipped_programs_parse_and_are_formatted(void **state) {
   (void)state;
-  static const char *const names[] = {"count_lines", "histogram", "block_scan"};
+  static const char *const names[] = {"block_scan", "count_lines", "histogram", "loudness", "variety"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     char path[512];
     snprintf(path, sizeof path, VYRE_SOURCE_DIR "/programs/%s.vyre", names[i]);

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/memory.h"
 #include "device/cuda/baseline_state.h"
 
 /* Of the file, in pinned memory; and of one copy out of it. */
