@@ -86,7 +86,11 @@ static void print_text(vyre_status_t status) {
   }
   char *large = malloc(needed + 1);
   if (large) vyre_status_format(status, large, needed + 1);
-  fputs(large ? large : small, stderr);
+  /* Without memory it is cut off, but not its Fix. */
+  if (large)
+    fputs(large, stderr);
+  else
+    fprintf(stderr, "%s...\nFix: %s\n", small, vyre_status_fix(status));
   free(large);
 }
 

@@ -198,6 +198,7 @@ static int run_with_options(const run_options_t *options) {
   vyre_status_t status = run_program(&run, options);
   bool stuck = status && end_failed(&run, &status);
   cli_interrupt_end();
+  if (!status && run.report.failed) status = cli_out_of_memory();
   if (!status) status = cli_output_write(&run.text);
   if (!status && !options->quiet && run.report.bytes) fputs(run.report.bytes, stderr);
   int exit_status = cli_report_as(&status, options->json);

@@ -222,6 +222,16 @@ static void format_record(vyre_strbuf_t *out, const struct vyre_status *status) 
   }
 }
 
+/* The record itself, in one line, and its Fix: its context, source and causes are left out. */
+static size_t format_without_memory(vyre_status_t status, char *buffer, size_t size) {
+  if (!status) return (size_t)snprintf(buffer, size, "ok\n");
+  const char *where = or_empty(status->where), *detail = or_empty(status->detail);
+  int length = snprintf(buffer, size, "%s%serror VYRE-%d: %s%s%s\nFix: %s\n", where, *where ? ": " : "",
+                        (int)status->code, vyre_code_lookup((int)status->code)->summary, *detail ? ": " : "", detail,
+                        vyre_status_fix(status));
+  return length < 0 ? 0 : (size_t)length;
+}
+
 size_t vyre_status_format(vyre_status_t status, char *buffer, size_t size) {
   vyre_strbuf_t out;
   vyre_strbuf_init(&out);
@@ -232,11 +242,11 @@ size_t vyre_status_format(vyre_status_t status, char *buffer, size_t size) {
   }
   if (status) vyre_strbuf_printf(&out, "Fix: %s\n", vyre_status_fix(status));
   char *text = vyre_strbuf_take(&out);
-  const char *shown = text ? text : "error VYRE-7001: out of memory\nFix: Close other programs or raise the memory limit.\n";
-  size_t length = strlen(shown);
+  if (!text) return format_without_memory(status, buffer, size);
+  size_t length = strlen(text);
   if (size > 0) {
     size_t copied = length < size ? length : size - 1;
-    memcpy(buffer, shown, copied);
+    memcpy(buffer, text, copied);
     buffer[copied] = '\0';
   }
   vyre_free(text);

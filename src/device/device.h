@@ -60,8 +60,8 @@ typedef struct vyre_launch_params {
 
 typedef struct vyre_launch_ops {
   uint32_t (*running)(vyre_launch_t *launch); /* workers that have not left the loop */
-  /* Waits until all have left: VYRE_E_DEADLINE when that takes longer than timeout_ns. Gives the kernel's error, once,
-   * when it ended by one. */
+  /* Waits until all have left: VYRE_E_DEADLINE, without a record that would need memory, when that takes longer than
+   * timeout_ns. Gives the kernel's error, once, when it ended by one. */
   vyre_status_t (*join)(vyre_launch_t *launch, uint64_t timeout_ns);
   void (*destroy)(vyre_launch_t *launch); /* after a successful join */
   /* VYRE_E_TABLE_FULL when VYRE_PUMPS_MAX are attached. */

@@ -82,13 +82,15 @@ static bool parse_gpu(const char *name, uint32_t *out_index) {
   return true;
 }
 
-/* The first GPU when the machine has one that works, else the cpu: why, in the device's reason. */
+/* The first GPU when the machine has one that works, else the cpu: why, in the device's reason. That this process had no
+ * memory while it was looked for says nothing about the GPU. */
 static vyre_status_t open_auto(vyre_device_t **out_device) {
   vyre_status_t refusal = vyre_cuda_open(0, out_device);
   if (!refusal) {
     snprintf((*out_device)->reason, sizeof (*out_device)->reason, "auto: the first GPU");
     return NULL;
   }
+  if (refusal == vyre_out_of_memory(0)) return refusal;
   vyre_status_t status = open_host(0, out_device);
   if (!status)
     snprintf((*out_device)->reason, sizeof (*out_device)->reason, "auto: no GPU (%s)", vyre_status_detail(refusal));

@@ -132,9 +132,7 @@ static vyre_status_t workers_join(vyre_launch_t *base, uint64_t timeout_ns) {
   workers_t *launch = of_base(base);
   uint64_t deadline_ns = vyre_clock_deadline_ns(timeout_ns);
   while (count_running(launch) > 0) {
-    if (vyre_clock_ns() >= deadline_ns)
-      return vyre_status_make(VYRE_E_DEADLINE, "%u of %u workers still run", count_running(launch),
-                              launch->worker_count);
+    if (vyre_clock_ns() >= deadline_ns) return vyre_status_fixed(VYRE_E_DEADLINE);
     vyre_sleep_ns(50000);
   }
   if (!launch->is_joined)

@@ -17,7 +17,7 @@ vyre_status_t vyre_parser_error(vyre_parser_t *p, vyre_code_t code, vyre_positio
   vyre_strbuf_vprintf(&text, format, arguments);
   va_end(arguments);
   char *detail = vyre_strbuf_take(&text);
-  vyre_status_t status = vyre_status_make(code, "%s", detail ? detail : format);
+  vyre_status_t status = detail ? vyre_status_make(code, "%s", detail) : vyre_out_of_memory(0);
   vyre_free(detail);
   const vyre_program_t *program = p->builder.program;
   const char *source = *p->source_name                              ? p->source_name

@@ -274,7 +274,7 @@ vyre_status_t vyre_program_error(const vyre_program_t *program, vyre_code_t code
   vyre_strbuf_vprintf(&text, format, arguments);
   va_end(arguments);
   char *detail = vyre_strbuf_take(&text);
-  vyre_status_t status = vyre_status_make(code, "%s", detail ? detail : format);
+  vyre_status_t status = detail ? vyre_status_make(code, "%s", detail) : vyre_out_of_memory(0);
   vyre_free(detail);
   const char *source = program->source_name && *program->source_name ? program->source_name
                        : program->name                               ? program->name

@@ -221,7 +221,8 @@ static void describe_worker(const vyre_session_t *session, uint32_t index, const
     vyre_strbuf_printf(out, "runs %s in cell %u", session->handlers[running - 1].program->name, cell);
 }
 
-/* Which worker does what, for a session that does not stop. */
+/* Which worker does what, for a session that does not stop. Where there is no memory for that its code is given all the
+ * same: whoever gets it leaves the session's memory alone. */
 static vyre_status_t stuck(vyre_session_t *session) {
   vyre_strbuf_t dump;
   vyre_strbuf_init(&dump);
@@ -235,6 +236,7 @@ static vyre_status_t stuck(vyre_session_t *session) {
   char *text = vyre_strbuf_take(&dump);
   vyre_status_t status = vyre_status_make(VYRE_E_DEVICE_STUCK, "%s", text ? text : "");
   vyre_free(text);
+  if (vyre_status_code(status) != VYRE_E_DEVICE_STUCK) status = vyre_status_fixed(VYRE_E_DEVICE_STUCK);
   return vyre_status_because(status, unread);
 }
 

@@ -107,7 +107,8 @@ vyre_status_t vyre_cuda_link(const vyre_cuda_t *cuda, const char *ptx, size_t si
   VYRE_CUDA_TRY(cuda, LinkCreate, (2, options, values, &link));
   vyre_status_t status = link_in(cuda, link, ptx, size, out_cubin, out_cubin_size);
   /* A refusal of the text comes with a log, and with one of several results: which, differs between drivers. */
-  if (status && *log) status = vyre_status_because(vyre_status_make(VYRE_E_COMPILER, "%s", log), status);
+  bool is_refusal = status && vyre_status_code(status) != VYRE_E_MEMORY;
+  if (is_refusal && *log) status = vyre_status_because(vyre_status_make(VYRE_E_COMPILER, "%s", log), status);
   vyre_status_t closed = vyre_cuda_status(cuda, cuda->LinkDestroy(link), "cuLinkDestroy");
   if (!status && closed) {
     vyre_free(*out_cubin);

@@ -159,8 +159,7 @@ static vyre_status_t kernel_join(vyre_launch_t *launch, uint64_t timeout_ns) {
     kernel->failure = NULL;
     pthread_mutex_unlock(&kernel->lock);
     if (failure || atomic_load(&kernel->has_ended)) return failure;
-    if (vyre_clock_ns() >= deadline_ns)
-      return vyre_status_make(VYRE_E_DEADLINE, "the kernel on %s still runs", kernel->gpu->base.name);
+    if (vyre_clock_ns() >= deadline_ns) return vyre_status_fixed(VYRE_E_DEADLINE);
     vyre_sleep_ns(JOIN_PAUSE_NS);
   }
 }
