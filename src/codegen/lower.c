@@ -201,6 +201,14 @@ void vyre_lower_check(vyre_lower_t *l, LLVMValueRef failed, vyre_fault_t fault, 
   LLVMPositionBuilderAtEnd(l->ir, good);
 }
 
+LLVMValueRef vyre_lower_opaque(vyre_lower_t *l, LLVMValueRef value) {
+  static char constraints[] = "=r,0";
+  LLVMTypeRef type = LLVMTypeOf(value), function = LLVMFunctionType(type, &type, 1, false);
+  LLVMValueRef code = LLVMGetInlineAsm(function, "", 0, constraints, sizeof constraints - 1, false, false,
+                                       LLVMInlineAsmDialectATT, false);
+  return LLVMBuildCall2(l->ir, function, code, &value, 1, "");
+}
+
 /* ---- the frame's view, the exits ---- */
 
 static void load_frame(vyre_lower_t *l) {

@@ -166,6 +166,8 @@ void vyre_lower_continue_in(vyre_lower_t *l, LLVMBasicBlockRef block); /* br the
 LLVMTypeRef vyre_lower_type(const vyre_lower_t *l, vyre_type_t type);  /* halfs are i16 */
 /* The variable as the code that is being built has it. */
 LLVMValueRef vyre_lower_var(vyre_lower_t *l, uint32_t var);
+/* The same value, from where LLVM cannot see. Host only; not in loops that are to be vectorized. */
+LLVMValueRef vyre_lower_opaque(vyre_lower_t *l, LLVMValueRef value);
 LLVMValueRef vyre_lower_element(vyre_lower_t *l, LLVMTypeRef type, LLVMValueRef array, LLVMValueRef index);
 /* A declared function of the loader's, TYPE name(arguments), without side effects. */
 LLVMValueRef vyre_lower_runtime(vyre_lower_t *l, const char *name, LLVMTypeRef result, LLVMValueRef *arguments,
@@ -273,8 +275,8 @@ LLVMValueRef vyre_lower_atomic(vyre_lower_t *l, const vyre_expr_t *e); /* NULL: 
 void vyre_lower_copy(vyre_lower_t *l, const vyre_stmt_t *s);
 LLVMAtomicOrdering vyre_lower_ordering(vyre_order_t order);
 LLVMAtomicOrdering vyre_lower_failure_ordering(vyre_order_t order); /* of a failed compare-exchange: the load half */
-/* Around an access whose index is bad when `outside` (i1; NULL: never) holds: begin emits the fault, and what follows is
- * for good indices only until end, which gives `value` there and 0 elsewhere (NULL for stores). */
+/* Around an access whose index is bad when `outside` (i1; NULL: never) holds: begin emits the fault, and what follows
+ * is for good indices only until end, which gives `value` there and 0 elsewhere (NULL for stores). */
 typedef struct vyre_access_check {
   LLVMBasicBlockRef skipped, after;
 } vyre_access_check_t;

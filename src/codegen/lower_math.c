@@ -30,8 +30,8 @@ LLVMValueRef vyre_lower_seen(vyre_lower_t *l, vyre_type_t type, LLVMValueRef val
   return LLVMBuildSelect(l->ir, is_nan, LLVMConstInt(l->i16, is_f16 ? 0x7E00 : 0x7FC0, false), value, "");
 }
 
-/* A function of the runtime's: "vyre_exp_f32" and so on. The names are not libm's, because LLVM folds calls of those that it
- * knows, with results of its own. */
+/* A function of the runtime's: "vyre_exp_f32" and so on. The names are not libm's, because LLVM folds calls of those
+ * that it knows, with results of its own. */
 static LLVMValueRef call_math(vyre_lower_t *l, const vyre_expr_t *e, LLVMValueRef *arguments, unsigned count) {
   char name[32];
   LLVMTypeRef type = vyre_lower_type(l, e->type);
@@ -70,6 +70,13 @@ LLVMValueRef vyre_lower_unary(vyre_lower_t *l, const vyre_expr_t *e, LLVMValueRe
   }
 }
 
+/* A divisor that is not known, and not 0. LLVM 19's vectorizer computes the addresses in a loop before the loop, and
+ * when a guarded division is part of one it does that without the guard: not when it does not know the divisor there.
+ */
+static LLVMValueRef hidden(vyre_lower_t *l, LLVMValueRef divisor, bool is_constant) {
+  return is_constant || l->target->is_gpu ? divisor : vyre_lower_opaque(l, divisor);
+}
+
 /* Zero and, for signed types, -1 are kept away from the machine's division, which would trap. */
 static LLVMValueRef lower_division(vyre_lower_t *l, const vyre_expr_t *e, LLVMValueRef a, LLVMValueRef b) {
   LLVMTypeRef type = vyre_lower_type(l, e->type);
@@ -79,20 +86,20 @@ static LLVMValueRef lower_division(vyre_lower_t *l, const vyre_expr_t *e, LLVMVa
   bool is_constant = LLVMIsAConstantInt(b) && LLVMConstIntGetZExtValue(b) != 0;
   if (!is_constant) vyre_lower_check(l, is_zero, VYRE_FAULT_DIVISION, vyre_node_of_expr(l->program, e));
   if (!is_signed) {
-    LLVMValueRef divisor = LLVMBuildSelect(l->ir, is_zero, one, b, "");
+    LLVMValueRef divisor = hidden(l, LLVMBuildSelect(l->ir, is_zero, one, b, ""), is_constant);
     LLVMValueRef result = is_rem ? LLVMBuildURem(l->ir, a, divisor, "") : LLVMBuildUDiv(l->ir, a, divisor, "");
     return LLVMBuildSelect(l->ir, is_zero, none, result, "");
   }
   LLVMValueRef is_minus = LLVMBuildICmp(l->ir, LLVMIntEQ, b, LLVMConstAllOnes(type), "");
   LLVMValueRef is_special = LLVMBuildOr(l->ir, is_zero, is_minus, "");
-  LLVMValueRef divisor = LLVMBuildSelect(l->ir, is_special, one, b, "");
+  LLVMValueRef divisor = hidden(l, LLVMBuildSelect(l->ir, is_special, one, b, ""), is_constant);
   LLVMValueRef result = is_rem ? LLVMBuildSRem(l->ir, a, divisor, "") : LLVMBuildSDiv(l->ir, a, divisor, "");
   LLVMValueRef of_minus = is_rem ? none : LLVMBuildNeg(l->ir, a, "");
   return LLVMBuildSelect(l->ir, is_zero, none, LLVMBuildSelect(l->ir, is_minus, of_minus, result, ""), "");
 }
 
-/* LLVM 19's minimum and maximum take a signaling NaN for a number where the machine has vfpclass. Equal values differ in the
- * sign of 0 at most: the minimum has the sign of either, the maximum of both. */
+/* LLVM 19's minimum and maximum take a signaling NaN for a number where the machine has vfpclass. Equal values differ
+ * in the sign of 0 at most: the minimum has the sign of either, the maximum of both. */
 static LLVMValueRef float_extreme(vyre_lower_t *l, bool is_min, vyre_type_t type, LLVMValueRef a, LLVMValueRef b) {
   LLVMTypeRef word = type == VYRE_TYPE_F32 ? l->i32 : l->i64, lowered = vyre_lower_type(l, type);
   LLVMValueRef a_bits = LLVMBuildBitCast(l->ir, a, word, ""), b_bits = LLVMBuildBitCast(l->ir, b, word, "");
@@ -136,7 +143,8 @@ LLVMValueRef vyre_lower_binary(vyre_lower_t *l, const vyre_expr_t *e, LLVMValueR
   LLVMTypeRef type = vyre_lower_type(l, e->type);
   LLVMValueRef both[] = {a, b}, rotated[] = {a, a, b};
   bool is_signed = vyre_type_is_signed(e->type);
-  if (e->op == VYRE_EXPR_MIN || e->op == VYRE_EXPR_MAX) return vyre_lower_extreme(l, e->op == VYRE_EXPR_MIN, e->type, a, b);
+  if (e->op == VYRE_EXPR_MIN || e->op == VYRE_EXPR_MAX)
+    return vyre_lower_extreme(l, e->op == VYRE_EXPR_MIN, e->type, a, b);
   if (is_float(e->type)) return lower_float_binary(l, e, a, b);
   switch (e->op) {
     case VYRE_EXPR_ADD: return LLVMBuildAdd(l->ir, a, b, "");
@@ -153,13 +161,16 @@ LLVMValueRef vyre_lower_binary(vyre_lower_t *l, const vyre_expr_t *e, LLVMValueR
       if (e->op == VYRE_EXPR_SHL) return LLVMBuildShl(l->ir, a, count, "");
       return is_signed ? LLVMBuildAShr(l->ir, a, count, "") : LLVMBuildLShr(l->ir, a, count, "");
     }
-    case VYRE_EXPR_ADD_SAT: return vyre_lower_intrinsic(l, is_signed ? "llvm.sadd.sat" : "llvm.uadd.sat", type, both, 2);
-    case VYRE_EXPR_SUB_SAT: return vyre_lower_intrinsic(l, is_signed ? "llvm.ssub.sat" : "llvm.usub.sat", type, both, 2);
+    case VYRE_EXPR_ADD_SAT:
+      return vyre_lower_intrinsic(l, is_signed ? "llvm.sadd.sat" : "llvm.uadd.sat", type, both, 2);
+    case VYRE_EXPR_SUB_SAT:
+      return vyre_lower_intrinsic(l, is_signed ? "llvm.ssub.sat" : "llvm.usub.sat", type, both, 2);
     case VYRE_EXPR_MULHIGH: return lower_mulhigh(l, e, a, b);
     case VYRE_EXPR_ROTL: return vyre_lower_intrinsic(l, "llvm.fshl", type, rotated, 3);
     case VYRE_EXPR_ROTR: return vyre_lower_intrinsic(l, "llvm.fshr", type, rotated, 3);
     case VYRE_EXPR_ABS_DIFF:
-      return LLVMBuildSub(l->ir, vyre_lower_extreme(l, false, e->type, a, b), vyre_lower_extreme(l, true, e->type, a, b), "");
+      return LLVMBuildSub(l->ir, vyre_lower_extreme(l, false, e->type, a, b),
+                          vyre_lower_extreme(l, true, e->type, a, b), "");
     default: VYRE_UNREACHABLE();
   }
 }
@@ -168,9 +179,9 @@ LLVMValueRef vyre_lower_compare(vyre_lower_t *l, vyre_expr_op_t op, vyre_type_t 
   static const struct {
     LLVMIntPredicate is_unsigned, is_signed;
     LLVMRealPredicate is_float;
-  } predicates[] = {
-      {LLVMIntEQ, LLVMIntEQ, LLVMRealOEQ},   {LLVMIntNE, LLVMIntNE, LLVMRealUNE},   {LLVMIntULT, LLVMIntSLT, LLVMRealOLT},
-      {LLVMIntULE, LLVMIntSLE, LLVMRealOLE}, {LLVMIntUGT, LLVMIntSGT, LLVMRealOGT}, {LLVMIntUGE, LLVMIntSGE, LLVMRealOGE}};
+  } predicates[] = {{LLVMIntEQ, LLVMIntEQ, LLVMRealOEQ},   {LLVMIntNE, LLVMIntNE, LLVMRealUNE},
+                    {LLVMIntULT, LLVMIntSLT, LLVMRealOLT}, {LLVMIntULE, LLVMIntSLE, LLVMRealOLE},
+                    {LLVMIntUGT, LLVMIntSGT, LLVMRealOGT}, {LLVMIntUGE, LLVMIntSGE, LLVMRealOGE}};
   unsigned i = (unsigned)op - VYRE_EXPR_EQ;
   VYRE_ASSERT(i < sizeof predicates / sizeof *predicates);
   if (is_float(type)) return LLVMBuildFCmp(l->ir, predicates[i].is_float, a, b, "");

@@ -41,16 +41,6 @@ void vyre_lower_look_at_stop(vyre_lower_t *l, vyre_node_t node) {
   vyre_lower_check(l, now, VYRE_FAULT_CANCELLED, node);
 }
 
-/* The same value, from where LLVM cannot see. What is left of the fuel is a minimum of minima when there were many
- * loops before, and analyses would follow it through all of them. */
-static LLVMValueRef opaque(vyre_lower_t *l, LLVMValueRef value) {
-  static char constraints[] = "=r,0";
-  LLVMTypeRef type = LLVMTypeOf(value), function = LLVMFunctionType(type, &type, 1, false);
-  LLVMValueRef code = LLVMGetInlineAsm(function, "", 0, constraints, sizeof constraints - 1, false, false,
-                                       LLVMInlineAsmDialectATT, false);
-  return LLVMBuildCall2(l->ir, function, code, &value, 1, "");
-}
-
 static range_t begin_range(vyre_lower_t *l, const vyre_stmt_t *s) {
   range_t r = {.stmt = s};
   LLVMValueRef low = vyre_lower_expr(l, s->arg[0]), high = vyre_lower_expr(l, s->arg[1]);
@@ -63,7 +53,9 @@ static range_t begin_range(vyre_lower_t *l, const vyre_stmt_t *s) {
     LLVMValueRef fuel = vyre_lower_load(l, l->i64, l->fuel, "");
     r.bound = unsigned_min(l, r.count, fuel);
     LLVMValueRef left = LLVMBuildSub(l->ir, fuel, r.bound, "");
-    LLVMBuildStore(l->ir, vyre_lower_is_lean(l) ? opaque(l, left) : left, l->fuel);
+    /* What is left of the fuel is a minimum of minima when there were many loops before, and analyses would follow it
+     * through all of them. */
+    LLVMBuildStore(l->ir, vyre_lower_is_lean(l) ? vyre_lower_opaque(l, left) : left, l->fuel);
   }
   return r;
 }
