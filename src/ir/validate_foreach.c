@@ -39,8 +39,11 @@ static unsigned iteration_bits(const vyre_validator_t *v) {
 static uint64_t factor_of(const vyre_validator_t *v, uint32_t id) {
   const vyre_expr_t *e = expr_at(v, id);
   if (is_iteration(v, id)) return 1;
-  if (e->op != VYRE_EXPR_MUL || !is_iteration(v, e->a) || expr_at(v, e->b)->op != VYRE_EXPR_CONST) return 0;
-  uint64_t factor = expr_at(v, e->b)->imm;
+  if (e->op != VYRE_EXPR_MUL) return 0;
+  bool is_left = expr_at(v, e->a)->op == VYRE_EXPR_CONST;
+  uint32_t literal = is_left ? e->a : e->b, variable = is_left ? e->b : e->a;
+  if (expr_at(v, literal)->op != VYRE_EXPR_CONST || !is_iteration(v, variable)) return 0;
+  uint64_t factor = expr_at(v, literal)->imm;
   unsigned factor_bits = 0;
   if (factor == 0 || factor > FACTOR_MAX) return 0;
   while (factor >> factor_bits) factor_bits++;

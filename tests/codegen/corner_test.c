@@ -17,7 +17,7 @@
 
 #define CORNERS VYRE_SOURCE_DIR "/tests/codegen/corners/*.vyre"
 
-enum { SEEDS = 64, CORNERS_MIN = 13 };
+enum { SEEDS = 64, CORNERS_MIN = 14 };
 
 typedef struct machine {
   vyre_loaded_t *object;
