@@ -60,9 +60,12 @@ static void run(const char *path, const uint8_t *data, vyre_cu_address_t device_
   CU(MemAlloc, (&device_frames, sizeof frames));
   CU(MemcpyHtoD, (stop, &zero, sizeof zero));
   for (uint32_t i = 0; i < CHUNKS; i++)
-    frames[i] = (vyre_frame_t){.data = device_data + (uint64_t)i * CHUNK_BYTES, .data_bytes = CHUNK_BYTES,
-                               .output = output, .scratch = scratch + (uint64_t)i * layout.scratch_bytes,
-                               .fuel = UINT64_C(1) << 40, .stop = stop};
+    frames[i] = (vyre_frame_t){.data = device_data + (uint64_t)i * CHUNK_BYTES,
+                               .data_bytes = CHUNK_BYTES,
+                               .output = output,
+                               .scratch = scratch + (uint64_t)i * layout.scratch_bytes,
+                               .fuel = UINT64_C(1) << 40,
+                               .stop = stop};
   double rates[ROUNDS_MAX];
   for (int round = -1; round < rounds; round++) {
     memset(got, 0, sizeof got);

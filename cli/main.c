@@ -13,7 +13,7 @@
 #include "verb.h"
 
 static const cli_verb_t *const verbs[] = {
-    &cli_verb_run,     &cli_verb_check,  &cli_verb_fmt,  &cli_verb_inspect,
+    &cli_verb_run,     &cli_verb_check,  &cli_verb_fmt,   &cli_verb_inspect,
     &cli_verb_explain, &cli_verb_doctor, &cli_verb_bench, &cli_verb_help,
 };
 

@@ -1,5 +1,5 @@
-/* Prints docs/protocol/megakernel.md: a text in which {{NAME}} stands for a number or a table of protocol.def. The target
- * `docs` writes the file; a test compares. Usage: protocol-doc TEXT */
+/* Prints docs/protocol/megakernel.md: a text in which {{NAME}} stands for a number or a table of protocol.def. The
+ * target `docs` writes the file; a test compares. Usage: protocol-doc TEXT */
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -41,22 +41,14 @@ static const struct {
   const char *format;
   uint32_t value;
 } numbers[] = {
-    {"SLOT_BYTES", "%u", VYRE_SLOT_BYTES},
-    {"COMPLETION_BYTES", "%u", VYRE_COMPLETION_BYTES},
-    {"CONTROL_BYTES", "%u", VYRE_CONTROL_BYTES},
-    {"SHARED_BYTES", "%u", VYRE_SHARED_BYTES},
-    {"WORKERS_MAX", "%u", VYRE_WORKERS_MAX},
-    {"WORKER_BYTES", "%u", VYRE_WORKER_BYTES_EACH},
-    {"DISPATCH_BATCH", "%u", VYRE_DISPATCH_BATCH},
-    {"LANES", "%u", VYRE_LANES},
-    {"LETTER_STEP", "%u", VYRE_LETTER_STEP},
-    {"ROUND_QUARTERS", "%u", 4 * VYRE_LANES},
-    {"OPCODE_HASH", "0x%08X", VYRE_OPCODE_HASH},
-    {"STATE_DONE", "%u", VYRE_STATE_DONE},
-    {"STATE_FAULT", "%u", VYRE_STATE_FAULT},
-    {"STOP_RUN", "%u", VYRE_STOP_RUN},
-    {"STOP_FINISH", "%u", VYRE_STOP_FINISH},
-    {"STOP_NOW", "%u", VYRE_STOP_NOW},
+    {"SLOT_BYTES", "%u", VYRE_SLOT_BYTES},         {"COMPLETION_BYTES", "%u", VYRE_COMPLETION_BYTES},
+    {"CONTROL_BYTES", "%u", VYRE_CONTROL_BYTES},   {"SHARED_BYTES", "%u", VYRE_SHARED_BYTES},
+    {"WORKERS_MAX", "%u", VYRE_WORKERS_MAX},       {"WORKER_BYTES", "%u", VYRE_WORKER_BYTES_EACH},
+    {"DISPATCH_BATCH", "%u", VYRE_DISPATCH_BATCH}, {"LANES", "%u", VYRE_LANES},
+    {"LETTER_STEP", "%u", VYRE_LETTER_STEP},       {"ROUND_QUARTERS", "%u", 4 * VYRE_LANES},
+    {"OPCODE_HASH", "0x%08X", VYRE_OPCODE_HASH},   {"STATE_DONE", "%u", VYRE_STATE_DONE},
+    {"STATE_FAULT", "%u", VYRE_STATE_FAULT},       {"STOP_RUN", "%u", VYRE_STOP_RUN},
+    {"STOP_FINISH", "%u", VYRE_STOP_FINISH},       {"STOP_NOW", "%u", VYRE_STOP_NOW},
 };
 
 static const struct {
@@ -142,7 +134,8 @@ int main(int argc, char **argv) {
   char line[1000];
   while (fgets(line, sizeof line, text))
     if (!print_line(line)) {
-      fprintf(stderr, "protocol-doc: no such number or table: %sFix: Take one that tools/protocol_doc.c knows.\n", line);
+      fprintf(stderr, "protocol-doc: no such number or table: %sFix: Take one that tools/protocol_doc.c knows.\n",
+              line);
       fclose(text);
       return 1;
     }

@@ -40,12 +40,12 @@ typedef enum vyre_session_builder {
 
 /* Zero means the default in parentheses. */
 typedef struct vyre_session_params {
-  uint32_t workers;    /* (the device's default) at most its workers_max */
-  uint32_t ring_slots; /* (1024) a power of two, 8 to 65536 */
-  uint32_t cells;      /* (ring_slots) slots in flight or unread, at most ring_slots */
-  uint32_t windows;    /* (64, more with many workers) entries of the window table, at most 4096 */
-  uint64_t fuel;       /* (2^40) loop iterations per slot: of each budget that docs/language.md tells of */
-  uint64_t spin_ns;    /* (50 us) how long a worker without work stays awake before it sleeps */
+  uint32_t workers;      /* (the device's default) at most its workers_max */
+  uint32_t ring_slots;   /* (1024) a power of two, 8 to 65536 */
+  uint32_t cells;        /* (ring_slots) slots in flight or unread, at most ring_slots */
+  uint32_t windows;      /* (64, more with many workers) entries of the window table, at most 4096 */
+  uint64_t fuel;         /* (2^40) loop iterations per slot: of each budget that docs/language.md tells of */
+  uint64_t spin_ns;      /* (50 us) how long a worker without work stays awake before it sleeps */
   uint64_t first_ticket; /* (0) at most 2^62: number of the first ticket; tests start close to where counters wrap */
   vyre_session_builder_t builder; /* (the device's) VYRE_E_UNSUPPORTED for INTERPRETED on a GPU */
 } vyre_session_params_t;
@@ -75,8 +75,8 @@ typedef enum vyre_slot_state { VYRE_SLOT_DONE = 3, VYRE_SLOT_FAULT = 7 } vyre_sl
 
 typedef struct vyre_completion {
   vyre_slot_state_t state;
-  uint32_t result[2]; /* of a DONE slot */
-  uint32_t fault;     /* of a FAULT slot: the reason, see vyre_fault_summary */
+  uint32_t result[2];  /* of a DONE slot */
+  uint32_t fault;      /* of a FAULT slot: the reason, see vyre_fault_summary */
   uint32_t fault_node; /* where in the Program, see vyre_completion_place */
 } vyre_completion_t;
 
@@ -96,9 +96,9 @@ VYRE_API vyre_status_t vyre_session_create(vyre_device_t *device, const vyre_ses
  * _TABLE_FULL (256 Programs), _STATE, _MEMORY, _LIMIT; _UNSUPPORTED names what of the Program the device
  * does not run. */
 VYRE_API vyre_status_t vyre_session_register(vyre_session_t *session, const vyre_program_t *program, uint32_t *opcode);
-/* Gives a scalar parameter or a constant of a registered Program its value: `bytes` of `value`, as it lies in memory (the
- * scalar's size; of a constant whole elements, as many as it declares). Copied. Before start only; what is given last
- * counts. Constants must have one; a scalar without one is brought by every slot, see OPERANDS in
+/* Gives a scalar parameter or a constant of a registered Program its value: `bytes` of `value`, as it lies in memory
+ * (the scalar's size; of a constant whole elements, as many as it declares). Copied. Before start only; what is given
+ * last counts. Constants must have one; a scalar without one is brought by every slot, see OPERANDS in
  * docs/protocol/megakernel.md. State begins as zeros at start. Errors: VYRE_E_ARGUMENT, _NAME, _STATE. */
 VYRE_API vyre_status_t vyre_session_set_param(vyre_session_t *session, uint32_t opcode, const char *name,
                                               const void *value, uint64_t bytes);
@@ -112,8 +112,8 @@ VYRE_API vyre_status_t vyre_session_start(vyre_session_t *session);
 /* Window: memory that slots may name, as (handle, byte offset); made after start, at most as many as the session's
  * `windows`. `create` gives zeroed memory of the session, `bind` uses the caller's, which must outlive the session or
  * the window's removal. *out_memory is where the host reads and writes it. For a GPU both are memory of the host,
- * pinned, which it reaches over the bus; `bind` pins whole pages (4 KiB), and two windows cannot share one. Errors: VYRE_E_STATE before start,
- * _ARGUMENT, _TABLE_FULL, _MEMORY; on a GPU, too: _DEVICE_MEMORY, _DRIVER. */
+ * pinned, which it reaches over the bus; `bind` pins whole pages (4 KiB), and two windows cannot share one. Errors:
+ * VYRE_E_STATE before start, _ARGUMENT, _TABLE_FULL, _MEMORY; on a GPU, too: _DEVICE_MEMORY, _DRIVER. */
 VYRE_API vyre_status_t vyre_session_window_create(vyre_session_t *session, uint64_t bytes, uint32_t *out_handle,
                                                   void **out_memory);
 VYRE_API vyre_status_t vyre_session_window_bind(vyre_session_t *session, void *memory, uint64_t bytes,

@@ -41,8 +41,8 @@ typedef struct vyre_status *vyre_status_t;
 /* One line of the catalogue. The strings live as long as the library. */
 typedef struct vyre_code_info {
   vyre_code_t code;
-  const char *name;    /* "VYRE_E_SYNTAX" */
-  const char *family;  /* "PROGRAM" */
+  const char *name;   /* "VYRE_E_SYNTAX" */
+  const char *family; /* "PROGRAM" */
   vyre_retry_t retry;
   const char *summary; /* "syntax error" */
   const char *fix;
@@ -60,11 +60,11 @@ VYRE_API void vyre_status_destroy(vyre_status_t *status);
 VYRE_API vyre_code_t vyre_status_code(vyre_status_t status);
 
 /* The parts of a record; never NULL, empty where there is nothing to say. They live as long as the record. */
-VYRE_API const char *vyre_status_detail(vyre_status_t status); /* "expected ':' after the name, found '='" */
-VYRE_API const char *vyre_status_where(vyre_status_t status);  /* "x.vyre:3:9", a path and offset, a slot */
-VYRE_API const char *vyre_status_source(vyre_status_t status); /* the source line and a caret below it, or "" */
-VYRE_API const char *vyre_status_while(vyre_status_t status);  /* "compiling count_lines" */
-VYRE_API const char *vyre_status_fix(vyre_status_t status);    /* sharpened with values, else the catalogue's */
+VYRE_API const char *vyre_status_detail(vyre_status_t status);  /* "expected ':' after the name, found '='" */
+VYRE_API const char *vyre_status_where(vyre_status_t status);   /* "x.vyre:3:9", a path and offset, a slot */
+VYRE_API const char *vyre_status_source(vyre_status_t status);  /* the source line and a caret below it, or "" */
+VYRE_API const char *vyre_status_while(vyre_status_t status);   /* "compiling count_lines" */
+VYRE_API const char *vyre_status_fix(vyre_status_t status);     /* sharpened with values, else the catalogue's */
 VYRE_API vyre_status_t vyre_status_cause(vyre_status_t status); /* lent, or NULL */
 
 /* Writes the whole record as text of several lines, cause included, the last line beginning "Fix:".

@@ -42,8 +42,8 @@ typedef struct vyre_stream_report {
   uint64_t bytes_cpu_copied; /* of them, copied by a CPU on the way (by the kernel, out of the page cache) */
   uint64_t slots;
   uint64_t faults;
-  double seconds;            /* from open to the last completion */
-  uint32_t chunk_bytes;      /* as planned: defaults shrink where little memory may be locked */
+  double seconds;       /* from open to the last completion */
+  uint32_t chunk_bytes; /* as planned: defaults shrink where little memory may be locked */
   uint32_t depth;
 } vyre_stream_report_t;
 

@@ -4,8 +4,7 @@
 
 _Noreturn void vyre_assert_failed(const char *expression, const char *file, int line);
 
-#define VYRE_ASSERT(expression) \
-  ((expression) ? (void)0 : vyre_assert_failed(#expression, __FILE__, __LINE__))
+#define VYRE_ASSERT(expression) ((expression) ? (void)0 : vyre_assert_failed(#expression, __FILE__, __LINE__))
 #define VYRE_UNREACHABLE() vyre_assert_failed("unreachable", __FILE__, __LINE__)
 
 #endif

@@ -12,7 +12,7 @@
 
 struct vyre_status {
   vyre_code_t code;
-  bool is_static; /* of the table `fixed`: never freed, never annotated */
+  bool is_static;                                /* of the table `fixed`: never freed, never annotated */
   char *detail, *where, *source, *context, *fix; /* owned; NULL reads as "" (fix: as the catalogue's) */
   struct vyre_status *cause;
 };
@@ -157,8 +157,7 @@ vyre_status_t vyre_status_with_source(vyre_status_t status, const char *line, si
   vyre_strbuf_append_bytes(&buffer, line, line_length);
   vyre_strbuf_append(&buffer, "\n");
   /* Tabs stay tabs, so that the caret stands below its column whatever the tab width. */
-  for (size_t i = 0; i + 1 < column; i++)
-    vyre_strbuf_append(&buffer, i < line_length && line[i] == '\t' ? "\t" : " ");
+  for (size_t i = 0; i + 1 < column; i++) vyre_strbuf_append(&buffer, i < line_length && line[i] == '\t' ? "\t" : " ");
   vyre_strbuf_append(&buffer, "^");
   char *text = vyre_strbuf_take(&buffer);
   if (text) {
@@ -226,9 +225,9 @@ static void format_record(vyre_strbuf_t *out, const struct vyre_status *status) 
 static size_t format_without_memory(vyre_status_t status, char *buffer, size_t size) {
   if (!status) return (size_t)snprintf(buffer, size, "ok\n");
   const char *where = or_empty(status->where), *detail = or_empty(status->detail);
-  int length = snprintf(buffer, size, "%s%serror VYRE-%d: %s%s%s\nFix: %s\n", where, *where ? ": " : "",
-                        (int)status->code, vyre_code_lookup((int)status->code)->summary, *detail ? ": " : "", detail,
-                        vyre_status_fix(status));
+  int length =
+      snprintf(buffer, size, "%s%serror VYRE-%d: %s%s%s\nFix: %s\n", where, *where ? ": " : "", (int)status->code,
+               vyre_code_lookup((int)status->code)->summary, *detail ? ": " : "", detail, vyre_status_fix(status));
   return length < 0 ? 0 : (size_t)length;
 }
 
@@ -254,7 +253,8 @@ size_t vyre_status_format(vyre_status_t status, char *buffer, size_t size) {
 }
 
 _Noreturn void vyre_assert_failed(const char *expression, const char *file, int line) {
-  fprintf(stderr, "vyre: broken assertion at %s:%d: %s\nFix: Report this line together with the output of `vyre doctor`.\n",
+  fprintf(stderr,
+          "vyre: broken assertion at %s:%d: %s\nFix: Report this line together with the output of `vyre doctor`.\n",
           file, line, expression);
   abort();
 }

@@ -30,10 +30,10 @@ vyre_status_t vyre_status_with_source(vyre_status_t status, const char *line, si
 vyre_status_t vyre_status_because(vyre_status_t status, vyre_status_t cause);
 
 /* Evaluates once; returns from the caller on failure. */
-#define VYRE_TRY(expression)                       \
-  do {                                             \
-    vyre_status_t vyre_try_status = (expression);  \
-    if (vyre_try_status) return vyre_try_status;   \
+#define VYRE_TRY(expression)                      \
+  do {                                            \
+    vyre_status_t vyre_try_status = (expression); \
+    if (vyre_try_status) return vyre_try_status;  \
   } while (0)
 
 #endif

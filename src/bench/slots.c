@@ -17,7 +17,8 @@ static vyre_status_t make_windows(vyre_bench_t *bench, vyre_bench_slots_t *slots
   vyre_memory_t words;
   VYRE_TRY(vyre_session_window_allocate(slots->session, VYRE_MEMORY_DEVICE, sizeof slots->words, &slots->words_window,
                                         &words));
-  VYRE_TRY(vyre_session_window_allocate(slots->session, VYRE_MEMORY_DEVICE, SUM_BYTES, &slots->sum_window, &slots->sum));
+  VYRE_TRY(
+      vyre_session_window_allocate(slots->session, VYRE_MEMORY_DEVICE, SUM_BYTES, &slots->sum_window, &slots->sum));
   uint64_t random = bench->params.seed;
   for (uint32_t i = 0; i < VYRE_BENCH_WORDS; i++) slots->words[i] = (uint32_t)vyre_bench_random(&random);
   return bench->device->ops->write(bench->device, words.address, slots->words, sizeof slots->words);

@@ -16,7 +16,7 @@ typedef struct vyre_bench_slots {
   uint32_t words_window, sum_window;
   uint32_t words[VYRE_BENCH_WORDS]; /* random ones, as the window has them */
   vyre_memory_t sum;                /* the output of the Program */
-  uint32_t add_opcode; /* the Program */
+  uint32_t add_opcode;              /* the Program */
 } vyre_bench_slots_t;
 
 /* Opens the session, measures in it, closes it; an error of the stop is one, too. */

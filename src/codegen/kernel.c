@@ -59,7 +59,8 @@ static void call(vyre_lower_t *l, LLVMValueRef function, LLVMValueRef *arguments
   LLVMBuildCall2(l->ir, LLVMGlobalGetValueType(function), function, arguments, count, "");
 }
 
-bool vyre_lower_finite_kernel(const vyre_program_t *program, const vyre_lower_options_t *options, LLVMModuleRef module) {
+bool vyre_lower_finite_kernel(const vyre_program_t *program, const vyre_lower_options_t *options,
+                              LLVMModuleRef module) {
   vyre_lower_t l = {.program = program, .target = &vyre_target_nvptx};
   vyre_lower_types(&l, module);
   add_tables(&l, vyre_lower_shared_table_bytes(program));
@@ -76,7 +77,8 @@ bool vyre_lower_finite_kernel(const vyre_program_t *program, const vyre_lower_op
 }
 
 /* The other warps: wait for a command, carry it out, meet the first warp again. */
-static void build_followers(vyre_lower_t *l, LLVMValueRef call_function, LLVMValueRef command, LLVMValueRef frame_word) {
+static void build_followers(vyre_lower_t *l, LLVMValueRef call_function, LLVMValueRef command,
+                            LLVMValueRef frame_word) {
   LLVMBasicBlockRef wait = vyre_lower_block(l, "wait"), work = vyre_lower_block(l, "work");
   LLVMBasicBlockRef leave = vyre_lower_block(l, "leave");
   LLVMBuildBr(l->ir, wait);

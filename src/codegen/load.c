@@ -17,10 +17,7 @@ static vyre_status_t load(void) {
     /* What the loader says under a limit on the address space, or on files. */
     bool is_memory = strstr(words, "failed to map segment") || strstr(words, "cannot allocate memory");
     bool is_files = strstr(words, strerror(EMFILE));
-    return vyre_status_make(is_memory  ? VYRE_E_MEMORY
-                            : is_files ? VYRE_E_FILES
-                                       : VYRE_E_COMPILER_MISSING,
-                            "%s", words);
+    return vyre_status_make(is_memory ? VYRE_E_MEMORY : is_files ? VYRE_E_FILES : VYRE_E_COMPILER_MISSING, "%s", words);
   }
   const vyre_codegen_table_t *table = dlsym(library, VYRE_CODEGEN_TABLE_SYMBOL);
   if (!table || table->abi != VYRE_CODEGEN_ABI) {

@@ -223,8 +223,8 @@ static LLVMValueRef update_shared(vyre_lower_t *l, const vyre_expr_t *e, LLVMVal
     return access;
   }
   if (e->op == VYRE_EXPR_ATOMIC_CAS) {
-    LLVMValueRef pair = LLVMBuildAtomicCmpXchg(l->ir, at, value, desired, order,
-                                               vyre_lower_failure_ordering(e->order), false);
+    LLVMValueRef pair =
+        LLVMBuildAtomicCmpXchg(l->ir, at, value, desired, order, vyre_lower_failure_ordering(e->order), false);
     return LLVMBuildExtractValue(l->ir, pair, 0, "");
   }
   return LLVMBuildAtomicRMW(l->ir, update_of(e->op, vyre_type_is_signed(type)), at, value, order, false);

@@ -5,12 +5,12 @@
 typedef struct op {
   const vyre_stmt_t *stmt;
   const vyre_expr_t *expr;
-  vyre_type_t type;        /* of the operand */
+  vyre_type_t type; /* of the operand */
   LLVMTypeRef lowered;
-  LLVMValueRef values;     /* array of them, by lane */
-  LLVMValueRef others;     /* array of i32: the lane, mask or distance of each, where they may differ */
-  LLVMValueRef other;      /* i64: where it is the same for all that meet */
-  LLVMValueRef from, to;   /* i64: the lanes that meet */
+  LLVMValueRef values;   /* array of them, by lane */
+  LLVMValueRef others;   /* array of i32: the lane, mask or distance of each, where they may differ */
+  LLVMValueRef other;    /* i64: where it is the same for all that meet */
+  LLVMValueRef from, to; /* i64: the lanes that meet */
 } op_t;
 
 static LLVMValueRef at(vyre_lower_t *l, const op_t *o, LLVMValueRef lane) {
@@ -92,7 +92,8 @@ static LLVMValueRef fold(vyre_lower_t *l, const op_t *o) {
 /* v[j] + v[j + 16], then + 8, 4, 2, 1, over the 32 values from `base` on. */
 static LLVMValueRef tree(vyre_lower_t *l, const op_t *o, LLVMValueRef base) {
   LLVMValueRef v[VYRE_SUBGROUP_LANES];
-  for (unsigned i = 0; i < VYRE_SUBGROUP_LANES; i++) v[i] = at(l, o, LLVMBuildAdd(l->ir, base, vyre_lower_i64(l, i), ""));
+  for (unsigned i = 0; i < VYRE_SUBGROUP_LANES; i++)
+    v[i] = at(l, o, LLVMBuildAdd(l->ir, base, vyre_lower_i64(l, i), ""));
   for (unsigned step = VYRE_SUBGROUP_LANES / 2; step > 0; step /= 2)
     for (unsigned i = 0; i < step; i++) v[i] = combine(l, o, v[i], v[i + step]);
   return v[0];
@@ -143,7 +144,8 @@ static void store_shared(vyre_lower_t *l, const op_t *o, LLVMValueRef value) {
   }
   vyre_counted_t loop = vyre_lower_begin_loop(l, o->from, o->to);
   bool is_subgroup = l->lanes.uniform.vars[o->stmt->var] == VYRE_LEVEL_SUBGROUP;
-  LLVMValueRef index = is_subgroup ? LLVMBuildUDiv(l->ir, loop.index, vyre_lower_i64(l, VYRE_SUBGROUP_LANES), "") : loop.index;
+  LLVMValueRef index =
+      is_subgroup ? LLVMBuildUDiv(l->ir, loop.index, vyre_lower_i64(l, VYRE_SUBGROUP_LANES), "") : loop.index;
   store_of_lane(l, o, index, value);
   vyre_lower_end_loop(l, loop);
 }
@@ -164,8 +166,8 @@ static void scan(vyre_lower_t *l, const op_t *o, bool is_inclusive) {
 /* The lane that each one's value comes from; all are in the subgroup. */
 static LLVMValueRef source_lane(vyre_lower_t *l, const op_t *o, LLVMValueRef lane) {
   LLVMValueRef mask = vyre_lower_i64(l, VYRE_SUBGROUP_LANES - 1);
-  LLVMValueRef other = LLVMBuildZExt(l->ir, vyre_lower_load(l, l->i32, vyre_lower_element(l, l->i32, o->others, lane), ""),
-                                     l->i64, "");
+  LLVMValueRef other =
+      LLVMBuildZExt(l->ir, vyre_lower_load(l, l->i32, vyre_lower_element(l, l->i32, o->others, lane), ""), l->i64, "");
   other = LLVMBuildAnd(l->ir, other, mask, "");
   LLVMValueRef number = LLVMBuildAnd(l->ir, lane, mask, "");
   LLVMValueRef source;

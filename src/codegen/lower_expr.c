@@ -127,7 +127,8 @@ bool vyre_lower_in_range(const vyre_lower_t *l, const vyre_param_t *param, uint3
 static LLVMValueRef lower_id(vyre_lower_t *l, const vyre_expr_t *e) {
   LLVMValueRef none = LLVMConstInt(l->i32, 0, false);
   if (l->lanes.count == 1) return none;
-  if (e->op == VYRE_EXPR_SUBGROUP) return l->lanes.subgroup ? LLVMBuildTrunc(l->ir, l->lanes.subgroup, l->i32, "") : none;
+  if (e->op == VYRE_EXPR_SUBGROUP)
+    return l->lanes.subgroup ? LLVMBuildTrunc(l->ir, l->lanes.subgroup, l->i32, "") : none;
   LLVMValueRef lane = l->lanes.lane_number;
   if (e->op == VYRE_EXPR_LANE) return lane;
   return LLVMBuildAnd(l->ir, lane, LLVMConstInt(l->i32, VYRE_SUBGROUP_LANES - 1, false), "subgroup_lane");
@@ -160,8 +161,7 @@ static LLVMValueRef wide_element(vyre_lower_t *l, LLVMTypeRef type) {
   unsigned bits = LLVMGetIntTypeWidth(type);
   unsigned word_bits = LLVMGetIntTypeWidth(LLVMGetElementType(LLVMTypeOf(l->wide)));
   unsigned each = word_bits / bits;
-  LLVMValueRef word =
-      LLVMBuildExtractElement(l->ir, l->wide, LLVMConstInt(l->i32, l->wide_element / each, false), "");
+  LLVMValueRef word = LLVMBuildExtractElement(l->ir, l->wide, LLVMConstInt(l->i32, l->wide_element / each, false), "");
   LLVMValueRef shift = LLVMConstInt(LLVMTypeOf(word), l->wide_element % each * bits, false);
   return LLVMBuildTrunc(l->ir, LLVMBuildLShr(l->ir, word, shift, ""), type, "");
 }
@@ -220,7 +220,8 @@ LLVMValueRef vyre_lower_expr(vyre_lower_t *l, uint32_t id) {
     case VYRE_CLASS_COMPARE: return vyre_lower_compare(l, e->op, from, v[0], v[1]);
     case VYRE_CLASS_SELECT: return LLVMBuildSelect(l->ir, v[0], v[1], v[2], "");
     case VYRE_CLASS_CAST:
-      return e->op == VYRE_EXPR_CAST ? vyre_lower_cast(l, from, e->type, v[0]) : vyre_lower_bitcast(l, from, e->type, v[0]);
+      return e->op == VYRE_EXPR_CAST ? vyre_lower_cast(l, from, e->type, v[0])
+                                     : vyre_lower_bitcast(l, from, e->type, v[0]);
     case VYRE_CLASS_MAKE: return lower_vector(l, e, v);
     case VYRE_CLASS_PART: return LLVMBuildExtractElement(l->ir, v[0], LLVMConstInt(l->i32, e->imm, false), "");
     case VYRE_CLASS_PRIVILEGED: return l->target->expr(l, e, v);

@@ -1,5 +1,6 @@
-/* What a call contributes to its outputs. One thread keeps scalars in registers and array outputs in its worker's scratch, in
- * several copies. A group keeps a scalar per thread and one table that all its threads add to atomically. */
+/* What a call contributes to its outputs. One thread keeps scalars in registers and array outputs in its worker's
+ * scratch, in several copies. A group keeps a scalar per thread and one table that all its threads add to atomically.
+ */
 #include "codegen/lower.h"
 
 /* Shared memory that a kernel may declare is 48 KiB on every architecture; the loop has 8 of them. */
@@ -109,8 +110,7 @@ uint32_t vyre_lower_shared_table_bytes(const vyre_program_t *program) {
   vyre_program_layout(program, &layout);
   uint32_t used = 0;
   for (uint32_t i = 0; i < program->param_count; i++)
-    if (is_table(&program->params[i]) && fits_shared(used, layout.table_stride[i]))
-      used += layout.table_stride[i];
+    if (is_table(&program->params[i]) && fits_shared(used, layout.table_stride[i])) used += layout.table_stride[i];
   return used;
 }
 
@@ -162,7 +162,8 @@ static bool clear_output(vyre_lower_t *l, uint32_t i) {
     clear_table(l, i);
     return true;
   }
-  bool is_append = param->reducer == VYRE_REDUCER_APPEND, is_set = !is_append && !vyre_reducer_is_commutative(param->reducer);
+  bool is_append = param->reducer == VYRE_REDUCER_APPEND,
+       is_set = !is_append && !vyre_reducer_is_commutative(param->reducer);
   l->scalars[i] = vyre_lower_alloca(l, is_append ? l->i64 : type, param->name);
   LLVMValueRef first = is_append ? vyre_lower_i64(l, 0) : is_set ? LLVMConstNull(type) : vyre_lower_identity(l, param);
   LLVMBuildStore(l->ir, first, l->scalars[i]);
@@ -206,7 +207,8 @@ void vyre_lower_add_scalar(vyre_lower_t *l, uint32_t param, LLVMValueRef value) 
 
 static void add_group_element(vyre_lower_t *l, uint32_t param, LLVMValueRef index, LLVMValueRef value) {
   if (l->mode == VYRE_MODE_SLOW) return; /* the call has faulted: its sums are dropped */
-  LLVMValueRef slot = vyre_lower_element(l, vyre_lower_type(l, l->program->params[param].type), l->tables[param], index);
+  LLVMValueRef slot =
+      vyre_lower_element(l, vyre_lower_type(l, l->program->params[param].type), l->tables[param], index);
   const vyre_param_t *info = &l->program->params[param];
   if (l->mode == VYRE_MODE_FAST) {
     combine_atomically(l, info, slot, value);

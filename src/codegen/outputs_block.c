@@ -1,5 +1,5 @@
-/* Outputs that a call writes into a block of its own: values that it assigns, records; and `finish`, which reads and writes
- * what was reduced. */
+/* Outputs that a call writes into a block of its own: values that it assigns, records; and `finish`, which reads and
+ * writes what was reduced. */
 #include "codegen/lower.h"
 
 static LLVMValueRef output_of(vyre_lower_t *l, uint32_t param) {
@@ -17,7 +17,8 @@ static void store_value(vyre_lower_t *l, const vyre_param_t *param, LLVMValueRef
   value = vyre_lower_seen(l, param->type, value);
   bool is_padded = vyre_type_bytes(param->type) < vyre_output_value_bytes(param);
   if (is_padded) LLVMSetAlignment(LLVMBuildStore(l->ir, vyre_lower_i64(l, 0), place), 8);
-  LLVMSetAlignment(LLVMBuildStore(l->ir, value, place), vyre_type_bytes(param->type) < 8 ? vyre_type_bytes(param->type) : 8);
+  LLVMSetAlignment(LLVMBuildStore(l->ir, value, place),
+                   vyre_type_bytes(param->type) < 8 ? vyre_type_bytes(param->type) : 8);
 }
 
 /* ---- assigned values ---- */

@@ -1,11 +1,12 @@
 /* The NVPTX hook of the megakernel's loop: privileged nodes on a warp.
  *
- * Uniform code is executed by all 32 threads alike. Its loads are one request, since the address is the same in all; its
- * stores, fences and atomics are made by the first thread. An acquire load, which may race, and an atomic are read by the
- * first thread and given to the others. In a lanes block every access is the thread's own.
+ * Uniform code is executed by all 32 threads alike. Its loads are one request, since the address is the same in all;
+ * its stores, fences and atomics are made by the first thread. An acquire load, which may race, and an atomic are read
+ * by the first thread and given to the others. In a lanes block every access is the thread's own.
  *
  * LLVM 19 loses orderings and scopes of atomics on this target, so every access is inline assembly. A relaxed 16-byte
- * access is one vector instruction: records validate themselves by their tag. PTX ISA 8.5, "Memory Consistency Model". */
+ * access is one vector instruction: records validate themselves by their tag. PTX ISA 8.5, "Memory Consistency Model".
+ */
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -119,9 +120,13 @@ static LLVMValueRef atomic(vyre_lower_t *l, const vyre_expr_t *e, LLVMValueRef o
   bool is_add = e->op == VYRE_EXPR_RAW_ATOMIC_ADD;
   char text[160], constraints[32];
   if (e->order == VYRE_ORDER_SEQ_CST) fence(l, e->order, e->scope);
-  snprintf(text, sizeof text, "{ .reg .pred p; setp.%s.u32 p, $2, 0; mov.%s $0, 0; @p atom.%s.%s.%s.%s $0, [$1], $3%s; }",
+  snprintf(text, sizeof text,
+           "{ .reg .pred p; setp.%s.u32 p, $2, 0; mov.%s $0, 0; @p atom.%s.%s.%s.%s $0, [$1], $3%s; }",
            l->in_lanes ? "ge" : "eq", suffix_of(bits), orders[e->order], scope_text(e->scope), is_add ? "add" : "cas",
-           is_add ? suffix_of(bits) : bits == 64 ? "b64" : "b32", is_add ? "" : ", $4");
+           is_add       ? suffix_of(bits)
+           : bits == 64 ? "b64"
+                        : "b32",
+           is_add ? "" : ", $4");
   char r = register_of(bits);
   snprintf(constraints, sizeof constraints, is_add ? "=&%c,l,r,%c,~{memory}" : "=&%c,l,r,%c,%c,~{memory}", r, r, r);
   LLVMValueRef arguments[] = {operands[0], lane_index(l), operands[1], operands[2]};
@@ -134,8 +139,7 @@ static LLVMValueRef lower_expr(vyre_lower_t *l, const vyre_expr_t *e, LLVMValueR
     case VYRE_EXPR_CONTROL:
       return vyre_lower_frame_field(l, l->frame, l->i64, offsetof(vyre_frame_t, control), "control");
     case VYRE_EXPR_FRAME: return LLVMBuildPtrToInt(l->ir, l->frame, l->i64, "");
-    case VYRE_EXPR_WORKER:
-      return vyre_lower_frame_field(l, l->frame, l->i32, offsetof(vyre_frame_t, worker), "worker");
+    case VYRE_EXPR_WORKER: return vyre_lower_frame_field(l, l->frame, l->i32, offsetof(vyre_frame_t, worker), "worker");
     case VYRE_EXPR_LOCAL: {
       LLVMValueRef shared = LLVMGetNamedGlobal(l->module, VYRE_KERNEL_LOCAL);
       return LLVMBuildPtrToInt(l->ir, LLVMBuildAddrSpaceCast(l->ir, shared, l->ptr, ""), l->i64, "local");
@@ -164,8 +168,8 @@ static void load16(vyre_lower_t *l, const vyre_stmt_t *s, LLVMValueRef address) 
   LLVMTypeRef words[] = {l->i32, l->i32, l->i32, l->i32};
   char text[64];
   snprintf(text, sizeof text, "ld.relaxed.%s.v4.u32 {$0, $1, $2, $3}, [$4];", scope_text(s->scope));
-  LLVMValueRef record = assembly(l, LLVMStructTypeInContext(l->context, words, 4, false), text,
-                                 "=r,=r,=r,=r,l,~{memory}", &address, 1);
+  LLVMValueRef record =
+      assembly(l, LLVMStructTypeInContext(l->context, words, 4, false), text, "=r,=r,=r,=r,l,~{memory}", &address, 1);
   for (unsigned i = 0; i < 4; i++) {
     LLVMValueRef word = LLVMBuildExtractValue(l->ir, record, i, "");
     if (!l->in_lanes && s->order != VYRE_ORDER_RELAXED) word = first_of(l, word);
@@ -218,7 +222,8 @@ static void lower_stmt(vyre_lower_t *l, const vyre_stmt_t *s, LLVMValueRef opera
   }
 }
 
-/* Each thread is a lane. They meet before the block, so that none overwrites what another still reads, and behind it. */
+/* Each thread is a lane. They meet before the block, so that none overwrites what another still reads, and behind it.
+ */
 static void lower_lanes(vyre_lower_t *l, const vyre_stmt_t *s) {
   warp_sync(l);
   LLVMValueRef lane = lane_index(l);

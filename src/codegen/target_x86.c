@@ -61,9 +61,9 @@ static LLVMValueRef lower_expr(vyre_lower_t *l, const vyre_expr_t *e, LLVMValueR
       return LLVMBuildAtomicRMW(l->ir, LLVMAtomicRMWBinOpAdd, pointer(l, operands[0], 0), operands[1],
                                 vyre_lower_ordering(e->order), false);
     case VYRE_EXPR_RAW_ATOMIC_CAS: {
-      LLVMValueRef pair = LLVMBuildAtomicCmpXchg(l->ir, pointer(l, operands[0], 0), operands[1], operands[2],
-                                                 vyre_lower_ordering(e->order),
-                                                 vyre_lower_failure_ordering(e->order), false);
+      LLVMValueRef pair =
+          LLVMBuildAtomicCmpXchg(l->ir, pointer(l, operands[0], 0), operands[1], operands[2],
+                                 vyre_lower_ordering(e->order), vyre_lower_failure_ordering(e->order), false);
       return LLVMBuildExtractValue(l->ir, pair, 0, "");
     }
     case VYRE_EXPR_PUMP: {
@@ -125,9 +125,7 @@ static void lower_stmt(vyre_lower_t *l, const vyre_stmt_t *s, LLVMValueRef opera
       return;
     }
     case VYRE_STMT_PAUSE: vyre_lower_intrinsic(l, "llvm.x86.sse2.pause", NULL, NULL, 0); return;
-    case VYRE_STMT_HEAVY_FENCE:
-      call_hook(l, offsetof(vyre_hooks_t, heavy_fence), l->void_, NULL, NULL, 0);
-      return;
+    case VYRE_STMT_HEAVY_FENCE: call_hook(l, offsetof(vyre_hooks_t, heavy_fence), l->void_, NULL, NULL, 0); return;
     case VYRE_STMT_SLEEP: {
       LLVMValueRef arguments[] = {worker(l), operands[0], operands[1]};
       call_hook(l, offsetof(vyre_hooks_t, sleep), l->void_, arguments, (LLVMTypeRef[]){l->i32, l->i64, l->i32}, 3);

@@ -110,10 +110,10 @@ struct vyre_device {
   const vyre_device_ops_t *ops;
   vyre_device_info_t info;
   vyre_topology_t topology;
-  uint32_t lacks; /* VYRE_NEEDS_* that it cannot do */
+  uint32_t lacks;  /* VYRE_NEEDS_* that it cannot do */
   bool only_fused; /* builds no loop that calls its handlers through hooks */
-  bool sleeps;    /* idle workers sleep on a word and are woken by publishers */
-  uint32_t pumps; /* workers of a pump: 0 for as many as the session has */
+  bool sleeps;     /* idle workers sleep on a word and are woken by publishers */
+  uint32_t pumps;  /* workers of a pump: 0 for as many as the session has */
   char name[32];
   char target[16];
   char description[128];

@@ -82,18 +82,18 @@ static bool parse_gpu(const char *name, uint32_t *out_index) {
   return true;
 }
 
-/* The first GPU when the machine has one that works, else the cpu: why, in the device's reason. That this process had no
- * memory while it was looked for says nothing about the GPU. */
+/* The first GPU when the machine has one that works, else the cpu: why, in the device's reason. That this process had
+ * no memory while it was looked for says nothing about the GPU. */
 static vyre_status_t open_auto(vyre_device_t **out_device) {
   vyre_status_t refusal = vyre_cuda_open(0, out_device);
   if (!refusal) {
-    snprintf((*out_device)->reason, sizeof (*out_device)->reason, "auto: the first GPU");
+    snprintf((*out_device)->reason, sizeof(*out_device)->reason, "auto: the first GPU");
     return NULL;
   }
   if (refusal == vyre_out_of_memory(0)) return refusal;
   vyre_status_t status = open_host(0, out_device);
   if (!status)
-    snprintf((*out_device)->reason, sizeof (*out_device)->reason, "auto: no GPU (%s)", vyre_status_detail(refusal));
+    snprintf((*out_device)->reason, sizeof(*out_device)->reason, "auto: no GPU (%s)", vyre_status_detail(refusal));
   vyre_status_destroy(&refusal);
   return status;
 }
@@ -110,7 +110,7 @@ static vyre_status_t open_named(const char *name, vyre_device_t **out_device) {
   else
     status = vyre_status_with_fix(vyre_status_make(VYRE_E_NO_DEVICE, "'%s'", name),
                                   "Choose one of: auto, cpu, ref, cuda:0.");
-  if (!status) snprintf((*out_device)->reason, sizeof (*out_device)->reason, "named");
+  if (!status) snprintf((*out_device)->reason, sizeof(*out_device)->reason, "named");
   return status;
 }
 

@@ -176,16 +176,18 @@ static void workers_detach(vyre_launch_t *base, vyre_pump_t *pump) {
   }
 }
 
-static const vyre_launch_ops_t launch_ops = {.running = workers_running, .join = workers_join,
-                                             .destroy = workers_destroy, .attach = workers_attach,
+static const vyre_launch_ops_t launch_ops = {.running = workers_running,
+                                             .join = workers_join,
+                                             .destroy = workers_destroy,
+                                             .attach = workers_attach,
                                              .detach = workers_detach};
 
 vyre_status_t vyre_workers_launch(vyre_entry_t loop, const vyre_entry_t *handlers, const vyre_launch_params_t *params,
                                   vyre_launch_t **out_launch) {
   workers_t *launch = vyre_alloc_aligned(64, sizeof *launch + params->workers * sizeof(worker_t));
   if (!launch) return vyre_out_of_memory(sizeof *launch);
-  launch->hooks = (vyre_hooks_t){.handlers = handlers, .pump = hook_pump, .sleep = hook_sleep,
-                                 .heavy_fence = hook_heavy_fence};
+  launch->hooks =
+      (vyre_hooks_t){.handlers = handlers, .pump = hook_pump, .sleep = hook_sleep, .heavy_fence = hook_heavy_fence};
   launch->loop = loop;
   launch->has_membarrier = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
   launch->base = (vyre_launch_t){.ops = &launch_ops, .fences_publish = !launch->has_membarrier};

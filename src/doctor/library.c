@@ -7,8 +7,8 @@
 #include "doctor/facts.h"
 #include "uring/facts.h"
 
-/* Buffers of one worker by default, of a stream into a GPU, and the least that a stream makes of either when less may be
- * locked (vyre/stream.h). A stream takes no more than half of the limit. */
+/* Buffers of one worker by default, of a stream into a GPU, and the least that a stream makes of either when less may
+ * be locked (vyre/stream.h). A stream takes no more than half of the limit. */
 #define BUFFER_BYTES_PER_WORKER (UINT64_C(4) << 20)
 #define BUFFER_BYTES_COPIED (UINT64_C(128) << 20)
 #define BUFFER_BYTES_PER_WORKER_LEAST (UINT64_C(256) << 10)
@@ -85,11 +85,13 @@ static void add_uring(vyre_fact_list_t *list, const buffers_t *buffers) {
   if (facts.memlock_exempt) {
     vyre_fact_value(list, ", which does not apply (CAP_IPC_LOCK)");
   } else if (facts.memlock_bytes < wanted) {
-    vyre_fact_value(list, facts.memlock_bytes < buffers->least ? ", too little for any buffers: " : ", small buffers only: ");
+    vyre_fact_value(list,
+                    facts.memlock_bytes < buffers->least ? ", too little for any buffers: " : ", small buffers only: ");
     vyre_fact_bytes(list, wanted);
     vyre_fact_value(list, " allow those of the default size");
     if (facts.memlock_bytes_hard >= wanted)
-      vyre_fact_advice(list, "Raise the limit with `ulimit -l %" PRIu64 "` (or LimitMEMLOCK= of the service), or lower %s.",
+      vyre_fact_advice(list,
+                       "Raise the limit with `ulimit -l %" PRIu64 "` (or LimitMEMLOCK= of the service), or lower %s.",
                        wanted >> 10, buffers->lower);
     else
       vyre_fact_advice(list,

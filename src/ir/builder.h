@@ -10,9 +10,9 @@
 
 #include "ir/program.h"
 
-typedef uint32_t vyre_expr_id_t;  /* 0: none */
-typedef uint32_t vyre_var_id_t;   /* 0: none */
-typedef uint32_t vyre_param_id_t; /* an index; UINT32_MAX: none */
+typedef uint32_t vyre_expr_id_t;     /* 0: none */
+typedef uint32_t vyre_var_id_t;      /* 0: none */
+typedef uint32_t vyre_param_id_t;    /* an index; UINT32_MAX: none */
 typedef uint32_t vyre_function_id_t; /* likewise */
 #define VYRE_FUNCTION_NONE UINT32_MAX
 #define VYRE_PARAM_NONE UINT32_MAX
@@ -48,7 +48,8 @@ static inline bool vyre_builder_ok(const vyre_builder_t *builder) { return build
 vyre_param_id_t vyre_build_param(vyre_builder_t *b, const char *name, vyre_param_t param);
 vyre_param_id_t vyre_build_stream(vyre_builder_t *b, const char *name, vyre_type_t type);
 /* Any role but STREAM, OUTPUT and WINDOW, whose access is not a matter of choice; count 0 where it has no length. */
-vyre_param_id_t vyre_build_memory(vyre_builder_t *b, vyre_role_t role, const char *name, vyre_type_t type, uint32_t count);
+vyre_param_id_t vyre_build_memory(vyre_builder_t *b, vyre_role_t role, const char *name, vyre_type_t type,
+                                  uint32_t count);
 vyre_param_id_t vyre_build_window(vyre_builder_t *b, const char *name, vyre_type_t type, vyre_access_t access);
 /* count 0: a scalar; else an array of `count` elements. */
 vyre_param_id_t vyre_build_output(vyre_builder_t *b, const char *name, vyre_type_t type, uint32_t count,
@@ -82,10 +83,10 @@ vyre_expr_id_t vyre_build_collective(vyre_builder_t *b, vyre_expr_op_t op, vyre_
 vyre_expr_id_t vyre_build_call(vyre_builder_t *b, vyre_function_id_t function, const vyre_expr_id_t *arguments,
                                uint32_t count);
 vyre_expr_id_t vyre_build_raw_load(vyre_builder_t *b, vyre_type_t type, vyre_order_t order, vyre_expr_id_t address);
-vyre_expr_id_t vyre_build_raw_atomic_add(vyre_builder_t *b, vyre_type_t type, vyre_order_t order, vyre_expr_id_t address,
-                                     vyre_expr_id_t value);
-vyre_expr_id_t vyre_build_raw_atomic_cas(vyre_builder_t *b, vyre_type_t type, vyre_order_t order, vyre_expr_id_t address,
-                                     vyre_expr_id_t expected, vyre_expr_id_t desired);
+vyre_expr_id_t vyre_build_raw_atomic_add(vyre_builder_t *b, vyre_type_t type, vyre_order_t order,
+                                         vyre_expr_id_t address, vyre_expr_id_t value);
+vyre_expr_id_t vyre_build_raw_atomic_cas(vyre_builder_t *b, vyre_type_t type, vyre_order_t order,
+                                         vyre_expr_id_t address, vyre_expr_id_t expected, vyre_expr_id_t desired);
 
 /* Declares a variable and its first value. Its scope ends with the open block. */
 vyre_var_id_t vyre_build_let(vyre_builder_t *b, const char *name, vyre_expr_id_t value, bool is_mutable);
@@ -96,7 +97,7 @@ void vyre_build_store(vyre_builder_t *b, vyre_param_id_t buffer, vyre_expr_id_t 
 void vyre_build_set(vyre_builder_t *b, vyre_param_id_t output, vyre_expr_id_t value);
 void vyre_build_set_at(vyre_builder_t *b, vyre_param_id_t output, vyre_expr_id_t index, vyre_expr_id_t value);
 void vyre_build_append(vyre_builder_t *b, vyre_param_id_t output, vyre_expr_id_t key, vyre_expr_id_t value);
-void vyre_build_eval(vyre_builder_t *b, vyre_expr_id_t value); /* a call or an atomic */
+void vyre_build_eval(vyre_builder_t *b, vyre_expr_id_t value);  /* a call or an atomic */
 void vyre_build_barrier(vyre_builder_t *b, vyre_order_t order); /* ACQ_REL at scope WORKGROUP is the plain one */
 /* ASYNC_LOAD, ASYNC_STORE: to[to_index ..] = from[from_index ..], `count` elements. */
 void vyre_build_copy(vyre_builder_t *b, vyre_stmt_op_t op, vyre_param_id_t to, vyre_expr_id_t to_index,
@@ -108,8 +109,9 @@ void vyre_build_return(vyre_builder_t *b, vyre_expr_id_t value);
 void vyre_build_if(vyre_builder_t *b, vyre_expr_id_t condition);
 void vyre_build_else(vyre_builder_t *b);
 /* A function with `count` arguments; type VOID: without a value. Its body is open until vyre_build_end. */
-vyre_function_id_t vyre_build_function(vyre_builder_t *b, const char *name, vyre_type_t type, const char *const *arg_names,
-                                       const vyre_type_t *arg_types, uint32_t count, vyre_var_id_t *out_args);
+vyre_function_id_t vyre_build_function(vyre_builder_t *b, const char *name, vyre_type_t type,
+                                       const char *const *arg_names, const vyre_type_t *arg_types, uint32_t count,
+                                       vyre_var_id_t *out_args);
 void vyre_build_finish(vyre_builder_t *b);
 void vyre_build_block(vyre_builder_t *b);
 /* Between switch and its end stand cases only, each with an end of its own; default has no labels. */

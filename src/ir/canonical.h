@@ -21,7 +21,8 @@ vyre_status_t vyre_canonicalize(const vyre_program_t *program, vyre_program_t **
 /* The hash in the header of the wire form of the canonical form, without debug section. */
 vyre_status_t vyre_fingerprint(const vyre_program_t *program, unsigned char out[VYRE_BLAKE3_BYTES]);
 
-/* ---- between canonical.c (expressions and statements, one by one) and canonical_live.c (what of them is needed) ---- */
+/* ---- between canonical.c (expressions and statements, one by one) and canonical_live.c (what of them is needed) ----
+ */
 
 /* Removes what is not needed, and what becomes empty. False when memory is out. */
 bool vyre_canonical_sweep(vyre_fold_t *fold);

@@ -65,7 +65,8 @@ typedef struct vyre_frame {
 
 /* What a call's parameter is bound to; entries of streams, outputs, workgroup and private memory are not read. */
 typedef struct vyre_binding {
-  uint64_t value; /* SCALAR: the value, masked to its type; CONSTANT, STATE, WINDOW: the address, aligned to an element */
+  uint64_t
+      value; /* SCALAR: the value, masked to its type; CONSTANT, STATE, WINDOW: the address, aligned to an element */
   uint64_t bytes; /* CONSTANT, STATE, WINDOW: the length, at least that of a declared one */
 } vyre_binding_t;
 _Static_assert(sizeof(vyre_binding_t) == 16, "code reads it by offset");

@@ -21,12 +21,14 @@ vyre_status_t vyre_program_output_info(const vyre_program_t *program, uint32_t i
   for (uint32_t i = 0; i < program->param_count; i++) {
     const vyre_param_t *param = &program->params[i];
     if (param->role != VYRE_ROLE_OUTPUT || index-- != 0) continue;
-    *out_info = (vyre_output_info_t){.name = param->name, .type = vyre_type_text(param->type),
+    *out_info = (vyre_output_info_t){.name = param->name,
+                                     .type = vyre_type_text(param->type),
                                      .reducer = vyre_reducer_text(param->reducer),
                                      .is_signed = vyre_type_is_signed(param->type),
                                      .is_float = vyre_type_is_float(param->type),
                                      .element_bytes = vyre_type_bytes(param->type),
-                                     .count = param->count ? param->count : 1, .is_array = param->count != 0};
+                                     .count = param->count ? param->count : 1,
+                                     .is_array = param->count != 0};
     return NULL;
   }
   return vyre_status_make(VYRE_E_ARGUMENT, "the Program has %u outputs", vyre_program_output_count(program));

@@ -48,9 +48,9 @@ typedef enum vyre_when {
 enum { VYRE_RULE_TERMS = 8 };
 
 typedef struct vyre_rule {
-  const char *text;  /* "ADD(X, ZERO)" */
-  uint32_t on;       /* kinds of types, 1 << vyre_type_kind_t */
-  uint8_t when;      /* vyre_when_t */
+  const char *text; /* "ADD(X, ZERO)" */
+  uint32_t on;      /* kinds of types, 1 << vyre_type_kind_t */
+  uint8_t when;     /* vyre_when_t */
   uint16_t pattern[VYRE_RULE_TERMS], replacement[VYRE_RULE_TERMS];
 } vyre_rule_t;
 

@@ -19,18 +19,17 @@ vyre_status_t vyre_program_decode(const void *bytes, size_t size, const char *so
   return vyre_wire_decode(bytes, size, source_name, false, out_program);
 }
 
-vyre_status_t vyre_program_read(const void *bytes, size_t size, const char *source_name,
-                                vyre_program_t **out_program) {
+vyre_status_t vyre_program_read(const void *bytes, size_t size, const char *source_name, vyre_program_t **out_program) {
   return vyre_wire_is_magic(bytes, size) ? vyre_program_decode(bytes, size, source_name, out_program)
                                          : vyre_program_parse(bytes, size, source_name, out_program);
 }
 
 static vyre_status_t too_large(const vyre_strbuf_t *bytes, const char *path) {
   bool is_wire = vyre_wire_is_magic(bytes->text, bytes->length);
-  return vyre_status_at(vyre_status_make(VYRE_E_TOO_LARGE, "a %s has at most %d bytes",
-                                         is_wire ? "wire form" : "source text",
-                                         is_wire ? (int)VYRE_LIMIT_WIRE_BYTES : (int)VYRE_LIMIT_SOURCE_BYTES),
-                        "%s", path);
+  return vyre_status_at(
+      vyre_status_make(VYRE_E_TOO_LARGE, "a %s has at most %d bytes", is_wire ? "wire form" : "source text",
+                       is_wire ? (int)VYRE_LIMIT_WIRE_BYTES : (int)VYRE_LIMIT_SOURCE_BYTES),
+      "%s", path);
 }
 
 static vyre_status_t read_source(int descriptor, const char *path, vyre_strbuf_t *bytes) {

@@ -346,10 +346,10 @@ static vyre_status_t check_block(vyre_validator_t *v, uint32_t first) {
       return vyre_invalid(v, s->position, "an unknown statement", NULL);
     VYRE_TRY(check_stmt(v, s));
     if (v->called > VYRE_LIMIT_CALLED_NODES)
-      return vyre_status_with_fix(vyre_program_error(p, VYRE_E_LIMIT, s->position,
-                                                     "calls of more than %d nodes, what is called written out",
-                                                     VYRE_LIMIT_CALLED_NODES),
-                                  "Call large functions from fewer places: from a loop, or with a value chosen before.");
+      return vyre_status_with_fix(
+          vyre_program_error(p, VYRE_E_LIMIT, s->position, "calls of more than %d nodes, what is called written out",
+                             VYRE_LIMIT_CALLED_NODES),
+          "Call large functions from fewer places: from a loop, or with a value chosen before.");
   }
   return NULL;
 }

@@ -19,7 +19,7 @@
 enum {
   VYRE_WIRE_VERSION = 1,
   VYRE_WIRE_MAGIC_BYTES = 4,
-  VYRE_WIRE_HASH_AT = 6,                                     /* behind magic, version and flags */
+  VYRE_WIRE_HASH_AT = 6, /* behind magic, version and flags */
   VYRE_WIRE_HEADER_BYTES = VYRE_WIRE_HASH_AT + VYRE_BLAKE3_BYTES,
   VYRE_LIMIT_WIRE_BYTES = 64 << 20, /* more than any Program within the other limits needs */
   VYRE_LIMIT_SOURCE_NAME_BYTES = 4096,

@@ -19,7 +19,8 @@ static uint32_t first_list(uint32_t list_count) {
 static void put(vyre_cell_list_t *list, uint32_t cell) {
   uint64_t at = atomic_fetch_add_explicit(&list->tail, 1, memory_order_relaxed);
   vyre_free_cell_t *place = &list->places[at & list->mask];
-  /* There are as many places as cells, so the place is free but for an acquire that is between its claim and its store. */
+  /* There are as many places as cells, so the place is free but for an acquire that is between its claim and its store.
+   */
   while (atomic_load_explicit(&place->sequence, memory_order_acquire) != at) vyre_cpu_relax();
   place->cell = cell;
   atomic_store_explicit(&place->sequence, at + 1, memory_order_release);

@@ -4,7 +4,8 @@
  * of. Within a list the order is first in, first out: a cell rests as long as possible, so that the tag of its last
  * completion cannot equal that of its next before all others of its list went round.
  *
- * Owns:    the lists. Threads: acquire and put back from any thread, without locks. Limits: as many cells as fit in u32. */
+ * Owns:    the lists. Threads: acquire and put back from any thread, without locks. Limits: as many cells as fit in
+ * u32. */
 #ifndef VYRE_MEGAKERNEL_CELLS_H
 #define VYRE_MEGAKERNEL_CELLS_H
 
@@ -15,8 +16,8 @@
 
 enum { VYRE_CELL_LISTS_MAX = 8 };
 
-/* One place of a list: a bounded queue of many producers and consumers after Dmitry Vyukov (1024cores.net, "Bounded MPMC
- * queue"). */
+/* One place of a list: a bounded queue of many producers and consumers after Dmitry Vyukov (1024cores.net, "Bounded
+ * MPMC queue"). */
 typedef struct vyre_free_cell {
   _Atomic uint64_t sequence;
   uint32_t cell;

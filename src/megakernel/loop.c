@@ -1,5 +1,5 @@
-/* What the topologies share: completions, windows, the opcode table, running a handler, sleep. Operands of a handler besides
- * its chunk are loop_bindings.c's. */
+/* What the topologies share: completions, windows, the opcode table, running a handler, sleep. Operands of a handler
+ * besides its chunk are loop_bindings.c's. */
 #include "megakernel/loop.h"
 
 #include "megakernel/loop_parts.h"
@@ -29,8 +29,8 @@ void vyre_loop_constants(loop_t *l) {
   };
   for (unsigned i = 0; i < sizeof words / sizeof *words; i++)
     *words[i].out = let(l, words[i].name, control_word(l, words[i].offset, words[i].type, VYRE_ORDER_RELAXED));
-  l->ring_mask = let(l, "ring_mask",
-                     op(l, VYRE_EXPR_SUB, op(l, VYRE_EXPR_SHL, c32(l, 1), var(l, l->ring_shift)), c32(l, 1)));
+  l->ring_mask =
+      let(l, "ring_mask", op(l, VYRE_EXPR_SUB, op(l, VYRE_EXPR_SHL, c32(l, 1), var(l, l->ring_shift)), c32(l, 1)));
 }
 
 /* ---- completions ---- */
@@ -48,7 +48,8 @@ void vyre_loop_complete_fault(loop_t *l, vyre_var_id_t completion, vyre_var_id_t
 /* ---- windows ---- */
 
 vyre_loop_window_t vyre_loop_window(loop_t *l, vyre_expr_id_t handle_for_range, vyre_expr_id_t handle) {
-  vyre_loop_window_t w = {.base = mutable(l, "window_base", c64(l, 0)), .bytes = mutable(l, "window_bytes", c64(l, 0)),
+  vyre_loop_window_t w = {.base = mutable(l, "window_base", c64(l, 0)),
+                          .bytes = mutable(l, "window_bytes", c64(l, 0)),
                           .is_host = mutable(l, "window_is_host", c32(l, 0))};
   begin_if(l, op(l, VYRE_EXPR_LT, handle_for_range, var(l, l->window_count)));
   vyre_var_id_t entry = let(l, "window", element(l, l->windows, handle, 5));
@@ -85,8 +86,8 @@ void vyre_loop_word_access(loop_t *l, bool is_store, vyre_var_id_t completion, v
 
 void vyre_loop_find_opcode(loop_t *l, vyre_var_id_t opcode, vyre_var_id_t *out_record, vyre_var_id_t *out_found) {
   vyre_expr_id_t hashed = op(l, VYRE_EXPR_MUL, var(l, opcode), c32(l, VYRE_OPCODE_HASH));
-  vyre_var_id_t probe = mutable(
-      l, "probe", op(l, VYRE_EXPR_SHR, hashed, op(l, VYRE_EXPR_SUB, c32(l, 32), var(l, l->opcode_shift))));
+  vyre_var_id_t probe =
+      mutable(l, "probe", op(l, VYRE_EXPR_SHR, hashed, op(l, VYRE_EXPR_SUB, c32(l, 32), var(l, l->opcode_shift))));
   vyre_expr_id_t first = add(l, element(l, l->opcodes, var(l, probe), 4), c64(l, VYRE_OPCODE_CODE));
   /* The table is constant while the kernel lives: caches may keep it. */
   vyre_var_id_t found = mutable(l, "found", load32(l, WORKER, first));
@@ -137,9 +138,9 @@ void vyre_loop_take_elements(loop_t *l, vyre_loop_order_t *o, vyre_expr_id_t wor
   vyre_var_id_t elements = let(l, "elements", word);
   uint32_t mask = VYRE_HAS_FINISH - 1;
   vyre_expr_id_t finish = op(l, VYRE_EXPR_AND, var(l, elements), c32(l, VYRE_HAS_FINISH));
-  o->flags_max = let(l, "flags_max", vyre_build_select(l->b, is_not(l, finish, 0),
-                                                       c32(l, VYRE_FRAME_IS_LAST | VYRE_FRAME_FINISH),
-                                                       c32(l, VYRE_FRAME_IS_LAST)));
+  o->flags_max = let(l, "flags_max",
+                     vyre_build_select(l->b, is_not(l, finish, 0), c32(l, VYRE_FRAME_IS_LAST | VYRE_FRAME_FINISH),
+                                       c32(l, VYRE_FRAME_IS_LAST)));
   o->element_bytes = let(l, "element_bytes", op(l, VYRE_EXPR_AND, var(l, elements), c32(l, mask)));
   o->parameters = let(l, "parameters", op(l, VYRE_EXPR_SHR, var(l, elements), c32(l, VYRE_PARAMETERS_SHIFT)));
 }
@@ -158,7 +159,8 @@ static void build_output(loop_t *l, const vyre_loop_order_t *o, vyre_loop_call_t
   vyre_var_id_t size = let(l, "output_bytes", wide(l, var(l, o->output_bytes)));
   vyre_var_id_t offset = let(l, "output_offset", wide(l, vyre_loop_arg(l, o, VYRE_ARG_OUTPUT_OFFSET)));
   vyre_loop_set_fault(l, x->fault, both(l, is_zero(l, o->output.base), is_nonzero(l, size)), VYRE_FAULT_BAD_HANDLE);
-  vyre_loop_set_fault(l, x->fault, both(l, is_nonzero(l, size), vyre_loop_outside(l, offset, size, o->output.bytes)), VYRE_FAULT_BAD_RANGE);
+  vyre_loop_set_fault(l, x->fault, both(l, is_nonzero(l, size), vyre_loop_outside(l, offset, size, o->output.bytes)),
+                      VYRE_FAULT_BAD_RANGE);
   x->output = let(l, "output", add(l, var(l, o->output.base), var(l, offset)));
   vyre_loop_set_fault(l, x->fault, misaligned(l, var(l, x->output), c64(l, 8)), VYRE_FAULT_BAD_RANGE);
 }
@@ -184,8 +186,7 @@ static void build_fence(loop_t *l, vyre_order_t order, vyre_var_id_t is_host) {
 static void build_call(loop_t *l, const vyre_loop_order_t *o, const vyre_loop_call_t *x, vyre_var_id_t place) {
   store64(l, WORKER, at(l, o->frame, offsetof(vyre_frame_t, data)), var(l, x->data));
   store64(l, WORKER, at(l, o->frame, offsetof(vyre_frame_t, data_bytes)), var(l, x->size));
-  store64(l, WORKER, at(l, o->frame, offsetof(vyre_frame_t, stream_offset)),
-          arg64(l, o, VYRE_ARG_STREAM_OFFSET_LOW));
+  store64(l, WORKER, at(l, o->frame, offsetof(vyre_frame_t, stream_offset)), arg64(l, o, VYRE_ARG_STREAM_OFFSET_LOW));
   store64(l, WORKER, at(l, o->frame, offsetof(vyre_frame_t, output)), var(l, x->output));
   store32(l, WORKER, at(l, o->frame, offsetof(vyre_frame_t, flags)), var(l, x->flags));
   begin_if(l, is_nonzero(l, x->size));
@@ -238,8 +239,8 @@ void vyre_loop_sleep(loop_t *l, vyre_expr_id_t queue_is_empty) {
   vyre_expr_id_t lap = add(l, narrow(l, laps), c32(l, 1));
   /* The last quarter is written last: its tag alone tells that the slot is complete. */
   vyre_expr_id_t last_tag = load(l, U32, VYRE_ORDER_ACQUIRE, SYSTEM, at(l, slot, 60));
-  vyre_expr_id_t is_empty = op(l, VYRE_EXPR_NE, op(l, VYRE_EXPR_SHR, last_tag, c32(l, 16)),
-                               op(l, VYRE_EXPR_AND, lap, c32(l, 0xFFFF)));
+  vyre_expr_id_t is_empty =
+      op(l, VYRE_EXPR_NE, op(l, VYRE_EXPR_SHR, last_tag, c32(l, 16)), op(l, VYRE_EXPR_AND, lap, c32(l, 0xFFFF)));
   vyre_expr_id_t is_running = is(l, control_word(l, VYRE_CONTROL_STOP, U32, VYRE_ORDER_ACQUIRE), VYRE_STOP_RUN);
   begin_if(l, both(l, both(l, is_empty, queue_is_empty), is_running));
   vyre_build_sleep(b, at(l, l->shared, VYRE_SHARED_EVENT), var(l, seen));

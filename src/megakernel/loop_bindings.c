@@ -1,5 +1,5 @@
-/* What a handler's call is bound to besides its chunk and its outputs. The host has written a template for each parameter; a
- * slot may bring operands of its own. The worker makes the table that the frame names out of both. */
+/* What a handler's call is bound to besides its chunk and its outputs. The host has written a template for each
+ * parameter; a slot may bring operands of its own. The worker makes the table that the frame names out of both. */
 #include "megakernel/loop_parts.h"
 
 typedef struct bindings {

@@ -145,8 +145,9 @@ static void build_pop(loop_t *l, vyre_var_id_t worked) {
   begin_if(l, op(l, VYRE_EXPR_NE, control_word(l, VYRE_CONTROL_QUEUE_TAIL, U64, VYRE_ORDER_ACQUIRE), var(l, head)));
   /* The entry is read before it is claimed: should the queue have gone round meanwhile, the claim fails. */
   vyre_var_id_t cell = let(l, "cell", load32(l, DEVICE, element(l, l->queue, in_ring(l, var(l, head)), 2)));
-  vyre_expr_id_t claimed = vyre_build_raw_atomic_cas(b, U64, VYRE_ORDER_ACQ_REL, at(l, l->control, VYRE_CONTROL_QUEUE_HEAD),
-                                                 var(l, head), add(l, var(l, head), c64(l, 1)));
+  vyre_expr_id_t claimed =
+      vyre_build_raw_atomic_cas(b, U64, VYRE_ORDER_ACQ_REL, at(l, l->control, VYRE_CONTROL_QUEUE_HEAD), var(l, head),
+                                add(l, var(l, head), c64(l, 1)));
   begin_if(l, op(l, VYRE_EXPR_EQ, claimed, var(l, head)));
   set(l, worked, boolean(l, true));
   build_order(l, cell);
@@ -195,7 +196,8 @@ void vyre_loop_build_direct(loop_t *l) {
   end(l);
   build_pop(l, worked);
   /* SHUTDOWN: everything before it was pushed before STOP was set, so an empty queue means that all of it has begun. */
-  begin_if(l, both(l, is_not(l, var(l, stop), VYRE_STOP_RUN), vyre_build_unary(b, VYRE_EXPR_LOGICAL_NOT, var(l, worked))));
+  begin_if(l,
+           both(l, is_not(l, var(l, stop), VYRE_STOP_RUN), vyre_build_unary(b, VYRE_EXPR_LOGICAL_NOT, var(l, worked))));
   begin_if(l, queue_is_empty(l));
   vyre_build_plain(b, VYRE_STMT_RETURN);
   end(l);

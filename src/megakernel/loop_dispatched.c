@@ -16,8 +16,8 @@ enum {
   ROUND_SLOTS = ROUND_LOADS * LANES / 4,
 
   /* The dispatcher's local memory: the slots of the round, the records of their opcodes, a mark for each worker (the
-   * number of its last letter, + 1 while it is listed as free), and a stack of the free workers: the one that was free last
-   * goes first, so that few stay awake when there is little to do. */
+   * number of its last letter, + 1 while it is listed as free), and a stack of the free workers: the one that was free
+   * last goes first, so that few stay awake when there is little to do. */
   STAGE = 0,
   RECORDS = STAGE + ROUND_SLOTS * VYRE_SLOT_BYTES,
   MARKS = RECORDS + ROUND_SLOTS * 4,
@@ -30,16 +30,16 @@ _Static_assert((int)ROUND_SLOTS == (int)LANES, "a lane per slot");
 typedef struct dispatcher {
   loop_t *l;
   vyre_var_id_t local, workers, groups;
-  vyre_var_id_t ticket, head, tail;        /* u64: next to take, next to hand out, next place in the queue */
-  vyre_var_id_t free_count;                /* u32: on the stack of free workers */
-  vyre_var_id_t scan;                      /* u32: the 32 workers whose answers are read in this round */
-  vyre_var_id_t is_loaded;                 /* the batch before this one had all the slots that a single load finds */
-  vyre_var_id_t is_open;                   /* no SHUTDOWN was taken */
-  vyre_var_id_t masks[ROUND_LOADS];        /* of the round, by lane: quarters that are there */
-  vyre_var_id_t answered, stopped;         /* of the round: workers that became free; not 0 when STOP or PARK are not */
-  vyre_var_id_t count;                     /* of the batch: its slots */
-  vyre_var_id_t shutdowns, users;          /* of the batch, by lane: SHUTDOWN; registered opcodes */
-  vyre_var_id_t letters;                   /* of the batch: users that go to workers at once */
+  vyre_var_id_t ticket, head, tail; /* u64: next to take, next to hand out, next place in the queue */
+  vyre_var_id_t free_count;         /* u32: on the stack of free workers */
+  vyre_var_id_t scan;               /* u32: the 32 workers whose answers are read in this round */
+  vyre_var_id_t is_loaded;          /* the batch before this one had all the slots that a single load finds */
+  vyre_var_id_t is_open;            /* no SHUTDOWN was taken */
+  vyre_var_id_t masks[ROUND_LOADS]; /* of the round, by lane: quarters that are there */
+  vyre_var_id_t answered, stopped;  /* of the round: workers that became free; not 0 when STOP or PARK are not */
+  vyre_var_id_t count;              /* of the batch: its slots */
+  vyre_var_id_t shutdowns, users;   /* of the batch, by lane: SHUTDOWN; registered opcodes */
+  vyre_var_id_t letters;            /* of the batch: users that go to workers at once */
 } dispatcher_t;
 
 static vyre_expr_id_t not32(loop_t *l, vyre_expr_id_t a) { return vyre_build_unary(l->b, VYRE_EXPR_NOT, a); }
@@ -106,8 +106,9 @@ static void build_read(dispatcher_t *d, uint32_t loads) {
                     op(l, VYRE_EXPR_EQ, op(l, VYRE_EXPR_SHR, var(l, words[k][3]), var(l, shift)), wanted));
   }
   vyre_build_vote(l->b, d->stopped, op(l, VYRE_EXPR_NE, var(l, stops), c64(l, 0)));
-  vyre_build_vote(l->b, d->answered, both(l, op(l, VYRE_EXPR_LT, var(l, worker), var(l, d->workers)),
-                                          op(l, VYRE_EXPR_EQ, var(l, done), var(l, mark))));
+  vyre_build_vote(l->b, d->answered,
+                  both(l, op(l, VYRE_EXPR_LT, var(l, worker), var(l, d->workers)),
+                       op(l, VYRE_EXPR_EQ, var(l, done), var(l, mark))));
   end(l);
 }
 
@@ -124,8 +125,8 @@ static void build_next_group(dispatcher_t *d) {
   set(l, d->scan, vyre_build_select(l->b, is_last, c32(l, 0), var(l, following)));
 }
 
-/* Under load, one round of all loads. Else the shortest round there is, again and again, until a slot is there, a worker
- * has answered, STOP or PARK are set, or it is time for a heartbeat. */
+/* Under load, one round of all loads. Else the shortest round there is, again and again, until a slot is there, a
+ * worker has answered, STOP or PARK are set, or it is time for a heartbeat. */
 static void build_poll(dispatcher_t *d, vyre_var_id_t idle_rounds) {
   loop_t *l = d->l;
   for (int k = 0; k < ROUND_LOADS; k++) d->masks[k] = mutable(l, "quarters", c32(l, 0));
@@ -207,8 +208,9 @@ static vyre_var_id_t build_classify(dispatcher_t *d, vyre_var_id_t *out_is_order
   vyre_var_id_t opcode = let(l, "opcode", staged(d, slot, 0));
   vyre_build_vote(l->b, d->shutdowns, is(l, var(l, opcode), (uint32_t)VYRE_OPCODE_SHUTDOWN));
   vyre_build_vote(l->b, stores, is(l, var(l, opcode), (uint32_t)VYRE_OPCODE_STORE_U32));
-  vyre_build_vote(l->b, accesses, op(l, VYRE_EXPR_LOGICAL_OR, is(l, var(l, opcode), (uint32_t)VYRE_OPCODE_STORE_U32),
-                                     is(l, var(l, opcode), (uint32_t)VYRE_OPCODE_LOAD_U32)));
+  vyre_build_vote(l->b, accesses,
+                  op(l, VYRE_EXPR_LOGICAL_OR, is(l, var(l, opcode), (uint32_t)VYRE_OPCODE_STORE_U32),
+                     is(l, var(l, opcode), (uint32_t)VYRE_OPCODE_LOAD_U32)));
   begin_if(l, is_user(l, opcode));
   vyre_var_id_t record, found;
   vyre_loop_find_opcode(l, opcode, &record, &found);
@@ -250,11 +252,11 @@ static void build_entry(dispatcher_t *d, vyre_var_id_t to, vyre_var_id_t lane, v
 
 /* Takes the free worker at `rank` from the top of the stack: gives its letter's address and number. The caller lowers
  * free_count. */
-static void build_take_worker(dispatcher_t *d, vyre_var_id_t rank, vyre_var_id_t *out_letter, vyre_var_id_t *out_number) {
+static void build_take_worker(dispatcher_t *d, vyre_var_id_t rank, vyre_var_id_t *out_letter,
+                              vyre_var_id_t *out_number) {
   loop_t *l = d->l;
   vyre_expr_id_t place = op(l, VYRE_EXPR_SUB, op(l, VYRE_EXPR_SUB, var(l, d->free_count), c32(l, 1)), var(l, rank));
-  vyre_var_id_t worker =
-      let(l, "worker_index", load32(l, WORKER, local_element(l, d->local, FREE, place, 2)));
+  vyre_var_id_t worker = let(l, "worker_index", load32(l, WORKER, local_element(l, d->local, FREE, place, 2)));
   vyre_var_id_t mark = let(l, "mark", local_element(l, d->local, MARKS, var(l, worker), 2));
   /* A free worker's mark is odd: one more than the number of its last letter. */
   vyre_expr_id_t next = add(l, load32(l, WORKER, var(l, mark)), c32(l, VYRE_LETTER_STEP - 1));
@@ -420,7 +422,8 @@ static void build_hand_out(dispatcher_t *d) {
   vyre_expr_id_t has_free = is_not(l, var(l, d->free_count), 0);
   begin_if(l, both(l, op(l, VYRE_EXPR_NE, var(l, d->head), var(l, d->tail)), has_free));
   vyre_expr_id_t waiting = op(l, VYRE_EXPR_SUB, var(l, d->tail), var(l, d->head));
-  vyre_expr_id_t fits = op(l, VYRE_EXPR_MIN, op(l, VYRE_EXPR_MIN, waiting, c64(l, LANES)), wide(l, var(l, d->free_count)));
+  vyre_expr_id_t fits =
+      op(l, VYRE_EXPR_MIN, op(l, VYRE_EXPR_MIN, waiting, c64(l, LANES)), wide(l, var(l, d->free_count)));
   vyre_var_id_t count = let(l, "letters", narrow(l, fits));
   vyre_var_id_t lane = vyre_build_lanes(l->b, "lane");
   begin_if(l, op(l, VYRE_EXPR_LT, var(l, lane), var(l, count)));

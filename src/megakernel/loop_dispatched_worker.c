@@ -1,8 +1,8 @@
 /* A worker of topology `dispatched`: waits for letters, looks up what each names, carries it out, and answers. */
 #include "megakernel/loop_dispatched.h"
 
-/* Its local memory: the letter and behind it the first words of the control block, what the letter's handles name, and the
- * frame of the handler. */
+/* Its local memory: the letter and behind it the first words of the control block, what the letter's handles name, and
+ * the frame of the handler. */
 enum {
   LETTER = 0,
   STOPS = LETTER + VYRE_ENTRY_BYTES_EACH,
@@ -27,8 +27,9 @@ static vyre_var_id_t build_look(loop_t *l, vyre_var_id_t local, vyre_var_id_t nu
   vyre_var_id_t words[4];
   load16(l, DEVICE, address, words);
   store_words(l, local_element(l, local, LETTER, var(l, lane), 4), words);
-  vyre_build_vote(l->b, quarters, both(l, op(l, VYRE_EXPR_LT, var(l, lane), c32(l, 4)),
-                                       op(l, VYRE_EXPR_EQ, var(l, words[3]), var(l, number))));
+  vyre_build_vote(
+      l->b, quarters,
+      both(l, op(l, VYRE_EXPR_LT, var(l, lane), c32(l, 4)), op(l, VYRE_EXPR_EQ, var(l, words[3]), var(l, number))));
   vyre_expr_id_t stops = op(l, VYRE_EXPR_OR, var(l, words[0]), var(l, words[1]));
   vyre_build_vote(l->b, stopped, both(l, is(l, var(l, lane), 4), is_not(l, stops, 0)));
   end(l);
@@ -40,11 +41,12 @@ static vyre_var_id_t build_look(loop_t *l, vyre_var_id_t local, vyre_var_id_t nu
 /* Where the lane finds its 16 bytes: the opcode's record, then two halves of either window. */
 static vyre_expr_id_t found_address(loop_t *l, const vyre_loop_order_t *o, vyre_var_id_t lane, vyre_var_id_t record) {
   vyre_var_id_t is_data = let(l, "is_data", op(l, VYRE_EXPR_LT, var(l, lane), c32(l, 3)));
-  vyre_var_id_t handle = let(l, "handle", vyre_build_select(l->b, var(l, is_data), vyre_loop_arg(l, o, VYRE_ARG_DATA_WINDOW),
-                                                            vyre_loop_arg(l, o, VYRE_ARG_OUTPUT_WINDOW)));
+  vyre_var_id_t handle = let(l, "handle",
+                             vyre_build_select(l->b, var(l, is_data), vyre_loop_arg(l, o, VYRE_ARG_DATA_WINDOW),
+                                               vyre_loop_arg(l, o, VYRE_ARG_OUTPUT_WINDOW)));
   /* Handle 0 names no window: its entry is all zeros. */
-  vyre_expr_id_t known = vyre_build_select(l->b, op(l, VYRE_EXPR_LT, var(l, handle), var(l, l->window_count)),
-                                           var(l, handle), c32(l, 0));
+  vyre_expr_id_t known =
+      vyre_build_select(l->b, op(l, VYRE_EXPR_LT, var(l, handle), var(l, l->window_count)), var(l, handle), c32(l, 0));
   vyre_expr_id_t half = and32(l, add(l, var(l, lane), c32(l, 1)), c32(l, 1));
   vyre_expr_id_t window = add(l, element(l, l->windows, known, 5), op(l, VYRE_EXPR_SHL, wide(l, half), c64(l, 4)));
   return vyre_build_select(l->b, is(l, var(l, lane), 0), element(l, l->opcodes, var(l, record), 4), window);

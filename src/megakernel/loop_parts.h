@@ -115,10 +115,10 @@ vyre_loop_window_t vyre_loop_window(loop_t *l, vyre_expr_id_t handle_for_range, 
 /* What a worker has to carry out: an entry, in memory of `scope`, and what was looked up for it. */
 typedef struct vyre_loop_order {
   vyre_scope_t scope;
-  vyre_var_id_t entry, cell, frame; /* u64, u32, u64: the frame that the handler is called with */
+  vyre_var_id_t entry, cell, frame;                   /* u64, u32, u64: the frame that the handler is called with */
   vyre_var_id_t handler, output_bytes, element_bytes; /* u32, of the opcode's record */
-  vyre_var_id_t flags_max;  /* u32 */
-  vyre_var_id_t parameters; /* u32: how many templates there are, 0 when nothing is bound */
+  vyre_var_id_t flags_max;                            /* u32 */
+  vyre_var_id_t parameters;                           /* u32: how many templates there are, 0 when nothing is bound */
   vyre_loop_window_t data, output;
 } vyre_loop_order_t;
 vyre_expr_id_t vyre_loop_arg(loop_t *l, const vyre_loop_order_t *order, uint32_t index);

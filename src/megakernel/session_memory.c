@@ -116,8 +116,10 @@ static void fill_control(const vyre_session_t *session, const layout_t *l, uint8
 static void fill_blocks(const vyre_session_t *session, const layout_t *l, uint8_t *blocks) {
   for (uint32_t i = 0; i < session->block_count; i++) {
     uint8_t *block = blocks + (size_t)i * VYRE_WORKER_BYTES_EACH;
-    vyre_frame_t frame = {.control = session->control, .stop = session->control + VYRE_CONTROL_STOP,
-                          .fuel = session->params.fuel, .worker = i,
+    vyre_frame_t frame = {.control = session->control,
+                          .stop = session->control + VYRE_CONTROL_STOP,
+                          .fuel = session->params.fuel,
+                          .worker = i,
                           .scratch = session->own.address + l->scratches + i * l->scratch_each};
     memcpy(block, &frame, sizeof frame);
     frame.bindings = frame.scratch + l->bindings;
@@ -146,8 +148,8 @@ vyre_status_t vyre_session_allocate(vyre_session_t *session) {
   bool is_dispatched = session->device->topology == VYRE_TOPOLOGY_DISPATCHED;
   session->block_count = p->workers + is_dispatched;
   layout_t l = lay_out(session);
-  uint64_t shared_bytes = VYRE_SHARED_BYTES + (uint64_t)p->ring_slots * VYRE_SLOT_BYTES +
-                          (uint64_t)p->cells * VYRE_COMPLETION_BYTES;
+  uint64_t shared_bytes =
+      VYRE_SHARED_BYTES + (uint64_t)p->ring_slots * VYRE_SLOT_BYTES + (uint64_t)p->cells * VYRE_COMPLETION_BYTES;
   VYRE_TRY(device->allocate(session->device, VYRE_MEMORY_HOST, shared_bytes, &session->shared));
   VYRE_TRY(device->allocate(session->device, VYRE_MEMORY_DEVICE, l.total, &session->own));
   session->control = session->own.address + l.control;

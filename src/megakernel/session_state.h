@@ -43,8 +43,8 @@ struct vyre_session {
   pthread_mutex_t lock;         /* windows */
   pthread_mutex_t stop_lock;    /* held by the one thread that stops or swaps */
 
-  vyre_memory_t shared; /* the shared block, the ring, the completions */
-  vyre_memory_t own;    /* the device's: control block, tables, worker blocks, scratch */
+  vyre_memory_t shared;              /* the shared block, the ring, the completions */
+  vyre_memory_t own;                 /* the device's: control block, tables, worker blocks, scratch */
   uint64_t control, windows, blocks; /* addresses in it */
   uint32_t block_count;              /* workers, and the dispatcher where it is one of its own */
   vyre_memory_t *window_memory;      /* by handle; bytes is 0 while the entry is free */

@@ -22,7 +22,8 @@ static vyre_status_t need_start(const vyre_session_t *session) {
 static vyre_status_t check_bytes(uintptr_t at, uint64_t bytes) {
   if (bytes == 0) return vyre_status_make(VYRE_E_ARGUMENT, "a window of no memory");
   if (bytes <= PTRDIFF_MAX && bytes <= UINTPTR_MAX - at) return NULL;
-  return vyre_status_make(VYRE_E_ARGUMENT, "a window of %llu bytes is larger than any memory", (unsigned long long)bytes);
+  return vyre_status_make(VYRE_E_ARGUMENT, "a window of %llu bytes is larger than any memory",
+                          (unsigned long long)bytes);
 }
 
 /* Gives the memory to a free handle, which owns it from then on; on failure it stays the caller's. */

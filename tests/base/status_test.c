@@ -72,9 +72,10 @@ static void out_of_memory_needs_no_memory(void **state) {
  * capital verb and ends with a full stop. */
 static void catalogue_is_well_formed(void **state) {
   (void)state;
-  static const char *const verbs[] = {"Correct", "Run", "Call", "Use", "Convert", "Declare", "Change", "Remove", "Split",
-                                      "Bound", "Install", "Report", "Recompile", "Choose", "Restart", "Lower", "Read",
-                                      "Create", "Wait", "Check", "Name", "Look", "Keep", "Close", "Raise", "Set"};
+  static const char *const verbs[] = {"Correct", "Run",   "Call",  "Use",     "Convert", "Declare",   "Change",
+                                      "Remove",  "Split", "Bound", "Install", "Report",  "Recompile", "Choose",
+                                      "Restart", "Lower", "Read",  "Create",  "Wait",    "Check",     "Name",
+                                      "Look",    "Keep",  "Close", "Raise",   "Set"};
   size_t count = 0;
   const vyre_code_info_t *table = vyre_code_table(&count);
   assert_true(count > 20);
@@ -87,7 +88,8 @@ static void catalogue_is_well_formed(void **state) {
     assert_true(info->fix[strlen(info->fix) - 1] == '.');
     size_t verb = 0;
     while (verb < sizeof verbs / sizeof *verbs && strncmp(info->fix, verbs[verb], strlen(verbs[verb])) != 0) verb++;
-    if (verb == sizeof verbs / sizeof *verbs) fail_msg("%s: the Fix does not begin with a verb: %s", info->name, info->fix);
+    if (verb == sizeof verbs / sizeof *verbs)
+      fail_msg("%s: the Fix does not begin with a verb: %s", info->name, info->fix);
     assert_true(strlen(info->fix) > 30);
   }
   assert_null(vyre_code_lookup(1));
@@ -95,10 +97,8 @@ static void catalogue_is_well_formed(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(formats_every_part),
-      cmocka_unit_test(success_is_null),
-      cmocka_unit_test(callers_make_their_own),
-      cmocka_unit_test(out_of_memory_needs_no_memory),
+      cmocka_unit_test(formats_every_part),       cmocka_unit_test(success_is_null),
+      cmocka_unit_test(callers_make_their_own),   cmocka_unit_test(out_of_memory_needs_no_memory),
       cmocka_unit_test(catalogue_is_well_formed),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -147,7 +147,8 @@ static void every_failed_call_is_told(void **state) {
     char text[2000];
     vyre_status_format(status, text, sizeof text);
     snprintf(gives, sizeof gives, "%s gives 719", failed);
-    if (vyre_status_code(status) != VYRE_E_DRIVER || !strstr(text, gives)) fail_msg("call %u, %s: %s", calls, failed, text);
+    if (vyre_status_code(status) != VYRE_E_DRIVER || !strstr(text, gives))
+      fail_msg("call %u, %s: %s", calls, failed, text);
     vyre_status_destroy(&status);
   }
   assert_in_range(calls, 50, 200); /* so many calls there are; two rounds of the loop would have shown nothing */

@@ -2,8 +2,8 @@
  * outputs and the same fault (reason, line, column) as the interpreter called directly.
  *
  * Arguments: [device] [first seed] [Programs]; the devices are those of support/device.h. Without arguments: cpu and
- * ref in both topologies and by both builders, a bounded number of Programs. Named GPUs that are not there are a skip, with VYRE_REQUIRE=gpu
- * an error. */
+ * ref in both topologies and by both builders, a bounded number of Programs. Named GPUs that are not there are a skip,
+ * with VYRE_REQUIRE=gpu an error. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -269,7 +269,7 @@ int main(int argc, char **argv) {
   if (argc > 1) return run_on(argv[1]);
 #define ON(name) \
   { #name, sessions_equal_the_interpreter, NULL, NULL, name }
-  const struct CMUnitTest tests[] = {ON(cpu), ON(ref), ON(cpu_dispatched), ON(ref_dispatched),
+  const struct CMUnitTest tests[] = {ON(cpu),     ON(ref),     ON(cpu_dispatched),    ON(ref_dispatched),
                                      ON(cpu_jit), ON(ref_jit), ON(cpu_dispatched_jit)};
 #undef ON
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,7 +16,7 @@ enum { CALLS_MIN = 60, CALLS_MAX = 400, QUERIES = 8 };
 
 typedef struct life {
   cuda_fixture_t f;
-  vyre_status_t status;  /* the first error */
+  vyre_status_t status;    /* the first error */
   uint32_t calls_reported; /* calls made when all had been done that can report an error */
 } life_t;
 
@@ -63,8 +63,8 @@ static void live(life_t *life, const char *steer) {
 /* What gives something back reports nothing: there is nothing that could be done. The same goes for entering a context
  * in order to give something back. */
 static bool is_silent(const char *call) {
-  static const char *const silent[] = {"cuMemFreeHost", "cuMemHostUnregister", "cuMemUnmap", "cuMemRelease",
-                                       "cuMemAddressFree", "cuModuleUnload", "cuStreamDestroy", "cuCtxDestroy"};
+  static const char *const silent[] = {"cuMemFreeHost",    "cuMemHostUnregister", "cuMemUnmap",      "cuMemRelease",
+                                       "cuMemAddressFree", "cuModuleUnload",      "cuStreamDestroy", "cuCtxDestroy"};
   for (size_t i = 0; i < sizeof silent / sizeof *silent; i++)
     if (strcmp(silent[i], call) == 0) return true;
   return false;

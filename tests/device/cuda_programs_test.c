@@ -87,13 +87,20 @@ static uint32_t compare(uint64_t seed, const vyre_program_t *program, vyre_cu_fu
     inputs[i] = input_of(seed, i, data[i]);
     memset(outputs + i * out_bytes, inputs[i].output_fill, out_bytes);
   }
-  device_side_t d = {.outputs = upload(outputs, INPUTS * out_bytes), .scratch = upload(NULL, INPUTS * scratch_bytes),
-                     .data = upload(data, sizeof data), .stop = upload(&stop, sizeof stop)};
+  device_side_t d = {.outputs = upload(outputs, INPUTS * out_bytes),
+                     .scratch = upload(NULL, INPUTS * scratch_bytes),
+                     .data = upload(data, sizeof data),
+                     .stop = upload(&stop, sizeof stop)};
   for (uint32_t i = 0; i < INPUTS; i++)
-    frames[i] = (vyre_frame_t){.data = d.data + i * DATA_BYTES_MAX, .data_bytes = inputs[i].data_bytes,
-                               .stream_offset = inputs[i].stream_offset, .output = d.outputs + i * out_bytes,
-                               .scratch = d.scratch + i * scratch_bytes, .fuel = inputs[i].fuel, .stop = d.stop,
-                               .flags = inputs[i].is_last ? VYRE_FRAME_IS_LAST : 0, .fault = 0xFFFF};
+    frames[i] = (vyre_frame_t){.data = d.data + i * DATA_BYTES_MAX,
+                               .data_bytes = inputs[i].data_bytes,
+                               .stream_offset = inputs[i].stream_offset,
+                               .output = d.outputs + i * out_bytes,
+                               .scratch = d.scratch + i * scratch_bytes,
+                               .fuel = inputs[i].fuel,
+                               .stop = d.stop,
+                               .flags = inputs[i].is_last ? VYRE_FRAME_IS_LAST : 0,
+                               .fault = 0xFFFF};
   d.frames = upload(frames, sizeof frames);
   uint64_t stride = sizeof(vyre_frame_t);
   void *arguments[] = {&d.frames, &stride};
@@ -102,8 +109,10 @@ static uint32_t compare(uint64_t seed, const vyre_program_t *program, vyre_cu_fu
   cu(cuda->MemcpyDtoH(frames, d.frames, sizeof frames), "cuMemcpyDtoH");
   cu(cuda->MemcpyDtoH(outputs, d.outputs, INPUTS * out_bytes), "cuMemcpyDtoH");
   for (uint32_t i = 0; i < INPUTS; i++) {
-    run_result_t reference, gpu = {.outputs = outputs + i * out_bytes, .output_bytes = layout.output_bytes,
-                                   .fault = frames[i].fault, .fault_position = vyre_program_node_position(program, frames[i].fault_node),
+    run_result_t reference, gpu = {.outputs = outputs + i * out_bytes,
+                                   .output_bytes = layout.output_bytes,
+                                   .fault = frames[i].fault,
+                                   .fault_position = vyre_program_node_position(program, frames[i].fault_node),
                                    .fault_iteration = frames[i].fault_iteration};
     run_reference(program, &inputs[i], &reference);
     faults += reference.fault != 0;
@@ -156,8 +165,11 @@ static void gpu_equals_the_interpreter(void **state) {
   vyre_status_destroy(&refused);
   uint64_t faults = 0;
   for (uint64_t seed = first_seed; seed < first_seed + program_count; seed++) {
-    static const generate_options_t kinds[] = {{0}, {.no_faults = true}, {.foreach_heavy = true},
-                                               {.foreach_heavy = true, .no_faults = true}, {.statements = 8}};
+    static const generate_options_t kinds[] = {{0},
+                                               {.no_faults = true},
+                                               {.foreach_heavy = true},
+                                               {.foreach_heavy = true, .no_faults = true},
+                                               {.statements = 8}};
     generate_options_t options = kinds[seed % 5];
     options.lacks = VYRE_CODEGEN_GPU_LACKS;
     vyre_program_t *program = generate_program(seed, &options);

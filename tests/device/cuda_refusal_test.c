@@ -22,9 +22,11 @@ static void expect_no_device(const char *steer, const char *name, vyre_code_t co
 /* Before any other: a driver that was loaded is not asked again. */
 static void the_driver_is_refused(void **state) {
   (void)state;
-  expect_no_device("fail=cuInit:100", "cuda:0", VYRE_E_NO_DRIVER, "cuInit gives 100, CUDA_ERROR_NO_DEVICE|Fix: Install the");
+  expect_no_device("fail=cuInit:100", "cuda:0", VYRE_E_NO_DRIVER,
+                   "cuInit gives 100, CUDA_ERROR_NO_DEVICE|Fix: Install the");
   expect_no_device("fail=cuInit:802", "cuda:0", VYRE_E_DRIVER, "cuInit gives 802|Fix: Look");
-  expect_no_device("version=11080", "cuda:0", VYRE_E_NO_DRIVER, "for CUDA 11.8; 12.0 is needed|Fix: Install the NVIDIA driver 525");
+  expect_no_device("version=11080", "cuda:0", VYRE_E_NO_DRIVER,
+                   "for CUDA 11.8; 12.0 is needed|Fix: Install the NVIDIA driver 525");
   expect_no_device("fail=cuDriverGetVersion:1", "cuda:0", VYRE_E_DRIVER, "cuDriverGetVersion gives 1");
   fake_cuda_steer("fail=cuInit:100");
   assert_null(vyre_device_name_at(2));
@@ -38,8 +40,9 @@ static void the_gpu_is_refused(void **state) {
   expect_no_device("", "cuda:2147483648", VYRE_E_NO_DEVICE, "Fix: Choose one of: auto");
   expect_no_device("", "cuda:", VYRE_E_NO_DEVICE, "Fix: Choose one of: auto");
   expect_no_device("", "cuda:-1", VYRE_E_NO_DEVICE, "Fix: Choose one of: auto");
-  expect_no_device("cc=7.5", "cuda", VYRE_E_NO_DEVICE,
-                   "cuda:0 is a Fake GPU 0, compute capability 7.5|opening cuda:0|Fix: Use a GPU of compute capability 8.0");
+  expect_no_device(
+      "cc=7.5", "cuda", VYRE_E_NO_DEVICE,
+      "cuda:0 is a Fake GPU 0, compute capability 7.5|opening cuda:0|Fix: Use a GPU of compute capability 8.0");
   expect_no_device("vmm=0", "cuda:0", VYRE_E_NO_DEVICE, "without virtual memory management|Fix: Use a GPU");
   expect_no_device("watchdog=1", "cuda:0", VYRE_E_NO_DEVICE, "drives a display|Fix: Stop the display server");
 }
@@ -73,7 +76,8 @@ static void auto_takes_the_gpu_or_says_why_not(void **state) {
 
 static void architectures(void **state) {
   (void)state;
-  static const char *const cases[][2] = {{"cc=8.0", "sm_80"}, {"cc=8.9", "sm_80"}, {"cc=9.0", "sm_90"}, {"cc=12.0", "sm_90"}};
+  static const char *const cases[][2] = {
+      {"cc=8.0", "sm_80"}, {"cc=8.9", "sm_80"}, {"cc=9.0", "sm_90"}, {"cc=12.0", "sm_90"}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     vyre_device_t *device;
     fake_cuda_steer(cases[i][0]);
@@ -101,10 +105,13 @@ static void a_text_is_refused(void **state) {
 
 static void the_memory_of_the_device_is_full(void **state) {
   (void)state;
-  expect_no_session("memory=1", VYRE_E_DEVICE_MEMORY, ", 2 MiB: 1 of 1 MiB are free on cuda:0|cuMemCreate gives 2|Fix: Close");
-  expect_no_session("fail=cuCtxCreate:2", VYRE_E_DEVICE_MEMORY, "a context does not fit on cuda:0 (Fake GPU 0|1 GiB|Fix: Close");
-  static const char *const calls[] = {"cuMemAddressReserve", "cuMemCreate", "cuMemMap",  "cuMemSetAccess", "cuStreamCreate",
-                                      "cuModuleLoadData",    "cuLaunchKernel", "cuLinkCreate", "cuLinkComplete"};
+  expect_no_session("memory=1", VYRE_E_DEVICE_MEMORY,
+                    ", 2 MiB: 1 of 1 MiB are free on cuda:0|cuMemCreate gives 2|Fix: Close");
+  expect_no_session("fail=cuCtxCreate:2", VYRE_E_DEVICE_MEMORY,
+                    "a context does not fit on cuda:0 (Fake GPU 0|1 GiB|Fix: Close");
+  static const char *const calls[] = {"cuMemAddressReserve", "cuMemCreate",    "cuMemMap",
+                                      "cuMemSetAccess",      "cuStreamCreate", "cuModuleLoadData",
+                                      "cuLaunchKernel",      "cuLinkCreate",   "cuLinkComplete"};
   for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
     char steer[64], words[128];
     snprintf(steer, sizeof steer, "fail=%s:2", calls[i]);
@@ -117,12 +124,17 @@ static void the_memory_of_the_device_is_full(void **state) {
 /* The staging memory, what host and kernel share, a window (in the context beside the kernel). */
 static void pinning_is_refused(void **state) {
   (void)state;
-  expect_no_session("fail=cuMemHostAlloc:2@1", VYRE_E_MEMORY, "1024 KiB of the host's memory cannot be pinned|Fix: Free memory");
-  expect_no_session("fail=cuMemHostAlloc:2@2", VYRE_E_MEMORY, "2 KiB of the host's memory cannot be pinned|Fix: Free memory");
-  expect_no_session("fail=cuMemHostAlloc:2@3", VYRE_E_MEMORY, "8 KiB of the host's memory cannot be pinned|Fix: Free memory");
+  expect_no_session("fail=cuMemHostAlloc:2@1", VYRE_E_MEMORY,
+                    "1024 KiB of the host's memory cannot be pinned|Fix: Free memory");
+  expect_no_session("fail=cuMemHostAlloc:2@2", VYRE_E_MEMORY,
+                    "2 KiB of the host's memory cannot be pinned|Fix: Free memory");
+  expect_no_session("fail=cuMemHostAlloc:2@3", VYRE_E_MEMORY,
+                    "8 KiB of the host's memory cannot be pinned|Fix: Free memory");
   expect_no_session("fail=cuMemHostAlloc:304@3", VYRE_E_DRIVER, "cuMemHostAlloc gives 304|pinning 8 KiB|Fix: ");
-  expect_no_session("fail=cuMemHostGetDevicePointer:1@2", VYRE_E_DRIVER, "cuMemHostGetDevicePointer gives 1|pinning 8 KiB");
-  expect_no_session("fail=cuCtxCreate:2@2", VYRE_E_DEVICE_MEMORY, "a context does not fit|creating the ingest context of cuda:0");
+  expect_no_session("fail=cuMemHostGetDevicePointer:1@2", VYRE_E_DRIVER,
+                    "cuMemHostGetDevicePointer gives 1|pinning 8 KiB");
+  expect_no_session("fail=cuCtxCreate:2@2", VYRE_E_DEVICE_MEMORY,
+                    "a context does not fit|creating the ingest context of cuda:0");
 }
 
 static void registering_is_refused(void **state) {
@@ -132,8 +144,10 @@ static void registering_is_refused(void **state) {
   uint32_t first, second;
   fake_cuda_steer("fail=cuMemHostRegister:2@1,fail=cuMemHostRegister:801@2,fail=cuMemHostRegister:1@3");
   ok(cuda_fixture_open(&f));
-  cuda_expect(vyre_session_window_bind(f.session, memory, 100, &first), VYRE_E_MEMORY, "4 KiB of the host's|Fix: Free memory");
-  cuda_expect(vyre_session_window_bind(f.session, memory, 100, &first), VYRE_E_DRIVER, "cuMemHostRegister gives 801|Fix: ");
+  cuda_expect(vyre_session_window_bind(f.session, memory, 100, &first), VYRE_E_MEMORY,
+              "4 KiB of the host's|Fix: Free memory");
+  cuda_expect(vyre_session_window_bind(f.session, memory, 100, &first), VYRE_E_DRIVER,
+              "cuMemHostRegister gives 801|Fix: ");
   cuda_expect(vyre_session_window_bind(f.session, memory, 100, &first), VYRE_E_DRIVER,
               "cuMemHostRegister gives 1,|Fix: Pass memory that this process has mapped");
   ok(vyre_session_window_bind(f.session, memory, 100, &first));
@@ -169,7 +183,8 @@ static void no_memory_is_so_large(void **state) {
 
 static void a_launch_is_refused(void **state) {
   (void)state;
-  expect_no_session("fail=cuLaunchKernel:701", VYRE_E_DRIVER, "cuLaunchKernel gives 701|launching the megakernel on cuda:0|Fix: ");
+  expect_no_session("fail=cuLaunchKernel:701", VYRE_E_DRIVER,
+                    "cuLaunchKernel gives 701|launching the megakernel on cuda:0|Fix: ");
 }
 
 static void more_workers_than_ever_fit(void **state) {

@@ -74,7 +74,8 @@ static void a_second_session_is_refused(void **state) {
   fake_cuda_steer("");
   ok(cuda_fixture_open(&f));
   ok(vyre_session_create(f.device, &(vyre_session_params_t){.workers = 2}, &second));
-  cuda_expect(vyre_session_start(second), VYRE_E_DEVICE_LIMIT, "a session runs on cuda:0 already|Fix: Stop and destroy");
+  cuda_expect(vyre_session_start(second), VYRE_E_DEVICE_LIMIT,
+              "a session runs on cuda:0 already|Fix: Stop and destroy");
   vyre_session_destroy(&second);
   cuda_fixture_t again; /* the same GPU, opened once more */
   cuda_expect(cuda_fixture_open(&again), VYRE_E_DEVICE_LIMIT, "a session runs on cuda:0 already|Fix: Stop and destroy");
@@ -92,7 +93,8 @@ static void more_workers_than_fit_are_refused(void **state) {
   (void)state;
   cuda_fixture_t f = {0};
   fake_cuda_steer("multiprocessors=2,blocks=1");
-  cuda_expect(cuda_fixture_open(&f), VYRE_E_DEVICE_LIMIT, "3 workers and the dispatcher; 2 blocks|Fix: Lower the number");
+  cuda_expect(cuda_fixture_open(&f), VYRE_E_DEVICE_LIMIT,
+              "3 workers and the dispatcher; 2 blocks|Fix: Lower the number");
   assert_int_equal(fake_cuda_look().launches, 0);
   cuda_fixture_close(&f);
   cuda_expect_nothing_left();
@@ -183,7 +185,8 @@ static void a_kernel_that_does_not_stop(void **state) {
   ok(cuda_fixture_open(&f));
   assert_int_equal(cuda_fixture_run(&f, cuda_slot_store(&f, 0, 1)).state, VYRE_SLOT_DONE);
   uint64_t begin_ns = vyre_clock_ns();
-  cuda_expect(vyre_session_stop(f.session, SHORT), VYRE_E_DEVICE_STUCK, "worker 0: |in the loop|worker 3: |Fix: Restart");
+  cuda_expect(vyre_session_stop(f.session, SHORT), VYRE_E_DEVICE_STUCK,
+              "worker 0: |in the loop|worker 3: |Fix: Restart");
   assert_in_range(vyre_clock_ns() - begin_ns, SHORT, SHORT + SECOND);
   vyre_ticket_t ticket;
   expect(vyre_session_submit(f.session, &(vyre_slot_t){0}, SHORT, &ticket), VYRE_E_STOPPED);
@@ -306,7 +309,8 @@ static void a_swap_that_is_not_linked_changes_nothing(void **state) {
   fake_cuda_steer("");
   ok(cuda_fixture_open(&f));
   fake_cuda_steer("ptx=refused");
-  cuda_expect(vyre_session_swap(f.session, SECOND), VYRE_E_COMPILER, "this text is refused|linking the megakernel for sm_90");
+  cuda_expect(vyre_session_swap(f.session, SECOND), VYRE_E_COMPILER,
+              "this text is refused|linking the megakernel for sm_90");
   assert_int_equal(cuda_fixture_run(&f, cuda_slot_store(&f, 4, 1)).state, VYRE_SLOT_DONE);
   fake_cuda_steer("");
   ok(vyre_session_swap(f.session, SECOND));

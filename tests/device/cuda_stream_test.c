@@ -85,7 +85,8 @@ typedef struct report {
   char text[2000];
 } report_t;
 
-/* As a user of its own who may have three threads: this one, the fake's kernel and the pump, so that io_uring has none. */
+/* As a user of its own who may have three threads: this one, the fake's kernel and the pump, so that io_uring has none.
+ */
 static void read_without_threads(void *out, uint64_t unused) {
   (void)unused;
   report_t *report = out;

@@ -33,7 +33,8 @@ typedef struct loop {
 
 static bool has_slot(const loop_t *l, uint64_t slot) {
   uint32_t lap = vyre_lap(l->ticket, l->shift);
-  return load(slot + 12) == lap && load(slot + 28) == lap && load(slot + 44) == lap && load(slot + 60) >> 16 == (lap & 0xFFFF);
+  return load(slot + 12) == lap && load(slot + 28) == lap && load(slot + 44) == lap &&
+         load(slot + 60) >> 16 == (lap & 0xFFFF);
 }
 
 static void complete(const loop_t *l, uint64_t slot, vyre_state_t state, uint32_t low) {
@@ -87,7 +88,8 @@ static bool is_told_to_leave(const loop_t *l) {
 
 static bool is_lost(const loop_t *l, const atomic_bool *told) {
   if (atomic_load(told)) return true;
-  return atomic_load(&fake_settings.kernel) == KERNEL_CRASHES && l->slots_done >= atomic_load(&fake_settings.crash_slots);
+  return atomic_load(&fake_settings.kernel) == KERNEL_CRASHES &&
+         l->slots_done >= atomic_load(&fake_settings.crash_slots);
 }
 
 int fake_megakernel(uint64_t blocks, const atomic_bool *told) {

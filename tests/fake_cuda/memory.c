@@ -154,7 +154,8 @@ vyre_cu_result_t fake_MemMap(vyre_cu_address_t address, size_t bytes, size_t off
   FAKE_BEGIN(MemMap);
   fake_object_t *allocation = (fake_object_t *)(uintptr_t)handle;
   if (!fake_object_is(allocation, AN_ALLOCATION) || allocation->bytes != bytes || offset || flags) return INVALID_VALUE;
-  if (!fake_object_at(A_RANGE, address, bytes, true) || fake_object_at(A_MAPPING, address, 0, true)) return INVALID_VALUE;
+  if (!fake_object_at(A_RANGE, address, bytes, true) || fake_object_at(A_MAPPING, address, 0, true))
+    return INVALID_VALUE;
   fake_object_t *object = fake_object_add(A_MAPPING, NULL);
   object->address = address;
   object->bytes = bytes;
@@ -166,8 +167,8 @@ vyre_cu_result_t fake_MemUnmap(vyre_cu_address_t address, size_t bytes) {
   fake_object_t *object = fake_object_at(A_MAPPING, address, bytes, true);
   if (!object) return INVALID_VALUE;
   /* The kernel must not find memory there any more. */
-  if (mmap((void *)(uintptr_t)address, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) ==
-      MAP_FAILED)
+  if (mmap((void *)(uintptr_t)address, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+           0) == MAP_FAILED)
     abort();
   fake_object_drop(object);
   return told;

@@ -15,18 +15,18 @@
 #undef VYRE_CUDA
 
 enum { /* CUresult */
-  INVALID_VALUE = 1,
-  OUT_OF_MEMORY = 2,
-  NO_DEVICE = 100,
-  INVALID_DEVICE = 101,
-  INVALID_CONTEXT = 201,
-  INVALID_PTX = 218,
-  INVALID_HANDLE = 400,
-  NOT_FOUND = 500,
-  NOT_READY = 600,
-  ILLEGAL_ADDRESS = 700,
-  ALREADY_REGISTERED = 712,
-  TOO_LARGE = 720,
+       INVALID_VALUE = 1,
+       OUT_OF_MEMORY = 2,
+       NO_DEVICE = 100,
+       INVALID_DEVICE = 101,
+       INVALID_CONTEXT = 201,
+       INVALID_PTX = 218,
+       INVALID_HANDLE = 400,
+       NOT_FOUND = 500,
+       NOT_READY = 600,
+       ILLEGAL_ADDRESS = 700,
+       ALREADY_REGISTERED = 712,
+       TOO_LARGE = 720,
 };
 
 typedef enum fake_kernel_mode { KERNEL_RUNS, KERNEL_NEVER_ENDS, KERNEL_CRASHES, KERNEL_DEAF } fake_kernel_mode_t;
@@ -36,7 +36,7 @@ typedef struct fake_settings {
   uint64_t memory_bytes;
   bool refuses_ptx;
   _Atomic bool spoils_copy;
-  _Atomic int kernel;            /* fake_kernel_mode_t */
+  _Atomic int kernel; /* fake_kernel_mode_t */
   _Atomic uint64_t crash_slots;
   atomic_bool programs_wait;
   atomic_bool programs_interrupt;
@@ -44,19 +44,29 @@ typedef struct fake_settings {
 extern fake_settings_t fake_settings;
 
 typedef enum fake_kind {
-  A_CONTEXT, A_LINK, A_MODULE, A_STREAM, AN_EVENT, A_GRAPH, A_GRAPH_EXEC,
-  HOST_MEMORY, REGISTERED, PLAIN_MEMORY, /* address, bytes */
-  A_RANGE, A_MAPPING, AN_ALLOCATION,     /* virtual memory: of no context */
+  A_CONTEXT,
+  A_LINK,
+  A_MODULE,
+  A_STREAM,
+  AN_EVENT,
+  A_GRAPH,
+  A_GRAPH_EXEC,
+  HOST_MEMORY,
+  REGISTERED,
+  PLAIN_MEMORY, /* address, bytes */
+  A_RANGE,
+  A_MAPPING,
+  AN_ALLOCATION, /* virtual memory: of no context */
 } fake_kind_t;
 
 typedef struct fake_object fake_object_t;
 
 typedef struct fake_kernel {
   pthread_t thread;
-  bool is_there;        /* the thread has not been joined */
+  bool is_there; /* the thread has not been joined */
   bool is_megakernel;
-  _Atomic int result;   /* NOT_READY while it runs */
-  atomic_bool is_lost;  /* it is told to end as a lost one */
+  _Atomic int result;  /* NOT_READY while it runs */
+  atomic_bool is_lost; /* it is told to end as a lost one */
   uint64_t arguments[2];
 } fake_kernel_t;
 
@@ -112,25 +122,25 @@ void fake_streams_of_context_join(fake_object_t *context);
 
 /* kernel.c */
 bool fake_kernel_runs(fake_object_t *stream);
-void fake_kernel_end(fake_object_t *stream); /* waits for its end */
+void fake_kernel_end(fake_object_t *stream);  /* waits for its end */
 void fake_kernel_lose(fake_object_t *stream); /* makes it end as a lost one, and waits */
 /* megakernel.c: what the loop does, until it is told to leave or to be lost. */
 int fake_megakernel(uint64_t blocks, const atomic_bool *told);
 
 /* At the beginning of a call that takes or does something: when it is told to fail it does nothing. */
-#define FAKE_BEGIN(call)                          \
-  do {                                            \
+#define FAKE_BEGIN(call)                             \
+  do {                                               \
     vyre_cu_result_t begun = fake_count("cu" #call); \
-    if (begun) return begun;                      \
+    if (begun) return begun;                         \
   } while (0)
 
 /* The same with a context; `context` is set. */
-#define FAKE_BEGIN_IN(call, context)              \
-  fake_object_t *context;                         \
-  do {                                            \
-    FAKE_BEGIN(call);                             \
+#define FAKE_BEGIN_IN(call, context)                         \
+  fake_object_t *context;                                    \
+  do {                                                       \
+    FAKE_BEGIN(call);                                        \
     vyre_cu_result_t needed = fake_need_context(&(context)); \
-    if (needed) return needed;                    \
+    if (needed) return needed;                               \
   } while (0)
 
 #endif

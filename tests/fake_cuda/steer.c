@@ -62,9 +62,12 @@ static void set(const char *key, const char *value) {
   static const struct {
     const char *key;
     int *place;
-  } numbers[] = {{"devices", &fake_settings.devices}, {"version", &fake_settings.version},
-                 {"multiprocessors", &fake_settings.multiprocessors}, {"vmm", &fake_settings.vmm},
-                 {"watchdog", &fake_settings.watchdog}, {"blocks", &fake_settings.blocks}};
+  } numbers[] = {{"devices", &fake_settings.devices},
+                 {"version", &fake_settings.version},
+                 {"multiprocessors", &fake_settings.multiprocessors},
+                 {"vmm", &fake_settings.vmm},
+                 {"watchdog", &fake_settings.watchdog},
+                 {"blocks", &fake_settings.blocks}};
   for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
     if (strcmp(key, numbers[i].key) == 0) {
       *numbers[i].place = atoi(value);
@@ -126,8 +129,12 @@ __attribute__((constructor)) static void steer_by_environment(void) { fake_cuda_
 fake_cuda_stats_t fake_cuda_look(void) {
   uint32_t alive = fake_objects_alive();
   pthread_mutex_lock(&fake_lock);
-  fake_cuda_stats_t stats = {.calls = calls, .failed = failed, .alive = alive, .left_behind = left_behind,
-                             .launches = fake_launches, .graph_launches = fake_graph_launches};
+  fake_cuda_stats_t stats = {.calls = calls,
+                             .failed = failed,
+                             .alive = alive,
+                             .left_behind = left_behind,
+                             .launches = fake_launches,
+                             .graph_launches = fake_graph_launches};
   pthread_mutex_unlock(&fake_lock);
   return stats;
 }

@@ -62,9 +62,9 @@ static void atomics_give_the_old_value(void **state) {
       vyre_expr_id_t values[3];
       values[0] = vyre_build_raw_atomic_add(&b, type, order, word(&b, 0), vyre_build_const(&b, type, UINT64_MAX));
       values[1] = vyre_build_raw_atomic_cas(&b, type, order, word(&b, 8), vyre_build_const(&b, type, 7),
-                                        vyre_build_const(&b, type, 8));
+                                            vyre_build_const(&b, type, 8));
       values[2] = vyre_build_raw_atomic_cas(&b, type, order, word(&b, 16), vyre_build_const(&b, type, 7),
-                                        vyre_build_const(&b, type, 8));
+                                            vyre_build_const(&b, type, 8));
       for (uint64_t i = 0; i < 3; i++)
         vyre_build_raw_store(&b, type, VYRE_ORDER_RELAXED, word(&b, 24 + 8 * i), values[i]);
       vyre_program_t *program = finish(&b);

@@ -29,9 +29,9 @@
 enum {
   PROGRAMS_MAX = 48, /* of a session: as many as one jit image holds here */
   IN_FLIGHT_MAX = 16,
-  DATA_BYTES = 1 << 16,    /* of one slot in flight: its chunk and its halo */
-  BUFFER_BYTES = 1 << 18,  /* its windows */
-  CONSTANT_BYTES = 64,     /* of a constant whose length the Program leaves open */
+  DATA_BYTES = 1 << 16,   /* of one slot in flight: its chunk and its halo */
+  BUFFER_BYTES = 1 << 18, /* its windows */
+  CONSTANT_BYTES = 64,    /* of a constant whose length the Program leaves open */
 };
 
 static uint64_t first_seed = 1, program_count = 64, slots_of_each = 8;

@@ -18,8 +18,18 @@ static void borders(const char *device, uint32_t workers, const uint32_t *chunks
   stream_open(&f, device, &(vyre_session_params_t){.workers = workers});
   for (unsigned c = 0; c < chunk_count; c++) {
     size_t chunk = chunks[c];
-    const size_t sizes[] = {0,         1,         2,     chunk - 1,     chunk,         chunk + 1,    2 * chunk - 1,
-                            2 * chunk, 2 * chunk + 1, 3 * chunk - 1, 3 * chunk, 3 * chunk + 1};
+    const size_t sizes[] = {0,
+                            1,
+                            2,
+                            chunk - 1,
+                            chunk,
+                            chunk + 1,
+                            2 * chunk - 1,
+                            2 * chunk,
+                            2 * chunk + 1,
+                            3 * chunk - 1,
+                            3 * chunk,
+                            3 * chunk + 1};
     for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++) {
       stream_clear_files(&f);
       stream_add_random(&f, chunk * 64 + i, sizes[i]);
@@ -79,8 +89,7 @@ static void many_files(void **state) {
   stream_open(&f, *state, &(vyre_session_params_t){.workers = 4, .ring_slots = 64});
   random_t random = {3};
   uint32_t most = is_ref(*state) ? 500 : 9000;
-  for (unsigned i = 0; i < 300; i++)
-    stream_add_random(&f, i, i % 7 == 3 ? 0 : random_below(&random, most));
+  for (unsigned i = 0; i < 300; i++) stream_add_random(&f, i, i % 7 == 3 ? 0 : random_below(&random, most));
   check_all_programs(&f, 4096, 4);
   check_all_programs(&f, 8192, 64);
   stream_close(&f);
@@ -116,10 +125,12 @@ static void random_streams(void **state) {
     random_t random = {seed};
     uint32_t workers = 1 + random_below(&random, 4), ring = 8u << random_below(&random, 5);
     stream_fixture_t f;
-    stream_open(&f, *state, &(vyre_session_params_t){.workers = workers, .ring_slots = ring,
-                                                     .cells = 1 + random_below(&random, ring),
-                                                     .spin_ns = 1 + random_below(&random, 100000),
-                                                     .first_ticket = UINT64_C(0xFFFFFC00) + random_below(&random, 1024)});
+    stream_open(&f, *state,
+                &(vyre_session_params_t){.workers = workers,
+                                         .ring_slots = ring,
+                                         .cells = 1 + random_below(&random, ring),
+                                         .spin_ns = 1 + random_below(&random, 100000),
+                                         .first_ticket = UINT64_C(0xFFFFFC00) + random_below(&random, 1024)});
     print_message("seed %llu: %u workers, %u slots\n", (unsigned long long)seed, workers, ring);
     for (unsigned i = 0; i < 8; i++) {
       stream_clear_files(&f);
@@ -134,7 +145,8 @@ static void random_streams(void **state) {
 
 int main(void) {
   static char cpu[] = "cpu", ref[] = "ref";
-#define ON_BOTH(test) {#test " (cpu)", test, NULL, NULL, cpu}, {#test " (ref)", test, NULL, NULL, ref}
+#define ON_BOTH(test) \
+  {#test " (cpu)", test, NULL, NULL, cpu}, { #test " (ref)", test, NULL, NULL, ref }
   const struct CMUnitTest tests[] = {
       ON_BOTH(sizes_around_chunks), ON_BOTH(defaults),   ON_BOTH(files_in_a_row), ON_BOTH(empty_files_alone),
       ON_BOTH(many_files),          ON_BOTH(small_ring), ON_BOTH(whole_words),    ON_BOTH(random_streams),

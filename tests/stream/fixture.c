@@ -11,18 +11,22 @@
 #include "support/random.h"
 
 static const char *const texts[STREAM_PROGRAMS] = {
-    [STREAM_PLACES] = "program places\nstream data : u8\noutput sum : u64 sum\n"
-                      "let at = stream_offset() + 1\n"
-                      "foreach i in 0 .. len(data) { sum += (at + i) * u64(data[i]) }\n",
-    [STREAM_ENDS] = "program ends\nstream data : u8\noutput chunks : u64 sum\noutput ends : u64 sum\n"
-                    "output offsets : u64 sum\noutput last_offsets : u64 sum\noutput bytes : u64 sum\n"
-                    "chunks += 1  offsets += stream_offset()  bytes += len(data)\n"
-                    "if is_last() { ends += 1  last_offsets += stream_offset() }\n",
-    [STREAM_WORDS] = "program words\nstream data : u32\noutput sum : u64 sum\n"
-                     "let at = stream_offset() / 4 + 1\n"
-                     "foreach i in 0 .. len(data) { sum += (at + i) * u64(data[i]) }\n",
-    [STREAM_DIVIDE] = "program divide\nstream data : u8\noutput sum : u64 sum\n"
-                      "foreach i in 0 .. len(data) { sum += 100 / u64(data[i]) }\n",
+    [STREAM_PLACES] =
+        "program places\nstream data : u8\noutput sum : u64 sum\n"
+        "let at = stream_offset() + 1\n"
+        "foreach i in 0 .. len(data) { sum += (at + i) * u64(data[i]) }\n",
+    [STREAM_ENDS] =
+        "program ends\nstream data : u8\noutput chunks : u64 sum\noutput ends : u64 sum\n"
+        "output offsets : u64 sum\noutput last_offsets : u64 sum\noutput bytes : u64 sum\n"
+        "chunks += 1  offsets += stream_offset()  bytes += len(data)\n"
+        "if is_last() { ends += 1  last_offsets += stream_offset() }\n",
+    [STREAM_WORDS] =
+        "program words\nstream data : u32\noutput sum : u64 sum\n"
+        "let at = stream_offset() / 4 + 1\n"
+        "foreach i in 0 .. len(data) { sum += (at + i) * u64(data[i]) }\n",
+    [STREAM_DIVIDE] =
+        "program divide\nstream data : u8\noutput sum : u64 sum\n"
+        "foreach i in 0 .. len(data) { sum += 100 / u64(data[i]) }\n",
     [STREAM_NO_EMPTY] = "program no_empty\nstream data : u8\noutput sum : u64 sum\nsum += 1 + 0 / len(data)\n",
     [STREAM_NO_STREAM] = "program no_stream\noutput sum : u64 sum\nsum += 1\n",
 };

@@ -280,7 +280,8 @@ static void shutdown_slot_in_the_middle(void **state) {
 
 int main(void) {
   static char cpu[] = "cpu", ref[] = "ref";
-#define ON_BOTH(test) {#test " (cpu)", test, NULL, NULL, cpu}, {#test " (ref)", test, NULL, NULL, ref}
+#define ON_BOTH(test) \
+  {#test " (cpu)", test, NULL, NULL, cpu}, { #test " (ref)", test, NULL, NULL, ref }
   const struct CMUnitTest tests[] = {
       ON_BOTH(two_streams_and_a_producer),
       ON_BOTH(sixteen_at_once),

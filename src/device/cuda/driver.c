@@ -19,7 +19,7 @@ enum {
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static vyre_cuda_t table;   /* under lock until loaded */
+static vyre_cuda_t table; /* under lock until loaded */
 static bool is_loaded;
 
 vyre_status_t vyre_cuda_status(const vyre_cuda_t *cuda, vyre_cu_result_t result, const char *call) {
@@ -60,9 +60,9 @@ static vyre_status_t load(void) {
   if (!status) status = vyre_cuda_status(&table, table.Init(0), "cuInit");
   if (!status) status = vyre_cuda_status(&table, table.DriverGetVersion(&version), "cuDriverGetVersion");
   if (!status && version < DRIVER_VERSION_MIN)
-    status = vyre_status_with_fix(
-        vyre_status_make(VYRE_E_NO_DRIVER, "the driver is for CUDA %d.%d; 12.0 is needed", version / 1000, version % 1000 / 10),
-        "Install the NVIDIA driver 525 or later.");
+    status = vyre_status_with_fix(vyre_status_make(VYRE_E_NO_DRIVER, "the driver is for CUDA %d.%d; 12.0 is needed",
+                                                   version / 1000, version % 1000 / 10),
+                                  "Install the NVIDIA driver 525 or later.");
   if (status) {
     dlclose(library);
     return status;

@@ -53,7 +53,7 @@ typedef struct vyre_cu_access { /* CUmemAccessDesc */
 } vyre_cu_access_t;
 
 typedef struct vyre_cuda {
-#define VYRE_CUDA(name, symbol, arguments) vyre_cu_result_t (*name) arguments;
+#define VYRE_CUDA(name, symbol, arguments) vyre_cu_result_t(*name) arguments;
 #include "device/cuda/driver.def"
 #undef VYRE_CUDA
 } vyre_cuda_t;
@@ -67,12 +67,11 @@ vyre_status_t vyre_cuda_status(const vyre_cuda_t *cuda, vyre_cu_result_t result,
 /* The number of GPUs, and one of them by index (VYRE_E_NO_DEVICE out of range). */
 vyre_status_t vyre_cuda_device(const vyre_cuda_t *cuda, int index, vyre_cu_device_t *out_device);
 
-/* Compiles PTX to a cubin with the driver's linker, off to the side; the log of a refusal is in the error. The bytes are
- * the caller's (vyre_free). A context is current. */
+/* Compiles PTX to a cubin with the driver's linker, off to the side; the log of a refusal is in the error. The bytes
+ * are the caller's (vyre_free). A context is current. */
 vyre_status_t vyre_cuda_link(const vyre_cuda_t *cuda, const char *ptx, size_t size, void **out_cubin,
                              size_t *out_cubin_size);
 
-#define VYRE_CUDA_TRY(cuda, name, arguments) \
-  VYRE_TRY(vyre_cuda_status((cuda), (cuda)->name arguments, "cu" #name))
+#define VYRE_CUDA_TRY(cuda, name, arguments) VYRE_TRY(vyre_cuda_status((cuda), (cuda)->name arguments, "cu" #name))
 
 #endif

@@ -74,12 +74,14 @@ static vyre_status_t describe(vyre_gpu_t *gpu, uint32_t index) {
   VYRE_TRY(attribute(gpu, ATTRIBUTE_VMM, &has_vmm));
   snprintf(gpu->base.name, sizeof gpu->base.name, "cuda:%u", index);
   if (major < 8 || !has_vmm)
-    return vyre_status_with_fix(vyre_status_make(VYRE_E_NO_DEVICE, "%s is a %s, compute capability %d.%d%s", gpu->base.name,
-                                                 name, major, minor, has_vmm ? "" : " without virtual memory management"),
-                                "Use a GPU of compute capability 8.0 or later, or choose --device cpu.");
+    return vyre_status_with_fix(
+        vyre_status_make(VYRE_E_NO_DEVICE, "%s is a %s, compute capability %d.%d%s", gpu->base.name, name, major, minor,
+                         has_vmm ? "" : " without virtual memory management"),
+        "Use a GPU of compute capability 8.0 or later, or choose --device cpu.");
   if (timeout)
     return vyre_status_with_fix(
-        vyre_status_make(VYRE_E_NO_DEVICE, "%s drives a display: the driver ends every kernel after seconds", gpu->base.name),
+        vyre_status_make(VYRE_E_NO_DEVICE, "%s drives a display: the driver ends every kernel after seconds",
+                         gpu->base.name),
         "Stop the display server on this GPU, or choose another one.");
   gpu->architecture = major >= 9 ? "sm_90" : "sm_80";
   gpu->multiprocessors = (uint32_t)multiprocessors;

@@ -1,8 +1,8 @@
 /* A GPU as a device: two contexts, memory, the kernel.
  *
  * The execution context holds the megakernel. While that lives, frees, unregistrations, module loads and first launches
- * in its context wait for its end, which never comes; so what must be done beside it is done in the ingest context, which
- * shares the device's memory and starts neither kernels nor memsets (docs/decisions/0007-two-contexts.md).
+ * in its context wait for its end, which never comes; so what must be done beside it is done in the ingest context,
+ * which shares the device's memory and starts neither kernels nor memsets (docs/decisions/0007-two-contexts.md).
  *
  * Owns:    the contexts, from open to close.
  * Threads: any; each call makes a context current to its thread and gives it back.
@@ -47,8 +47,8 @@ vyre_status_t vyre_gpu_ingest(vyre_gpu_t *gpu, vyre_cu_context_t *out_context);
 vyre_status_t vyre_gpu_allocate(vyre_device_t *device, vyre_memory_kind_t kind, uint64_t bytes,
                                 vyre_memory_t *out_memory);
 vyre_status_t vyre_gpu_bind(vyre_device_t *device, void *host, uint64_t bytes, vyre_memory_t *out_memory);
-/* Of a status that says the device's memory is full: what did not fit (bytes 0: of unknown size) and how much is free. In
- * a context. */
+/* Of a status that says the device's memory is full: what did not fit (bytes 0: of unknown size) and how much is free.
+ * In a context. */
 vyre_status_t vyre_gpu_tell_memory(vyre_gpu_t *gpu, uint64_t bytes, const char *what, vyre_status_t status);
 void vyre_gpu_release(vyre_device_t *device, vyre_memory_t *memory);
 vyre_status_t vyre_gpu_write(vyre_device_t *device, uint64_t to, const void *from, uint64_t bytes);

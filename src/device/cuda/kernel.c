@@ -1,6 +1,6 @@
 /* The megakernel on a GPU: compiled to PTX, linked to a cubin off to the side, loaded and launched in the execution
- * context while nothing runs there. Each module has one function, which is launched as soon as it is loaded: lazy loading
- * leaves nothing for later. */
+ * context while nothing runs there. Each module has one function, which is launched as soon as it is loaded: lazy
+ * loading leaves nothing for later. */
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -36,10 +36,10 @@ typedef struct kernel {
   vyre_cu_module_t module;
   vyre_cu_stream_t stream;
   vyre_launch_params_t params;
-  pthread_mutex_t lock;         /* everything below */
+  pthread_mutex_t lock; /* everything below */
   _Atomic uint64_t next_query_ns;
   atomic_bool has_ended;
-  vyre_status_t failure;        /* what it ended by */
+  vyre_status_t failure; /* what it ended by */
   pump_thread_t pumps[VYRE_PUMPS_MAX];
 } kernel_t;
 
@@ -71,8 +71,10 @@ vyre_status_t vyre_gpu_build(vyre_device_t *device, const vyre_build_params_t *p
   vyre_gpu_t *gpu = vyre_gpu_of(device);
   const vyre_codegen_table_t *codegen;
   VYRE_TRY(vyre_codegen_load(&codegen));
-  vyre_codegen_options_t options = {.form = VYRE_CODEGEN_ASSEMBLY, .gpu = gpu->architecture,
-                                    .handlers = params->handlers, .handler_count = params->handler_count,
+  vyre_codegen_options_t options = {.form = VYRE_CODEGEN_ASSEMBLY,
+                                    .gpu = gpu->architecture,
+                                    .handlers = params->handlers,
+                                    .handler_count = params->handler_count,
                                     .threads = VYRE_GPU_THREADS};
   char *ptx;
   size_t size;
@@ -113,8 +115,9 @@ static vyre_status_t load_and_launch(kernel_t *kernel, const vyre_image_t *image
   VYRE_TRY(check_residency(kernel, function));
   uint64_t blocks = kernel->params.worker_blocks, stride = kernel->params.block_bytes;
   void *arguments[] = {&blocks, &stride};
-  VYRE_TRY(VYRE_GPU_CALL(gpu, LaunchKernel, (function, kernel->params.workers, 1, 1, VYRE_GPU_THREADS, 1, 1, 0,
-                                             kernel->stream, arguments, NULL)));
+  VYRE_TRY(VYRE_GPU_CALL(
+      gpu, LaunchKernel,
+      (function, kernel->params.workers, 1, 1, VYRE_GPU_THREADS, 1, 1, 0, kernel->stream, arguments, NULL)));
   atomic_store(&kernel->has_ended, false);
   return NULL;
 }
@@ -212,7 +215,8 @@ static void kernel_destroy(vyre_launch_t *launch) {
 static void *pump(void *argument) {
   pump_thread_t *self = argument;
   while (!atomic_load_explicit(&self->leaves, memory_order_acquire))
-    if (self->pump->run(self->pump, 0) == 0 && !self->pump->wait(self->pump, 0, PUMP_WAIT_NS)) vyre_sleep_ns(PUMP_WAIT_NS);
+    if (self->pump->run(self->pump, 0) == 0 && !self->pump->wait(self->pump, 0, PUMP_WAIT_NS))
+      vyre_sleep_ns(PUMP_WAIT_NS);
   return NULL;
 }
 
@@ -274,8 +278,11 @@ static vyre_status_t kernel_relaunch(vyre_launch_t *launch, vyre_image_t *image)
   return vyre_status_context(status, "launching the megakernel on %s again", kernel->gpu->base.name);
 }
 
-static const vyre_launch_ops_t launch_ops = {.running = kernel_running, .join = kernel_join, .destroy = kernel_destroy,
-                                             .attach = kernel_attach, .detach = kernel_detach,
+static const vyre_launch_ops_t launch_ops = {.running = kernel_running,
+                                             .join = kernel_join,
+                                             .destroy = kernel_destroy,
+                                             .attach = kernel_attach,
+                                             .detach = kernel_detach,
                                              .relaunch = kernel_relaunch};
 
 static vyre_status_t start(kernel_t *kernel, const vyre_image_t *image) {

@@ -1,5 +1,5 @@
-/* Memory that the kernel reaches: pinned memory of the host, and the device's own, mapped so that both contexts see it at
- * one address. Every function works beside a live kernel. */
+/* Memory that the kernel reaches: pinned memory of the host, and the device's own, mapped so that both contexts see it
+ * at one address. Every function works beside a live kernel. */
 #include <stdio.h>
 #include <string.h>
 
@@ -22,9 +22,10 @@ static uint64_t round_up(uint64_t bytes, uint64_t multiple) { return (bytes + mu
 static vyre_status_t tell_pinned(vyre_status_t status, uint64_t bytes) {
   if (vyre_status_code(status) == VYRE_E_DEVICE_MEMORY)
     status = vyre_status_because(
-        vyre_status_with_fix(vyre_status_make(VYRE_E_MEMORY, "%llu KiB of the host's memory cannot be pinned",
-                                              (unsigned long long)(bytes >> 10)),
-                             "Free memory of the host, or lower --chunk and --depth; what is pinned cannot be swapped out."),
+        vyre_status_with_fix(
+            vyre_status_make(VYRE_E_MEMORY, "%llu KiB of the host's memory cannot be pinned",
+                             (unsigned long long)(bytes >> 10)),
+            "Free memory of the host, or lower --chunk and --depth; what is pinned cannot be swapped out."),
         status);
   return vyre_status_context(status, "pinning %llu KiB of the host's memory", (unsigned long long)(bytes >> 10));
 }
@@ -137,8 +138,8 @@ vyre_status_t vyre_gpu_tell_memory(vyre_gpu_t *gpu, uint64_t bytes, const char *
     return status;
   char size[48] = "";
   if (bytes) snprintf(size, sizeof size, ", %llu MiB", (unsigned long long)(bytes >> 20));
-  vyre_status_t told = vyre_status_make(VYRE_E_DEVICE_MEMORY, "no room for %s%s: %zu of %zu MiB are free on %s", what, size,
-                                        free_bytes >> 20, total_bytes >> 20, gpu->base.name);
+  vyre_status_t told = vyre_status_make(VYRE_E_DEVICE_MEMORY, "no room for %s%s: %zu of %zu MiB are free on %s", what,
+                                        size, free_bytes >> 20, total_bytes >> 20, gpu->base.name);
   return vyre_status_because(told, status);
 }
 
@@ -175,7 +176,10 @@ static vyre_status_t allocate_host(vyre_gpu_t *gpu, uint64_t bytes, vyre_memory_
   vyre_gpu_leave(gpu);
   if (status) return tell_pinned(status, bytes);
   memset(host, 0, bytes);
-  *out_memory = (vyre_memory_t){.address = address, .host = host, .bytes = bytes, .is_host = true,
+  *out_memory = (vyre_memory_t){.address = address,
+                                .host = host,
+                                .bytes = bytes,
+                                .is_host = true,
                                 .own = {OWN_HOST, (uint64_t)(uintptr_t)context}};
   return NULL;
 }
@@ -186,7 +190,8 @@ vyre_status_t vyre_gpu_allocate(vyre_device_t *device, vyre_memory_kind_t kind, 
   return kind == VYRE_MEMORY_HOST ? allocate_host(gpu, bytes, out_memory) : allocate_device(gpu, bytes, out_memory);
 }
 
-/* The pages that hold the caller's bytes are registered, in the ingest context: unregistering waits for no kernel there. */
+/* The pages that hold the caller's bytes are registered, in the ingest context: unregistering waits for no kernel
+ * there. */
 vyre_status_t vyre_gpu_bind(vyre_device_t *device, void *host, uint64_t bytes, vyre_memory_t *out_memory) {
   vyre_gpu_t *gpu = vyre_gpu_of(device);
   vyre_cu_context_t context;
@@ -199,22 +204,27 @@ vyre_status_t vyre_gpu_bind(vyre_device_t *device, void *host, uint64_t bytes, v
       gpu->cuda->MemHostRegister((void *)first, size, VYRE_CU_HOST_PORTABLE | VYRE_CU_HOST_DEVICEMAP);
   vyre_status_t status = vyre_cuda_status(gpu->cuda, result, "cuMemHostRegister");
   if (result == ERROR_ALREADY_REGISTERED)
-    status = vyre_status_with_fix(status, "Keep windows on pages of their own (4 KiB), or remove the one that has these first.");
+    status = vyre_status_with_fix(
+        status, "Keep windows on pages of their own (4 KiB), or remove the one that has these first.");
   if (result == ERROR_INVALID_VALUE)
-    status = vyre_status_with_fix(status, "Pass memory that this process has mapped and may write, from its first byte to its last.");
+    status = vyre_status_with_fix(
+        status, "Pass memory that this process has mapped and may write, from its first byte to its last.");
   if (!status) {
     status = VYRE_GPU_CALL(gpu, MemHostGetDevicePointer, (&address, (void *)first, 0));
     if (status) gpu->cuda->MemHostUnregister((void *)first);
   }
   vyre_gpu_leave(gpu);
   if (status) return tell_pinned(status, size);
-  *out_memory = (vyre_memory_t){.address = address + ((uintptr_t)host - first), .host = host, .bytes = bytes,
-                                .is_host = true, .own = {OWN_REGISTERED, (uint64_t)(uintptr_t)context}};
+  *out_memory = (vyre_memory_t){.address = address + ((uintptr_t)host - first),
+                                .host = host,
+                                .bytes = bytes,
+                                .is_host = true,
+                                .own = {OWN_REGISTERED, (uint64_t)(uintptr_t)context}};
   return NULL;
 }
 
-/* Errors of a context that is lost need no telling here: what it had is gone. The device's memory is of no context, so it
- * is given back even where none can be entered. */
+/* Errors of a context that is lost need no telling here: what it had is gone. The device's memory is of no context, so
+ * it is given back even where none can be entered. */
 void vyre_gpu_release(vyre_device_t *device, vyre_memory_t *memory) {
   vyre_gpu_t *gpu = vyre_gpu_of(device);
   const vyre_cuda_t *cuda = gpu->cuda;

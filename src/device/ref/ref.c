@@ -6,9 +6,9 @@
 #include "interp/interp.h"
 
 struct vyre_image {
-  uint32_t count;         /* prepared programs: the loop, then the handlers */
-  vyre_entry_t *entries;  /* [0] the loop, [1 + handler]; the context is the vyre_interp_t */
-  vyre_interp_t **fused;  /* by handler; NULL when the loop calls them through its hooks */
+  uint32_t count;        /* prepared programs: the loop, then the handlers */
+  vyre_entry_t *entries; /* [0] the loop, [1 + handler]; the context is the vyre_interp_t */
+  vyre_interp_t **fused; /* by handler; NULL when the loop calls them through its hooks */
 };
 
 static void ref_image_destroy(vyre_image_t *image) {
