@@ -15,7 +15,8 @@ help:
 	@echo 'make build  the command and the library, optimized: build/release/bin/vyre'
 	@echo 'make run    build, then run the example Programs over a large file; FILE=PATH chooses another'
 	@echo 'make test   build and test all presets: gcc, clang, sanitizers; then the release build'
-	@echo 'make campaign  COUNT=N random Programs, machine code against the interpreter; SEED=N is the first'
+	@echo 'make campaign  COUNT=N random Programs, machine code against the interpreter, and as many in sessions of'
+	@echo '               both builders; SEED=N is the first'
 	@echo 'make mutants   plants defects, one at a time, and sees that the tests find each; MUTANTS=NAMES chooses,'
 	@echo '               RESULTS=FILE keeps the table'
 	@echo 'make bench  build, then run the benchmarks; RESULTS=FOLDER keeps their output and writes'
@@ -40,7 +41,7 @@ test: setup
 
 campaign: setup
 	@cmake --preset dev >/dev/null
-	@cmake --build --preset dev -j $(JOBS) --target test-differential vyre-codegen-library
+	@cmake --build --preset dev -j $(JOBS) --target test-differential test-builders vyre-codegen-library
 	@tools/campaign.sh build/dev $(COUNT) $(SEED)
 
 mutants: setup

@@ -1,34 +1,50 @@
 #!/bin/sh
-# Random Programs by the many: machine code against the interpreter, in two processes with half of the seeds each.
-# Usage: campaign.sh BUILD_DIR COUNT [FIRST_SEED]. Prints what differs, and one line at the end; the exit status says
-# whether anything did. `BUILD_DIR/bin/test-differential SEED 1` replays a seed.
+# Random Programs by the many, in two processes beside each other: machine code against the interpreter, and sessions of
+# the builder jit against interpreted ones, each over COUNT Programs.
+# Usage: campaign.sh BUILD_DIR COUNT [FIRST_SEED]. Prints what differs as soon as a chunk of seeds has ended, and one line
+# for each process at the end; the exit status says whether anything differed, crashed or did not end.
+# `BUILD_DIR/bin/test-differential SEED 1` and `BUILD_DIR/bin/test-builders cpu SEED COUNT` replay seeds.
 set -eu
-build=$1
+bin=$1/bin
 count=$2
 first=${3:-1}
-test=$build/bin/test-differential
-half=$((count / 2))
+chunk=1000
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
-part() {
-  status=0
-  "$test" "$2" "$3" 100 >"$folder/$1" 2>&1 || status=$?
-  echo "$status" >"$folder/status-$1"
+# chunks NAME COMMAND...: runs COMMAND SEED COUNT for each chunk; keeps the lines that count in $folder/NAME.
+chunks() {
+  name=$1
+  shift
+  seed=$first
+  end=$((first + count))
+  while [ "$seed" -lt "$end" ]; do
+    n=$((end - seed < chunk ? end - seed : chunk))
+    status=0
+    "$@" "$seed" "$n" >"$folder/$name.log" 2>&1 || status=$?
+    if [ $status -eq 0 ]; then
+      grep -E '^(seeds|cpu:) ' "$folder/$name.log" >>"$folder/$name"
+    else
+      echo "$name: seeds $seed to $((seed + n - 1)), exit status $status"
+      sed '/^\[/d' "$folder/$name.log"
+      echo "failed $n" >>"$folder/$name"
+    fi
+    seed=$((seed + n))
+  done
 }
-part 1 "$first" "$half" &
-part 2 $((first + half)) $((count - half)) &
+
+chunks builders "$bin/test-builders" cpu &
+chunks differential "$bin/test-differential"
 wait
 
-sed '/^\[/d' "$folder/1" "$folder/2" | grep -v '^seeds ' || true
-# "seeds A to B: R runs, F of them faults, D differences", in each part that came to its end.
-sed -n 's/^seeds \([0-9]*\) to \([0-9]*\): \([0-9]*\) runs, \([0-9]*\) of them faults, \([0-9]*\) differences$/\1 \2 \3 \4 \5/p' \
-  "$folder/1" "$folder/2" |
-  awk -v ends="$(cat "$folder/status-1" "$folder/status-2" | tr '\n' ' ')" '
-    { programs += $2 - $1 + 1; runs += $3; faults += $4; differences += $5 }
-    END {
-      printf "campaign: %d Programs, %d runs, %d of them faults, %d differences", programs, runs, faults, differences
-      if (NR < 2) printf "; %d of 2 processes did not end (exit status %s)", 2 - NR, ends
-      printf "\n"
-      exit NR < 2 || differences > 0
-    }'
+# "seeds A to B: R runs, F of them faults, D differences"
+awk '/^failed/ { failed += $2; next }
+     { gsub(/[:,]/, ""); programs += $4 - $2 + 1; runs += $5; faults += $7 }
+     END { printf "ref = cpu: %d Programs, %d runs, %d of them faults; %d Programs in chunks that failed\n", programs, runs, faults, failed
+           exit failed > 0 }' "$folder/differential" || bad=1
+# "cpu: P Programs of seeds A to B, S slots, F of them faults, K of finish"
+awk '/^failed/ { failed += $2; next }
+     { programs += $2; slots += $9; faults += $11; finishes += $15 }
+     END { printf "interpreted = jit: %d Programs, %d slots, %d of them faults, %d of finish; %d Programs in chunks that failed\n", programs, slots, faults, finishes, failed
+           exit failed > 0 }' "$folder/builders" || bad=1
+[ -z "${bad:-}" ]
