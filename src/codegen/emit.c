@@ -95,32 +95,48 @@ static bool is_lean(LLVMValueRef function) {
                                        sizeof VYRE_LEAN_ATTRIBUTE - 1) != NULL;
 }
 
-/* Passes leave functions with this attribute alone. Gives whether there are any of the kind. */
-static bool set_untouched(LLVMModuleRef module, bool of_lean, bool is_untouched) {
+static void set_untouched(LLVMValueRef function, bool is_untouched) {
   static const char name[] = "optnone";
-  unsigned kind = LLVMGetEnumAttributeKindForName(name, sizeof name - 1);
+  if (is_untouched)
+    vyre_lower_add_attribute(function, (unsigned)LLVMAttributeFunctionIndex, name);
+  else
+    LLVMRemoveEnumAttributeAtIndex(function, (unsigned)LLVMAttributeFunctionIndex,
+                                   LLVMGetEnumAttributeKindForName(name, sizeof name - 1));
+}
+
+/* Passes leave functions with this attribute alone. Gives whether there are any of the kind. */
+static bool set_all_untouched(LLVMModuleRef module, bool of_lean, bool is_untouched) {
   bool has_any = false;
   for (LLVMValueRef f = LLVMGetFirstFunction(module); f; f = LLVMGetNextFunction(f)) {
     if (LLVMIsDeclaration(f) || is_lean(f) != of_lean) continue;
     has_any = true;
-    if (is_untouched)
-      vyre_lower_add_attribute(f, (unsigned)LLVMAttributeFunctionIndex, name);
-    else
-      LLVMRemoveEnumAttributeAtIndex(f, (unsigned)LLVMAttributeFunctionIndex, kind);
+    set_untouched(f, is_untouched);
   }
   return has_any;
+}
+
+/* Of functions with the attribute instructions are chosen fast. */
+static void choose_fast(LLVMModuleRef module) {
+  for (LLVMValueRef f = LLVMGetFirstFunction(module); f; f = LLVMGetNextFunction(f)) {
+    if (LLVMIsDeclaration(f) || !is_lean(f)) continue;
+    LLVMAttributeRef lean = LLVMGetStringAttributeAtIndex(f, (unsigned)LLVMAttributeFunctionIndex, VYRE_LEAN_ATTRIBUTE,
+                                                          sizeof VYRE_LEAN_ATTRIBUTE - 1);
+    unsigned length;
+    if (strcmp(LLVMGetStringAttributeValue(lean, &length), VYRE_LEAN_HASTY) == 0) set_untouched(f, true);
+  }
 }
 
 /* Programs as they were lowered: each function by the passes that are its own. */
 static vyre_status_t optimize_handlers(const vyre_program_t *program, LLVMModuleRef module,
                                        LLVMTargetMachineRef machine) {
-  bool has_lean = set_untouched(module, true, true);
+  bool has_lean = set_all_untouched(module, true, true);
   VYRE_TRY(run_passes(program, handler_passes, module, machine));
   if (!has_lean) return NULL;
-  set_untouched(module, true, false);
-  set_untouched(module, false, true);
+  set_all_untouched(module, true, false);
+  set_all_untouched(module, false, true);
   VYRE_TRY(run_passes(program, lean_passes, module, machine));
-  set_untouched(module, false, false);
+  set_all_untouched(module, false, false);
+  choose_fast(module);
   return NULL;
 }
 
@@ -164,7 +180,8 @@ static bool is_fused(const vyre_program_t *program, const vyre_codegen_options_t
 }
 
 static bool lower(LLVMModuleRef module, const vyre_program_t *program, const vyre_codegen_options_t *options) {
-  vyre_lower_options_t how = {.is_checked = !options->is_unchecked, .threads = options->threads};
+  vyre_lower_options_t how = {
+      .is_checked = !options->is_unchecked, .threads = options->threads, .large_nodes = options->large_nodes};
   if (is_fused(program, options)) return vyre_lower_fused_loop(program, &how, module);
   if (!options->gpu) return vyre_lower_program(program, &vyre_target_x86, &how, module, VYRE_CODEGEN_SYMBOL) != NULL;
   if (!program->is_privileged) return vyre_lower_finite_kernel(program, &how, module);
@@ -182,7 +199,7 @@ static void set_target(LLVMModuleRef module, LLVMTargetMachineRef machine) {
 
 static vyre_status_t make_handlers(LLVMModuleRef module, LLVMTargetMachineRef machine, const vyre_program_t *loop,
                                    const vyre_codegen_options_t *options) {
-  vyre_lower_options_t how = {.is_checked = !options->is_unchecked};
+  vyre_lower_options_t how = {.is_checked = !options->is_unchecked, .large_nodes = options->large_nodes};
   if (!vyre_lower_handlers(options->handlers, options->handler_count, &how, module)) return vyre_out_of_memory(0);
   set_target(module, machine);
   VYRE_TRY(verify(loop, module));

@@ -424,7 +424,7 @@ LLVMValueRef vyre_lower_program(const vyre_program_t *program, const vyre_target
     find_definitions(l);
     is_whole = vyre_lower_init_lanes(l);
   }
-  if (is_whole && !program->is_privileged && !target->is_gpu) is_whole = vyre_lower_weigh(l);
+  if (is_whole && !program->is_privileged && !target->is_gpu) is_whole = vyre_lower_weigh(l, options->large_nodes);
   if (is_whole) {
     vyre_lower_types(l, module);
     l->ir = LLVMCreateBuilderInContext(l->context);

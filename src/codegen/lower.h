@@ -99,6 +99,7 @@ struct vyre_lower {
   unsigned group_threads;  /* groups: how many threads, when that is known; else 0 */
   bool is_bounded;         /* loops use fuel and look at the stop word: not in privileged programs */
   bool is_large;           /* more than VYRE_LARGE_NODES: in parts, most of them with fewer passes (lower_part.h) */
+  bool is_hasty;           /* and so many more that instructions are chosen fast */
   struct vyre_lower_parts *parts; /* lower_part.h; NULL: the body is one function */
   vyre_layout_t layout;
 
@@ -149,12 +150,15 @@ struct vyre_lower {
   unsigned wide_element;  /* the one of this copy of the body */
 };
 
-#define VYRE_LEAN_ATTRIBUTE "vyre-lean" /* of a function of a large Program, for the choice of passes */
+/* Of a function of a large Program, for the choice of passes. Its value: whether instructions are chosen fast, too. */
+#define VYRE_LEAN_ATTRIBUTE "vyre-lean"
+#define VYRE_LEAN_HASTY "hasty"
 
 /* lower.c. The function NAME(frame, ...), in the module; NULL when memory is out. */
 typedef struct vyre_lower_options {
   bool is_checked;
-  unsigned threads; /* of a group, exactly; 0: known at the launch */
+  unsigned threads;     /* of a group, exactly; 0: known at the launch */
+  uint32_t large_nodes; /* 0: VYRE_LARGE_NODES */
 } vyre_lower_options_t;
 LLVMValueRef vyre_lower_program(const vyre_program_t *program, const vyre_target_t *target,
                                 const vyre_lower_options_t *options, LLVMModuleRef module, const char *name);

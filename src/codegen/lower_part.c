@@ -33,9 +33,10 @@ typedef struct place {
 } place_t;
 
 struct vyre_lower_parts {
-  uint32_t *weights;   /* nodes, by statement; more than a part holds when there is a fast foreach inside */
-  bool *is_fast;       /* by statement: a foreach in a part of its own */
-  uint32_t *functions; /* nodes, by function; 0: not known yet */
+  uint32_t most, least; /* nodes of a part */
+  uint32_t *weights;    /* nodes, by statement; more than a part holds when there is a fast foreach inside */
+  bool *is_fast;        /* by statement: a foreach in a part of its own */
+  uint32_t *functions;  /* nodes, by function; 0: not known yet */
   LLVMValueRef body;
   LLVMBasicBlockRef entry; /* the body's */
   LLVMTypeRef type;        /* of a part */
@@ -106,8 +107,9 @@ void vyre_lower_free_parts(vyre_lower_t *l) {
 
 void vyre_lower_make_lean(vyre_lower_t *l, LLVMValueRef function) {
   vyre_lower_add_attribute(function, (unsigned)LLVMAttributeFunctionIndex, "noinline");
-  LLVMAttributeRef lean =
-      LLVMCreateStringAttribute(l->context, VYRE_LEAN_ATTRIBUTE, sizeof VYRE_LEAN_ATTRIBUTE - 1, "", 0);
+  const char *value = l->is_hasty ? VYRE_LEAN_HASTY : "";
+  LLVMAttributeRef lean = LLVMCreateStringAttribute(l->context, VYRE_LEAN_ATTRIBUTE, sizeof VYRE_LEAN_ATTRIBUTE - 1,
+                                                    value, (unsigned)strlen(value));
   LLVMAddAttributeAtIndex(function, (unsigned)LLVMAttributeFunctionIndex, lean);
 }
 
@@ -126,18 +128,18 @@ static bool choose_fast(vyre_lower_t *l, uint32_t block, uint32_t *left) {
     }
     bool is_inside = choose_fast(l, s->body, left);
     is_inside |= choose_fast(l, s->orelse, left);
-    if (is_inside && parts->weights[id] <= VYRE_PART_NODES_MAX) parts->weights[id] = VYRE_PART_NODES_MAX + 1;
+    if (is_inside && parts->weights[id] <= parts->most) parts->weights[id] = parts->most + 1;
     has_any |= is_inside;
   }
   return has_any;
 }
 
-static uint32_t fast_nodes(uint32_t nodes) {
-  uint32_t less = nodes / VYRE_FAST_NODES_PER;
-  return less < VYRE_FAST_NODES_MAX - VYRE_FAST_NODES_MIN ? VYRE_FAST_NODES_MAX - less : VYRE_FAST_NODES_MIN;
+static uint32_t fast_nodes(uint32_t nodes, uint32_t large) {
+  uint32_t least = large / VYRE_FAST_NODES_LEAST, less = nodes / VYRE_FAST_NODES_PER;
+  return less < large - least ? large - less : least;
 }
 
-bool vyre_lower_weigh(vyre_lower_t *l) {
+bool vyre_lower_weigh(vyre_lower_t *l, uint32_t large_nodes) {
   struct vyre_lower_parts *parts = l->parts = vyre_calloc(1, sizeof *parts);
   if (!parts) return false;
   parts->weights = vyre_calloc(l->program->stmt_count, sizeof *parts->weights);
@@ -145,9 +147,13 @@ bool vyre_lower_weigh(vyre_lower_t *l) {
   parts->is_fast = vyre_calloc(l->program->stmt_count, sizeof *parts->is_fast);
   if (!parts->weights || !parts->functions || !parts->is_fast) return false;
   uint32_t nodes = weigh_block(l, l->program->body) + weigh_block(l, l->program->finish);
-  l->is_large = nodes > VYRE_LARGE_NODES;
+  uint32_t large = large_nodes ? large_nodes : VYRE_LARGE_NODES;
+  l->is_large = nodes > large;
+  l->is_hasty = nodes / VYRE_HASTY_TIMES > large;
+  parts->most = large * VYRE_PART_NODES_MAX / VYRE_LARGE_NODES + 1;
+  parts->least = large * VYRE_PART_NODES_MIN / VYRE_LARGE_NODES + 1;
   if (l->is_large)
-    choose_fast(l, l->program->body, &(uint32_t){fast_nodes(nodes)}); /* `finish` has none */
+    choose_fast(l, l->program->body, &(uint32_t){fast_nodes(nodes, large)}); /* `finish` has none */
   else
     vyre_lower_free_parts(l);
   return true;
@@ -235,7 +241,7 @@ void vyre_lower_end_part(vyre_lower_t *l) {
 static uint32_t weigh_run(const vyre_lower_t *l, uint32_t id) {
   uint32_t sum = 0;
   for (; id != 0; id = l->program->stmts[id].next) {
-    if (sum + l->parts->weights[id] > VYRE_PART_NODES_MAX || l->parts->is_fast[id]) break;
+    if (sum + l->parts->weights[id] > l->parts->most || l->parts->is_fast[id]) break;
     sum += l->parts->weights[id];
   }
   return sum;
@@ -252,8 +258,8 @@ void vyre_lower_part_at(vyre_lower_t *l, uint32_t first, uint32_t end) {
     begin_part(l, true);
   } else if (weight > parts->room) {
     vyre_lower_end_part(l);
-    parts->room = weight > VYRE_PART_NODES_MAX ? 0 : weigh_run(l, first);
-    if (parts->room >= VYRE_PART_NODES_MIN) begin_part(l, false);
+    parts->room = weight > parts->most ? 0 : weigh_run(l, first);
+    if (parts->room >= parts->least) begin_part(l, false);
   }
   parts->room -= weight < parts->room ? weight : parts->room;
 }

@@ -20,16 +20,22 @@
 #include "codegen/lower.h"
 
 /* What a part holds at most, and at least, in nodes; what is less stays in the body. At 100 to 400 nodes compiling is
- * fastest; calls cost nothing beside that many nodes. */
+ * fastest; calls cost nothing beside that many nodes. This and the following go with the number of nodes that make a
+ * Program large: tests make it small. */
 enum { VYRE_PART_NODES_MAX = 200, VYRE_PART_NODES_MIN = 12 };
 
-/* What all fast foreach of a large Program hold at most, in nodes: as much as a small Program, less by one for so many
- * nodes of the Program, and never less than the last. Optimizing one node for speed takes 0.3 to 2 ms, a lean one 0.02
- * to 0.2 (bench/compile.c). */
-enum { VYRE_FAST_NODES_MAX = VYRE_LARGE_NODES, VYRE_FAST_NODES_PER = 25, VYRE_FAST_NODES_MIN = 100 };
+/* What all fast foreach of a large Program hold at most, in nodes: as much as a small Program, less by one for each so
+ * many nodes of the Program, and never less than a fifth; where floats are summed a node counts twice. Optimizing one
+ * node for speed takes 0.3 to 2 ms, a lean one 0.02 to 0.2 (bench/compile.c). */
+enum { VYRE_FAST_NODES_PER = 25, VYRE_FAST_NODES_LEAST = 5 };
 
-/* Sets is_large, and parts when it is; false when memory is out. Functions count where they are called. */
-bool vyre_lower_weigh(vyre_lower_t *l);
+/* From so many times as many nodes on as make a Program large, LLVM's quick way of choosing instructions is taken for
+ * what is lean: a third of the time less, for code that takes up to half more. */
+enum { VYRE_HASTY_TIMES = 10 };
+
+/* Sets is_large when there are more than `large_nodes` (0: VYRE_LARGE_NODES) nodes, and parts when it is; false when
+ * memory is out. Functions count where they are called. */
+bool vyre_lower_weigh(vyre_lower_t *l, uint32_t large_nodes);
 void vyre_lower_begin_parts(vyre_lower_t *l); /* l->function is the body */
 /* Statements [first, end) are lowered next, together: ends the open part, or begins one, where that is due. When they
  * are too many for a part none is open: bodies inside, or runs of them, are parted in turn. */

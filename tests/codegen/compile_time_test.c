@@ -10,7 +10,6 @@
 #include <vyre/program.h>
 
 #include "base/memory.h"
-#include "codegen/codegen.h"
 #include "device/cpu/cpu.h"
 #include "ir/canonical.h"
 #include "shapes.h"
@@ -34,20 +33,40 @@ static double cpu_now(void) {
   return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
+static void compare(const bench_shape_t *shape, const vyre_program_t *program, vyre_entry_t entry,
+                    const run_input_t *input) {
+  run_result_t reference, machine;
+  run_reference(program, input, &reference);
+  run_entry(program, entry, input, &machine);
+  if (!run_results_equal(&reference, &machine)) {
+    run_results_explain(stderr, program, &reference, &machine);
+    fail_msg("%s differs from the interpreter", shape->name);
+  }
+  run_result_deinit(&reference);
+  run_result_deinit(&machine);
+}
+
+static const uint8_t *test_data(void) {
+  static uint8_t data[DATA_BYTES];
+  for (unsigned i = 0; i < DATA_BYTES; i++) data[i] = (uint8_t)(i * 2654435761u >> 24);
+  return data;
+}
+
+/* Seconds to code that can be called; that it does what the interpreter does is seen, too. */
 static double compile_s(const bench_shape_t *shape, uint32_t nodes) {
-  const vyre_codegen_table_t *compiler;
-  ok(vyre_codegen_load(&compiler));
   vyre_program_t *program;
   ok(bench_shape_make(shape, nodes, &program));
   assert_in_range(bench_shape_nodes(program), nodes - nodes / 10, nodes);
-  char *bytes;
-  size_t size;
   double start = cpu_now();
   vyre_program_t *canonical; /* what sessions compile */
+  vyre_loaded_t *object;
+  vyre_entry_t entry;
   ok(vyre_canonicalize(program, &canonical));
-  ok(compiler->compile(canonical, &(vyre_codegen_options_t){.form = VYRE_CODEGEN_OBJECT}, &bytes, &size));
+  ok(vyre_cpu_compile(canonical, false, &object, &entry));
   double seconds = cpu_now() - start;
-  vyre_free(bytes);
+  run_input_t input = {.data = test_data(), .data_bytes = 200, .fuel = FUEL};
+  compare(shape, canonical, entry, &input);
+  vyre_loaded_destroy(object);
   vyre_program_destroy(&canonical);
   vyre_program_destroy(&program);
   return seconds;
@@ -72,23 +91,8 @@ static void time_grows_as_nodes_do(void **state) {
   }
 }
 
-static void compare(const bench_shape_t *shape, const vyre_program_t *program, vyre_entry_t entry,
-                    const run_input_t *input) {
-  run_result_t reference, machine;
-  run_reference(program, input, &reference);
-  run_entry(program, entry, input, &machine);
-  if (!run_results_equal(&reference, &machine)) {
-    run_results_explain(stderr, program, &reference, &machine);
-    fail_msg("%s differs from the interpreter", shape->name);
-  }
-  run_result_deinit(&reference);
-  run_result_deinit(&machine);
-}
-
 static void large_programs_equal_the_interpreter(void **state) {
   (void)state;
-  static uint8_t data[DATA_BYTES];
-  for (unsigned i = 0; i < DATA_BYTES; i++) data[i] = (uint8_t)(i * 2654435761u >> 24);
   for (unsigned i = 0; i < bench_shape_count; i++) {
     vyre_program_t *program;
     vyre_loaded_t *object;
@@ -98,7 +102,7 @@ static void large_programs_equal_the_interpreter(void **state) {
     ok(vyre_cpu_compile(program, false, &object, &entry));
     static const uint32_t lengths[] = {0, 1, 200, 1500, DATA_BYTES};
     for (unsigned k = 0; k < sizeof lengths / sizeof *lengths; k++) {
-      run_input_t input = {.data = data, .data_bytes = lengths[k], .fuel = FUEL};
+      run_input_t input = {.data = test_data(), .data_bytes = lengths[k], .fuel = FUEL};
       compare(&bench_shapes[i], program, entry, &input);
       input.fuel = 100 * k + k; /* ends within some loop */
       compare(&bench_shapes[i], program, entry, &input);

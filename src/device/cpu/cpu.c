@@ -25,8 +25,8 @@ static void cpu_image_destroy(vyre_image_t *image) {
   vyre_free(image);
 }
 
-static vyre_status_t compile(const vyre_program_t *program, const vyre_codegen_options_t *options,
-                             vyre_loaded_t **out_object, vyre_entry_t *out_entry) {
+vyre_status_t vyre_cpu_compile_as(const vyre_program_t *program, const vyre_codegen_options_t *options,
+                                  vyre_loaded_t **out_object, vyre_entry_t *out_entry) {
   const vyre_codegen_table_t *codegen;
   VYRE_TRY(vyre_codegen_load(&codegen));
   char *bytes;
@@ -49,13 +49,13 @@ static vyre_status_t compile(const vyre_program_t *program, const vyre_codegen_o
 vyre_status_t vyre_cpu_compile(const vyre_program_t *program, bool is_unchecked, vyre_loaded_t **out_object,
                                vyre_entry_t *out_entry) {
   vyre_codegen_options_t options = {.form = VYRE_CODEGEN_OBJECT, .is_unchecked = is_unchecked};
-  return compile(program, &options, out_object, out_entry);
+  return vyre_cpu_compile_as(program, &options, out_object, out_entry);
 }
 
 static vyre_status_t compile_fused(const vyre_build_params_t *params, vyre_image_t *image) {
   vyre_codegen_options_t options = {
       .form = VYRE_CODEGEN_OBJECT, .handlers = params->handlers, .handler_count = params->handler_count};
-  return compile(params->loop, &options, &image->objects[0], &image->entries[0]);
+  return vyre_cpu_compile_as(params->loop, &options, &image->objects[0], &image->entries[0]);
 }
 
 /* The loop is compiled beside the handlers, on a thread of its own: LLVM works on one context per thread. */

@@ -2,6 +2,7 @@
 #ifndef VYRE_DEVICE_CPU_CPU_H
 #define VYRE_DEVICE_CPU_CPU_H
 
+#include "codegen/codegen.h"
 #include "device/cpu/loader.h"
 #include "ir/frame.h"
 #include "ir/program.h"
@@ -10,6 +11,10 @@
  * nothing runs in it. */
 vyre_status_t vyre_cpu_compile(const vyre_program_t *program, bool is_unchecked, vyre_loaded_t **out_object,
                                vyre_entry_t *out_entry);
+
+/* The same with all options; the form is OBJECT. */
+vyre_status_t vyre_cpu_compile_as(const vyre_program_t *program, const vyre_codegen_options_t *options,
+                                  vyre_loaded_t **out_object, vyre_entry_t *out_entry);
 
 /* runtime.c: what machine code calls by name. */
 enum { VYRE_CPU_RUNTIME_COUNT = 15 };
