@@ -156,8 +156,9 @@ static void records_up_to_their_number(void **state) {
 
 /* The node over blocks first .. first + 2^level - 1, from the definition: halves are nodes, too; NULL of none. */
 static bool node(const float *data, uint64_t low, uint64_t high, uint64_t first, unsigned level, float *out_sum) {
+  if (first * 4096 >= high || (first + (UINT64_C(1) << level)) * 4096 <= low) return false;
   if (level > 0) {
-    float left, right;
+    float left = 0, right = 0;
     bool has_left = node(data, low, high, first, level - 1, &left);
     bool has_right = node(data, low, high, first + (UINT64_C(1) << (level - 1)), level - 1, &right);
     *out_sum = has_left && has_right ? left + right : has_left ? left : right;
