@@ -7,6 +7,7 @@
 #include <vyre/program.h>
 
 #include "device/cpu/cpu.h"
+#include "ir/layout.h"
 
 #include "loops.h"
 #include "machine.h"

@@ -11,6 +11,7 @@
 #include "device/cpu/cpu.h"
 #include "interp/interp.h"
 #include "ir/canonical.h"
+#include "ir/layout.h"
 
 #include "measure.h"
 #include "ok.h"

@@ -10,6 +10,7 @@
 #include "codegen/codegen.h"
 #include "device/cuda/driver.h"
 #include "ir/frame.h"
+#include "ir/layout.h"
 #include "ir/program.h"
 #include "measure.h"
 #include "ok.h"

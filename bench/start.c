@@ -7,6 +7,7 @@
 #include <vyre/session.h>
 
 #include "device/cpu/cpu.h"
+#include "ir/layout.h"
 
 #include "machine.h"
 #include "measure.h"

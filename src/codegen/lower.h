@@ -13,6 +13,7 @@
 
 #include "codegen/codegen.h"
 #include "ir/frame.h"
+#include "ir/layout.h"
 #include "ir/uniform.h"
 
 typedef struct vyre_lower vyre_lower_t;

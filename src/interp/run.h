@@ -9,6 +9,7 @@
 #include "interp/interp.h"
 #include "interp/pool.h"
 #include "interp/tree.h"
+#include "ir/layout.h"
 #include "ir/uniform.h"
 
 struct vyre_interp {

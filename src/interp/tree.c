@@ -1,5 +1,6 @@
 #include "interp/tree.h"
 
+#include "ir/layout.h"
 #include "ir/value.h"
 
 static uint64_t add(const vyre_tree_t *tree, uint64_t a, uint64_t b) {

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "ir/lexer.h"
+#include "ir/layout.h"
 #include "ir/typing.h"
 #include "ir/validator.h"
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "ir/layout.h"
 #include "megakernel/protocol.h"
 #include "megakernel/session_state.h"
 

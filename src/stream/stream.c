@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "ir/layout.h"
 #include "megakernel/session.h"
 #include "stream/pump.h"
 #include "uring/facts.h"

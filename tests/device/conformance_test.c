@@ -14,6 +14,7 @@
 
 #include "base/memory.h"
 #include "base/clock.h"
+#include "ir/layout.h"
 #include "ir/text.h"
 #include "megakernel/session.h"
 #include "support/device.h"

@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "codegen/codegen.h"
 #include "device/cuda/driver.h"
+#include "ir/layout.h"
 #include "ir/text.h"
 #include "support/expect.h"
 #include "support/generate.h"

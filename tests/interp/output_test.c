@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "interp/fixture.h"
+#include "ir/layout.h"
 #include "support/random.h"
 
 static uint64_t f32(float x) {

@@ -3,6 +3,7 @@
 
 #include "interp/fixture.h"
 #include "interp/interp.h"
+#include "ir/layout.h"
 
 static vyre_program_t *finish(vyre_builder_t *b) {
   vyre_program_t *program = NULL;

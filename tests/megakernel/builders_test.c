@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "ir/frame.h"
+#include "ir/layout.h"
 #include "ir/text.h"
 #include "megakernel/protocol.h"
 #include "support/device.h"

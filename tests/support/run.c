@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "interp/interp.h"
+#include "ir/layout.h"
 
 static void require(bool condition, const char *what) {
   if (condition) return;
