@@ -66,7 +66,7 @@ static double time_wire(const vyre_program_t *program) {
   double end = bench_now();
   if (read->expr_count != program->expr_count || read->stmt_count != program->stmt_count) bench_wrong("nodes read");
   vyre_strbuf_deinit(&bytes);
-  vyre_program_release(read);
+  vyre_program_destroy(&read);
   return (end - begin) * 1e3;
 }
 
@@ -88,7 +88,7 @@ static void measure(uint32_t nodes, size_t rounds, double asked_ms) {
     bench_report(name, "ms", canonical, rounds);
   snprintf(name, sizeof name, "wire form written and read, %" PRIu32 " nodes", nodes);
   bench_report(name, "ms", wire, rounds);
-  vyre_program_release(program);
+  vyre_program_destroy(&program);
 }
 
 int main(void) {

@@ -29,7 +29,7 @@ static void check_printing(const vyre_program_t *program) {
   VYRE_ASSERT(vyre_program_equal(program, again, true));
   vyre_text_print(again, &second);
   VYRE_ASSERT(strcmp(text.text, second.text) == 0);
-  vyre_program_release(again);
+  vyre_program_destroy(&again);
   vyre_strbuf_deinit(&text);
   vyre_strbuf_deinit(&second);
 }
@@ -41,7 +41,7 @@ static void check_formatting(const vyre_program_t *program, const char *text, si
   VYRE_ASSERT(strcmp(once, twice) == 0);
   vyre_program_t *same = parse_again(once, strlen(once));
   VYRE_ASSERT(vyre_program_equal(program, same, true));
-  vyre_program_release(same);
+  vyre_program_destroy(&same);
   vyre_free(once);
   vyre_free(twice);
 }
@@ -57,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   } else {
     check_printing(program);
     check_formatting(program, text, size);
-    vyre_program_release(program);
+    vyre_program_destroy(&program);
   }
   return 0;
 }

@@ -27,8 +27,8 @@ static void check_canonical(const vyre_program_t *program) {
   VYRE_ASSERT(vyre_wire_encode(once, VYRE_WIRE_DEBUG, &bytes) == NULL);
   expect_bytes(twice, VYRE_WIRE_DEBUG, bytes.text, bytes.length);
   vyre_strbuf_deinit(&bytes);
-  vyre_program_release(once);
-  vyre_program_release(twice);
+  vyre_program_destroy(&once);
+  vyre_program_destroy(&twice);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -48,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   } else {
     expect_bytes(program, data[0], bytes, length);
     check_canonical(program);
-    vyre_program_release(program);
+    vyre_program_destroy(&program);
   }
   vyre_free(bytes);
   return 0;

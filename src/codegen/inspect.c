@@ -23,6 +23,6 @@ vyre_status_t vyre_program_emit(const vyre_program_t *program, vyre_emit_t form,
   vyre_program_t *canonical; /* what sessions compile */
   VYRE_TRY(vyre_canonicalize(program, &canonical));
   vyre_status_t status = compiler->compile(canonical, &options, out_bytes, out_size);
-  vyre_program_release(canonical);
+  vyre_program_destroy(&canonical);
   return status;
 }

@@ -46,7 +46,7 @@ void vyre_builder_init(vyre_builder_t *b, const char *name, const char *source_n
 }
 
 void vyre_builder_deinit(vyre_builder_t *b) {
-  vyre_program_release(b->program);
+  vyre_program_destroy(&b->program);
   vyre_status_destroy(&b->status);
   memset(b, 0, sizeof *b);
 }

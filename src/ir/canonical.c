@@ -353,7 +353,7 @@ vyre_status_t vyre_canonicalize(const vyre_program_t *program, vyre_program_t **
   if (!loose) return vyre_out_of_memory(sizeof *loose);
   vyre_status_t status = make_loose(program, loose);
   if (!status) status = number(loose, out_program);
-  vyre_program_release(loose);
+  vyre_program_destroy(&loose);
   return status;
 }
 
@@ -365,6 +365,6 @@ vyre_status_t vyre_fingerprint(const vyre_program_t *program, unsigned char out[
   vyre_status_t status = vyre_wire_encode(canonical, 0, &bytes);
   if (!status) memcpy(out, bytes.text + VYRE_WIRE_HASH_AT, VYRE_BLAKE3_BYTES);
   vyre_strbuf_deinit(&bytes);
-  vyre_program_release(canonical);
+  vyre_program_destroy(&canonical);
   return status;
 }

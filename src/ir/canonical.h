@@ -4,7 +4,7 @@
  * (positions are kept). Nodes and variables are numbered in the order of the wire form, so that two equal Programs have
  * the same node ids. canonicalize(canonicalize(p)) is canonicalize(p).
  *
- * Owns:    canonicalize gives the program (vyre_program_release).
+ * Owns:    canonicalize gives the program (vyre_program_destroy).
  * Threads: all functions from any thread.
  * Cost:    n log n for n nodes, and memory in proportion to them. */
 #ifndef VYRE_IR_CANONICAL_H

@@ -179,7 +179,7 @@ vyre_status_t vyre_text_format(const char *text, size_t length, const char *sour
   vyre_parser_run(&parser);
   vyre_status_t status = vyre_parser_with_source(&parser, vyre_builder_finish(&parser.builder, &program));
   if (!status) status = format_tokens(&parser, out_text);
-  vyre_program_release(program);
+  vyre_program_destroy(&program);
   vyre_parser_deinit(&parser);
   return status;
 }

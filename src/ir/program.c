@@ -149,7 +149,7 @@ vyre_program_t *vyre_program_create(void) {
   if (!vyre_array_reserve((void **)&program->vars, &program->var_capacity, 1, sizeof *program->vars) ||
       !vyre_array_reserve((void **)&program->exprs, &program->expr_capacity, 1, sizeof *program->exprs) ||
       !vyre_array_reserve((void **)&program->stmts, &program->stmt_capacity, 1, sizeof *program->stmts)) {
-    vyre_program_release(program);
+    vyre_program_destroy(&program);
     return NULL;
   }
   program->vars[0] = (vyre_var_t){0};
@@ -158,8 +158,10 @@ vyre_program_t *vyre_program_create(void) {
   return program;
 }
 
-void vyre_program_release(vyre_program_t *program) {
-  if (!program) return;
+void vyre_program_destroy(vyre_program_t **program_at) {
+  if (!program_at || !*program_at) return;
+  vyre_program_t *program = *program_at;
+  *program_at = NULL;
   for (uint32_t i = 0; i < program->param_count; i++) vyre_free(program->params[i].name);
   if (program->vars)
     for (uint32_t i = 1; i < program->var_count; i++) vyre_free(program->vars[i].name);

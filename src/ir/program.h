@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <vyre/program.h>
+
 #include "base/status.h"
 #include "base/strbuf.h"
 
@@ -246,7 +248,6 @@ enum {
 
 #define VYRE_NEEDS_ALL ((1u << 7) - 1)
 
-typedef struct vyre_program vyre_program_t;
 struct vyre_program {
   char *name;
   char *source_name; /* for messages: the file, or "" */
@@ -272,8 +273,7 @@ struct vyre_program {
   bool has_finish;
 };
 
-vyre_program_t *vyre_program_create(void);          /* NULL when memory is out */
-void vyre_program_release(vyre_program_t *program); /* accepts NULL */
+vyre_program_t *vyre_program_create(void); /* NULL when memory is out; destroy is in <vyre/program.h> */
 
 /* VYRE_E_UNSUPPORTED, with the parts by name, when the Program needs something of `lacks`; `who` is "device cuda:0". */
 vyre_status_t vyre_program_check_needs(const vyre_program_t *program, uint32_t lacks, const char *who);

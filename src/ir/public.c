@@ -3,12 +3,6 @@
 
 #include "ir/program.h"
 
-void vyre_program_destroy(vyre_program_t **program) {
-  if (!program) return;
-  vyre_program_release(*program);
-  *program = NULL;
-}
-
 const char *vyre_program_name(const vyre_program_t *program) { return program->name; }
 
 uint32_t vyre_program_output_count(const vyre_program_t *program) {

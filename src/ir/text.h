@@ -4,7 +4,7 @@
  * parse(print(p)) builds the same nodes as p (all but positions). print gives the canonical text of a Program, without
  * comments, which are not part of it; format lays out a text the same way and keeps its comments.
  *
- * Owns:    parse gives the program (vyre_program_release), format the string (vyre_text_free).
+ * Owns:    parse gives the program (vyre_program_destroy), format the string (vyre_text_free).
  * Threads: all functions from any thread.
  * Limits:  VYRE_LIMIT_*; any bytes are safe input. */
 #ifndef VYRE_IR_TEXT_H

@@ -3,7 +3,7 @@
  * decode(encode(p)) builds the nodes of p, numbered in the order of the bytes, with names and positions when DEBUG is
  * set; encode(decode(b)) gives b again, so that a Program has one wire form for each choice of flags.
  *
- * Owns:    decode gives the program (vyre_program_release).
+ * Owns:    decode gives the program (vyre_program_destroy).
  * Threads: all functions from any thread.
  * Limits:  VYRE_LIMIT_*; any bytes are safe input. decode allocates nothing before the hash is right, then at most 512
  *          bytes for each byte of the input, and 64 KiB. */

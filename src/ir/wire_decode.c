@@ -358,7 +358,7 @@ vyre_status_t vyre_wire_decode(const void *bytes, size_t size, const char *sourc
                              ? take_program(&d, d.bytes[5] & VYRE_WIRE_DEBUG, allow_privileged)
                              : vyre_out_of_memory(sizeof *d.program);
   if (status)
-    vyre_program_release(d.program);
+    vyre_program_destroy(&d.program);
   else
     *out_program = d.program;
   return status;

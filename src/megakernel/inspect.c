@@ -15,6 +15,6 @@ vyre_status_t vyre_megakernel_print(const char *topology, char **out_text) {
   vyre_program_t *loop = NULL;
   VYRE_TRY(vyre_megakernel_build(&params, &loop));
   vyre_status_t status = vyre_program_print(loop, out_text);
-  vyre_program_release(loop);
+  vyre_program_destroy(&loop);
   return status;
 }

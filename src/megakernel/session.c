@@ -128,7 +128,7 @@ vyre_status_t vyre_session_register(vyre_session_t *session, const vyre_program_
   VYRE_TRY(vyre_canonicalize(program, &canonical));
   vyre_value_t *values = vyre_calloc(program->param_count + 1u, sizeof *values);
   if (!values) {
-    vyre_program_release(canonical);
+    vyre_program_destroy(&canonical);
     return vyre_out_of_memory(program->param_count * sizeof *values);
   }
   session->handlers[session->handler_count++] = (vyre_handler_t){wanted, canonical, values};
@@ -335,9 +335,9 @@ void vyre_session_destroy(vyre_session_t **session_pointer) {
   /* A worker is still inside: its code and everything it can reach stay, on purpose. */
   if (vyre_session_is_stuck(session)) return;
   const vyre_device_ops_t *device = session->device->ops;
-  vyre_program_release(session->loop);
+  vyre_program_destroy(&session->loop);
   vyre_session_free_values(session);
-  for (uint32_t i = 0; i < session->handler_count; i++) vyre_program_release(session->handlers[i].program);
+  for (uint32_t i = 0; i < session->handler_count; i++) vyre_program_destroy(&session->handlers[i].program);
   for (uint32_t i = 1; i <= session->params.windows; i++) device->release(session->device, &session->window_memory[i]);
   vyre_free(session->window_memory);
   vyre_session_release(session);

@@ -65,7 +65,7 @@ static uint64_t compile_failing(const char *name, job_t job) {
 static vyre_program_t *canonical_of(vyre_program_t *program) {
   vyre_program_t *canonical;
   ok(vyre_canonicalize(program, &canonical));
-  vyre_program_release(program);
+  vyre_program_destroy(&program);
   return canonical;
 }
 
@@ -84,7 +84,7 @@ static void random_programs(void **state) {
     char name[40];
     snprintf(name, sizeof name, "seed %llu, %u lanes", (unsigned long long)seed, program->workgroup_size);
     compile_failing(name, (job_t){program, {.form = VYRE_CODEGEN_LLVM}, NULL, 0});
-    vyre_program_release(program);
+    vyre_program_destroy(&program);
   }
 }
 
@@ -96,7 +96,7 @@ static void every_form(void **state) {
   ok(vyre_program_load(VYRE_SOURCE_DIR "/programs/histogram.vyre", &program));
   for (unsigned i = 0; i < sizeof forms / sizeof *forms; i++)
     compile_failing("histogram", (job_t){program, {.form = forms[i]}, NULL, 0});
-  vyre_program_release(program);
+  vyre_program_destroy(&program);
 }
 
 static void large_programs(void **state) {
@@ -108,7 +108,7 @@ static void large_programs(void **state) {
     assert_true(bench_shape_nodes(program) > VYRE_LARGE_NODES);
     uint64_t count = compile_failing(bench_shapes[i].name, (job_t){program, {.form = VYRE_CODEGEN_LLVM}, NULL, 0});
     assert_true(count > 10);
-    vyre_program_release(program);
+    vyre_program_destroy(&program);
   }
 }
 
@@ -124,8 +124,8 @@ static void loops_with_programs(void **state) {
   vyre_codegen_options_t options = {
       .form = VYRE_CODEGEN_LLVM, .handlers = (const vyre_program_t *const *)handlers, .handler_count = HANDLERS};
   compile_failing("a fused loop", (job_t){loop, options, NULL, 0});
-  vyre_program_release(loop);
-  for (unsigned i = 0; i < HANDLERS; i++) vyre_program_release(handlers[i]);
+  vyre_program_destroy(&loop);
+  for (unsigned i = 0; i < HANDLERS; i++) vyre_program_destroy(&handlers[i]);
 }
 
 static void gpus(void **state) {
@@ -139,9 +139,9 @@ static void gpus(void **state) {
   options.handlers = (const vyre_program_t *const *)programs;
   options.handler_count = 2;
   compile_failing("a megakernel", (job_t){loop, options, NULL, 0});
-  vyre_program_release(loop);
-  vyre_program_release(programs[0]);
-  vyre_program_release(programs[1]);
+  vyre_program_destroy(&loop);
+  vyre_program_destroy(&programs[0]);
+  vyre_program_destroy(&programs[1]);
 }
 
 static vyre_status_t target(void *context) {
@@ -190,7 +190,7 @@ static void the_rest(void **state) {
   failing_every(&(failing_options_t){.name = "load", .is_slow = true}, load, program);
   failing_every(&(failing_options_t){.name = "load", .kind = FAILING_RESOURCES}, load, program);
   failing_every(&(failing_options_t){.name = "a refusal", .refusal = VYRE_E_UNSUPPORTED}, refuse, program);
-  vyre_program_release(program);
+  vyre_program_destroy(&program);
 }
 
 int main(void) {

@@ -51,7 +51,7 @@ static void compare_file(const char *path) {
   }
   for (unsigned f = 0; f < 2; f++) {
     vyre_loaded_destroy(machines[f].object);
-    vyre_program_release(forms[f]);
+    vyre_program_destroy(&forms[f]);
   }
 }
 

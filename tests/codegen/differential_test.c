@@ -174,7 +174,7 @@ static void machine_code_equals_the_interpreter(void **state) {
     runs += d.pair.runs;
     faults += d.pair.faults;
     pair_deinit(&d.pair);
-    vyre_program_release(program);
+    vyre_program_destroy(&program);
   }
   print_message("seeds %llu to %llu: %llu runs, %llu of them faults, %llu differences\n",
                 (unsigned long long)first_seed, (unsigned long long)(seed - 1), (unsigned long long)runs,

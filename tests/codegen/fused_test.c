@@ -32,7 +32,7 @@ static int set_up(void **state) {
 static int tear_down(void **state) {
   (void)state;
   for (unsigned i = 0; i < PROGRAMS; i++) vyre_program_destroy(&programs[i]);
-  vyre_program_release(loop);
+  vyre_program_destroy(&loop);
   return 0;
 }
 

@@ -56,7 +56,7 @@ static void run(const char *text, memory_t *m) {
     assert_memory_equal(copy.control, m->control, sizeof copy.control);
     assert_memory_equal(copy.local, m->local, sizeof copy.local);
   }
-  vyre_program_release(program);
+  vyre_program_destroy(&program);
 }
 
 static void local_memory_is_the_scratch(void **state) {

@@ -308,7 +308,7 @@ static void objects_need_nothing(void **state) {
   vyre_program_destroy(&program);
   ok(vyre_megakernel_build(&(vyre_loop_params_t){.topology = VYRE_TOPOLOGY_DIRECT, .sleeps = true}, &program));
   check_object(program);
-  vyre_program_release(program);
+  vyre_program_destroy(&program);
 }
 
 int main(void) {

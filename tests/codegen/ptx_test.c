@@ -121,7 +121,7 @@ static void random_programs(void **state) {
     snprintf(name, sizeof name, "seed %llu", (unsigned long long)seed);
     assemble(ptxas, gpus[seed / 2 % 2], ptx, size, name);
     vyre_free(ptx);
-    vyre_program_release(program);
+    vyre_program_destroy(&program);
   }
 }
 
@@ -133,9 +133,11 @@ static void megakernels(void **state) {
   vyre_program_t *loop;
   ok(vyre_megakernel_build(&(vyre_loop_params_t){.topology = VYRE_TOPOLOGY_DISPATCHED}, &loop));
   enum { HANDLERS = 9 };
+  vyre_program_t *programs[HANDLERS];
   const vyre_program_t *handlers[HANDLERS];
   for (uint64_t i = 0; i < HANDLERS; i++)
-    handlers[i] = generate_program(100 + i, &(generate_options_t){.lacks = GENERATE_LACKS_ALL, .foreach_heavy = i % 2});
+    handlers[i] = programs[i] =
+        generate_program(100 + i, &(generate_options_t){.lacks = GENERATE_LACKS_ALL, .foreach_heavy = i % 2});
   for (unsigned count = 0; count <= HANDLERS; count += HANDLERS)
     for (unsigned g = 0; g < 2; g++) {
       vyre_codegen_options_t options = {
@@ -159,8 +161,8 @@ static void megakernels(void **state) {
       if (find_ptxas()) assemble(find_ptxas(), gpus[g], ptx, size, "the megakernel");
       vyre_free(ptx);
     }
-  for (uint64_t i = 0; i < HANDLERS; i++) vyre_program_release((vyre_program_t *)(uintptr_t)handlers[i]);
-  vyre_program_release(loop);
+  for (uint64_t i = 0; i < HANDLERS; i++) vyre_program_destroy(&programs[i]);
+  vyre_program_destroy(&loop);
 }
 
 /* Each privileged node in each type, order and scope it has, uniform and, where it may stand there, in a lanes block.
@@ -212,7 +214,7 @@ static void privileged_nodes(void **state) {
       if (find_ptxas()) assemble(find_ptxas(), gpus[g], ptx, size, "privileged nodes");
       vyre_free(ptx);
     }
-    vyre_program_release(program);
+    vyre_program_destroy(&program);
   }
 }
 
@@ -231,7 +233,7 @@ static void what_has_no_ptx_is_an_error(void **state) {
     assert_int_equal(vyre_status_code(status), VYRE_E_UNSUPPORTED);
     vyre_status_destroy(&status);
   }
-  vyre_program_release(program);
+  vyre_program_destroy(&program);
 }
 
 int main(void) {

@@ -136,7 +136,7 @@ static void open_session(conformance_t *c, const char *device, uint64_t seed, ui
 static void close_session(conformance_t *c) {
   ok(vyre_session_stop(c->session, 10 * VYRE_NS_PER_S));
   vyre_session_destroy(&c->session);
-  for (uint32_t i = 0; i < c->count; i++) vyre_program_release(c->programs[i]);
+  for (uint32_t i = 0; i < c->count; i++) vyre_program_destroy(&c->programs[i]);
   vyre_free(c->bytes);
   vyre_free(c->block);
 }

@@ -179,7 +179,7 @@ static void gpu_equals_the_interpreter(void **state) {
     vyre_cu_function_t function = load_program(program, seed % 2 ? "sm_90" : "sm_80", &module);
     faults += compare(seed, program, function);
     cu(cuda->ModuleUnload(module), "cuModuleUnload");
-    vyre_program_release(program);
+    vyre_program_destroy(&program);
   }
   print_message("%s: %llu Programs, %u inputs each, %llu of the calls faulted\n", name,
                 (unsigned long long)program_count, INPUTS, (unsigned long long)faults);

@@ -55,7 +55,7 @@ static void prepare_programs(void **state) {
     if (count > most) most = count;
     run_result_deinit(&s.expected);
     inputs_deinit(&s.inputs);
-    vyre_program_release(s.program);
+    vyre_program_destroy(&s.program);
   }
   print_message("at most %llu allocations\n", (unsigned long long)most);
   assert_true(most > 5);

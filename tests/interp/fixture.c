@@ -27,7 +27,7 @@ void fixture_run(fixture_t *f) {
 
 void fixture_close(fixture_t *f) {
   run_result_deinit(&f->result);
-  vyre_program_release(f->program);
+  vyre_program_destroy(&f->program);
   vyre_builder_deinit(&f->builder);
 }
 

@@ -163,7 +163,7 @@ static void covers_the_language(void **state) {
     vyre_program_t *program = generate_program(seed, &kind);
     assert_true(program->is_validated && !program->is_privileged);
     see(&seen, program);
-    vyre_program_release(program);
+    vyre_program_destroy(&program);
   }
   check_nodes(&seen);
   check_types(&seen);
@@ -184,7 +184,7 @@ static void does_without_what_lacks(void **state) {
       bool is_new = e->op >= VYRE_EXPR_CLZ && e->op <= VYRE_EXPR_BITCAST;
       if (is_new) fail_msg("seed %u has %s", (unsigned)seed, vyre_expr_text(e->op));
     }
-    vyre_program_release(program);
+    vyre_program_destroy(&program);
   }
 }
 
@@ -215,8 +215,8 @@ static void faults_of_every_kind(void **state) {
     inputs_deinit(&inputs);
     run_result_deinit(&first);
     run_result_deinit(&second);
-    vyre_program_release(program);
-    vyre_program_release(again);
+    vyre_program_destroy(&program);
+    vyre_program_destroy(&again);
   }
   for (uint32_t fault = 0; fault < VYRE_FAULT_CANCELLED; fault++)
     if (faults[fault] < 4) fail_msg("%s: %u of %d", vyre_fault_text(fault), faults[fault], PROGRAMS);
@@ -241,7 +241,7 @@ static void no_faults_when_asked(void **state) {
                vyre_position_line(result.fault_position));
     inputs_deinit(&inputs);
     run_result_deinit(&result);
-    vyre_program_release(program);
+    vyre_program_destroy(&program);
   }
 }
 
@@ -279,7 +279,7 @@ static void shrinks_to_the_defect(void **state) {
       uint32_t left = statements_of(program, program->body);
       if (left > 8) fail_msg("seed %llu: %u statements are left", (unsigned long long)seed, left);
     }
-    vyre_program_release(program);
+    vyre_program_destroy(&program);
   }
   assert_int_equal(found, 8);
 }

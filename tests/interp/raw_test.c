@@ -49,7 +49,7 @@ static void loads_and_stores_of_each_width(void **state) {
     assert_int_equal(memory[3], (memory[1] & mask) | ~mask);
     assert_int_equal(memory[5], memory[3]);
     assert_int_equal(memory[2] | memory[4], 0);
-    vyre_program_release(program);
+    vyre_program_destroy(&program);
   }
 }
 
@@ -74,7 +74,7 @@ static void atomics_give_the_old_value(void **state) {
       call(program, &frame);
       static const uint64_t expected[] = {4, 8, 6, 5, 7, 6};
       for (unsigned i = 0; i < 6; i++) assert_int_equal(memory[i], expected[i]);
-      vyre_program_release(program);
+      vyre_program_destroy(&program);
     }
   }
 }
@@ -99,7 +99,7 @@ static void sixteen_bytes(void **state) {
     call(program, &frame);
     static const uint32_t expected[] = {10, 21, 32, 2};
     for (unsigned i = 0; i < 4; i++) assert_int_equal(memory[4 + i], expected[i]);
-    vyre_program_release(program);
+    vyre_program_destroy(&program);
   }
 }
 
@@ -158,7 +158,7 @@ static void hooks_are_called(void **state) {
   assert_ptr_equal(hooked.called_with, &callee);
   assert_int_equal(callee.fault, VYRE_FAULT_TRAP);
   assert_int_equal(frame.fault, VYRE_FAULT_NONE); /* the callee's fault is the callee's */
-  vyre_program_release(program);
+  vyre_program_destroy(&program);
 }
 
 /* Effects stop at the first fault: nothing is stored through an address that could not be computed. */
@@ -177,7 +177,7 @@ static void a_fault_comes_before_the_effect(void **state) {
   assert_int_equal(frame.fault, VYRE_FAULT_DIVISION);
   assert_int_equal(memory[0], 1);
   assert_int_equal(memory[1], 0);
-  vyre_program_release(program);
+  vyre_program_destroy(&program);
 }
 
 typedef struct thread_call {
@@ -235,7 +235,7 @@ static void two_workers_on_one_word(void **state) {
   assert_int_equal(memory[0], 2 * ROUNDS);
   assert_int_equal(memory[1], 2 * ROUNDS);
   assert_int_equal(memory[2], 0);
-  vyre_program_release(program);
+  vyre_program_destroy(&program);
 }
 
 /* while raw_load(address) != value { pause } */
@@ -287,8 +287,8 @@ static void a_tag_publishes_its_record(void **state) {
   run_two(writer, reader, memory);
   assert_int_equal(memory[4], RECORDS - 1);
   assert_int_equal(memory[5], 0);
-  vyre_program_release(writer);
-  vyre_program_release(reader);
+  vyre_program_destroy(&writer);
+  vyre_program_destroy(&reader);
 }
 
 /* Two workers, one interpreter, one output block: additions are atomic. */

@@ -148,7 +148,7 @@ static vyre_status_t parse(void *context) {
   failing_require((status != NULL) == ((char *)program == &untouched));
   if (status) return status;
   failing_require(vyre_program_equal(program, s->program, false));
-  vyre_program_release(program);
+  vyre_program_destroy(&program);
   return NULL;
 }
 
@@ -225,7 +225,7 @@ static vyre_status_t canonicalize(void *context) {
   failing_require((status != NULL) == ((char *)canonical == &untouched));
   if (status) return status;
   failing_require(vyre_program_equal(canonical, s->canonical, true));
-  vyre_program_release(canonical);
+  vyre_program_destroy(&canonical);
   return NULL;
 }
 
@@ -274,7 +274,7 @@ static vyre_status_t decode(void *context) {
   ok(vyre_program_encode(program, s->flags ? VYRE_ENCODE_DEBUG : 0, &bytes, &size));
   failing_require(size == s->sizes[s->flags] && memcmp(bytes, s->bytes[s->flags], size) == 0);
   vyre_text_free(bytes);
-  vyre_program_release(program);
+  vyre_program_destroy(&program);
   return NULL;
 }
 
@@ -308,7 +308,7 @@ static vyre_status_t decode_bytes(void *context) {
   vyre_status_t status = vyre_program_decode(b->bytes, b->size, "bytes", &program);
   failing_end();
   failing_require((status != NULL) == ((char *)program == &untouched));
-  if (!status) vyre_program_release(program);
+  if (!status) vyre_program_destroy(&program);
   return status;
 }
 
@@ -371,7 +371,7 @@ static vyre_status_t build_loop(void *context) {
   failing_require((status != NULL) == ((char *)program == &untouched));
   if (status) return status;
   failing_require(vyre_program_equal(program, subjects[subject_count - 1].program, true));
-  vyre_program_release(program);
+  vyre_program_destroy(&program);
   return NULL;
 }
 
@@ -425,7 +425,7 @@ static vyre_status_t build_program(void *context) {
   vyre_status_t status = vyre_builder_finish(&b, &program);
   failing_end();
   failing_require((status != NULL) == ((char *)program == &untouched));
-  if (!status) vyre_program_release(program);
+  if (!status) vyre_program_destroy(&program);
   return status;
 }
 

@@ -108,9 +108,9 @@ static void means_the_same_and_is_its_own(void **state) {
       fail_msg("%s: not its own canonical form", what);
     }
     expect_same_result(program, canonical, seed, options.no_faults);
-    vyre_program_release(program);
-    vyre_program_release(canonical);
-    vyre_program_release(again);
+    vyre_program_destroy(&program);
+    vyre_program_destroy(&canonical);
+    vyre_program_destroy(&again);
   }
 }
 
@@ -265,8 +265,8 @@ static void spelling_makes_no_difference(void **state) {
       }
     }
     vyre_status_destroy(&status);
-    vyre_program_release(program);
-    vyre_program_release(other);
+    vyre_program_destroy(&program);
+    vyre_program_destroy(&other);
   }
   assert_true(compared > PROGRAMS / 2);
 }
@@ -296,9 +296,9 @@ static void meaning_makes_a_difference(void **state) {
       }
       vyre_status_destroy(&status);
     }
-    vyre_program_release(program);
-    vyre_program_release(canonical);
-    vyre_program_release(other);
+    vyre_program_destroy(&program);
+    vyre_program_destroy(&canonical);
+    vyre_program_destroy(&other);
   }
   assert_true(compared > PROGRAMS / 4);
 }
@@ -372,8 +372,8 @@ static void expect_pairs(const pair_t *pairs, size_t count, bool are_equal) {
     vyre_program_t *first = parse(pairs[i].first), *second = parse(pairs[i].second);
     if (same_fingerprint(first, second) != are_equal)
       fail_msg("%s:\n%s\n%s", are_equal ? "not the same" : "the same", pairs[i].first, pairs[i].second);
-    vyre_program_release(first);
-    vyre_program_release(second);
+    vyre_program_destroy(&first);
+    vyre_program_destroy(&second);
   }
 }
 
@@ -394,7 +394,7 @@ static void parameters_have_names(void **state) {
   for (unsigned i = 0; i < 5; i++) assert_null(vyre_text_parse(texts[i], strlen(texts[i]), "", false, &programs[i]));
   assert_true(same_fingerprint(programs[0], programs[1]));
   for (unsigned i = 2; i < 5; i++) assert_false(same_fingerprint(programs[0], programs[i]));
-  for (unsigned i = 0; i < 5; i++) vyre_program_release(programs[i]);
+  for (unsigned i = 0; i < 5; i++) vyre_program_destroy(&programs[i]);
 }
 
 /* ---- what the builder alone makes ---- */
@@ -409,9 +409,9 @@ static void the_loops_have_a_canonical_form(void **state) {
     assert_null(vyre_megakernel_build(&loops[i], &loop));
     vyre_program_t *canonical = canonicalize(loop, "the loop"), *again = canonicalize(canonical, "the loop");
     assert_true(same(canonical, again));
-    vyre_program_release(loop);
-    vyre_program_release(canonical);
-    vyre_program_release(again);
+    vyre_program_destroy(&loop);
+    vyre_program_destroy(&canonical);
+    vyre_program_destroy(&again);
   }
 }
 
@@ -434,9 +434,9 @@ static void hostile_programs_take_no_square(void **state) {
   assert_null(vyre_builder_finish(&b, &program));
   vyre_program_t *canonical = canonicalize(program, "sums"), *again = canonicalize(canonical, "sums");
   assert_true(same(canonical, again));
-  vyre_program_release(program);
-  vyre_program_release(canonical);
-  vyre_program_release(again);
+  vyre_program_destroy(&program);
+  vyre_program_destroy(&canonical);
+  vyre_program_destroy(&again);
 }
 
 /* function late(): u32 { if is_last() { trap } else { trap } return 1 }: its end is a return all the same. */
@@ -469,8 +469,8 @@ static void functions_are_those_that_are_needed(void **state) {
     assert_int_equal(canonical->function_count, 2);
     assert_string_equal(canonical->functions[0].name, "first");
     fingerprint(program, prints[variant]);
-    vyre_program_release(program);
-    vyre_program_release(canonical);
+    vyre_program_destroy(&program);
+    vyre_program_destroy(&canonical);
   }
   assert_memory_equal(prints[0], prints[1], VYRE_BLAKE3_BYTES);
 }
@@ -503,7 +503,7 @@ static void cases_are_in_order(void **state) {
     vyre_build_end(&b);
     assert_null(vyre_builder_finish(&b, &program));
     fingerprint(program, prints[variant]);
-    vyre_program_release(program);
+    vyre_program_destroy(&program);
   }
   assert_memory_equal(prints[0], prints[1], VYRE_BLAKE3_BYTES);
 }
@@ -548,8 +548,8 @@ static void foreach_stays_valid(void **state) {
     assert_non_null(program);
     vyre_program_t *canonical = canonicalize(program, "foreach");
     assert_int_equal(foreach_count(canonical), lanes == 1 ? 1 : 2);
-    vyre_program_release(program);
-    vyre_program_release(canonical);
+    vyre_program_destroy(&program);
+    vyre_program_destroy(&canonical);
   }
   assert_null(make_foreach(1, 9)); /* 3 and 11: the next iteration's */
 }

@@ -33,7 +33,7 @@ static void expect(made_t *m, bool is_accepted, const char *what) {
   if (was_accepted != is_accepted) fail_msg("%s: %s", what, status ? vyre_status_detail(status) : "accepted");
   if (status) assert_int_equal(vyre_status_code(status), VYRE_E_INVALID_PROGRAM);
   vyre_status_destroy(&status);
-  vyre_program_release(program);
+  vyre_program_destroy(&program);
 }
 
 static vyre_expr_id_t number(made_t *m, vyre_type_t type, uint64_t value) {

@@ -271,9 +271,9 @@ static bool try_types(trial_t *t) {
       if (is_one) expect_same_values(t, both);
       fits = fits || is_one;
     }
-    vyre_program_release(both);
-    vyre_program_release(pattern);
-    vyre_program_release(becomes);
+    vyre_program_destroy(&both);
+    vyre_program_destroy(&pattern);
+    vyre_program_destroy(&becomes);
   }
   return fits;
 }

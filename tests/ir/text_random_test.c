@@ -52,7 +52,7 @@ static void expect_round_trip(const vyre_program_t *program, bool with_names, co
   vyre_free(formatted);
   vyre_free(second);
   vyre_free(text);
-  vyre_program_release(again);
+  vyre_program_destroy(&again);
 }
 
 static generate_options_t options_of(uint64_t seed) {
@@ -104,7 +104,7 @@ static void random_programs_survive_the_text_form(void **state) {
     snprintf(what, sizeof what, "program of seed %llu", (unsigned long long)seed);
     expect_round_trip(program, false, what); /* a generated name such as i8 is a word of the language */
     cover(&coverage, program);
-    vyre_program_release(program);
+    vyre_program_destroy(&program);
   }
   expect_covered(&coverage);
 }
@@ -134,7 +134,7 @@ static void clashing_names_become_unique(void **state) {
     char what[64];
     snprintf(what, sizeof what, "clashing names, seed %llu", (unsigned long long)seed);
     expect_round_trip(program, false, what);
-    vyre_program_release(program);
+    vyre_program_destroy(&program);
   }
 }
 
@@ -151,7 +151,7 @@ static void long_clashing_names_stay_within_the_limit(void **state) {
     program->vars[var].name = vyre_strdup(name);
   }
   expect_round_trip(program, false, "long names");
-  vyre_program_release(program);
+  vyre_program_destroy(&program);
 }
 
 /* Of both types: any bits, the smallest values, whole numbers. */
@@ -262,9 +262,9 @@ static void damaged_texts_give_programs_or_good_errors(void **state) {
       assert_null(vyre_text_format(formatted, strlen(formatted), "d.vyre", &twice));
       if (strcmp(formatted, twice) != 0) fail_msg("%s: formatting twice:\n%s\n%s", what, formatted, twice);
       vyre_free(twice);
-      vyre_program_release(same);
+      vyre_program_destroy(&same);
       vyre_free(formatted);
-      vyre_program_release(program);
+      vyre_program_destroy(&program);
       good++;
     }
     vyre_free(exact);

@@ -82,7 +82,7 @@ static void texts_give_what_their_files_say(void **state) {
       char *text = print(program);
       vyre_golden_expect(g->name, "print", text);
       vyre_free(text);
-      vyre_program_release(program);
+      vyre_program_destroy(&program);
       good++;
     }
   }
@@ -115,8 +115,8 @@ static void printing_and_parsing_gives_equal_nodes(void **state) {
     assert_string_equal(again, text);
     vyre_free(again);
     vyre_free(text);
-    vyre_program_release(first);
-    vyre_program_release(second);
+    vyre_program_destroy(&first);
+    vyre_program_destroy(&second);
   }
 }
 
@@ -141,8 +141,8 @@ static void formatting_is_idempotent_and_keeps_nodes(void **state) {
     vyre_free(twice);
     vyre_free(printed);
     vyre_free(formatted);
-    vyre_program_release(before);
-    vyre_program_release(after);
+    vyre_program_destroy(&before);
+    vyre_program_destroy(&after);
   }
   assert_true(with_file >= 2);
 }
@@ -191,7 +191,7 @@ static void shipped_programs_parse_and_are_formatted(void **state) {
     char *formatted = format(text, path);
     assert_string_equal(formatted, text);
     vyre_free(formatted);
-    vyre_program_release(program);
+    vyre_program_destroy(&program);
     free(text);
   }
 }
@@ -216,10 +216,10 @@ static void privileged_nodes_need_permission(void **state) {
   vyre_status_destroy(&status);
   program = parse(text, "p.vyre", true);
   assert_true(program->is_privileged);
-  vyre_program_release(program);
+  vyre_program_destroy(&program);
   program = parse("program p\nlet pause = 1\n", "p.vyre", true);
   assert_false(program->is_privileged); /* only a use of a node makes it so */
-  vyre_program_release(program);
+  vyre_program_destroy(&program);
 }
 
 /* Gives the code of parsing, the program (if any) released. */
@@ -232,7 +232,7 @@ static vyre_code_t code_of(const char *text, size_t length) {
     assert_true(strlen(vyre_status_fix(status)) > 10);
   }
   vyre_status_destroy(&status);
-  vyre_program_release(program);
+  vyre_program_destroy(&program);
   return code;
 }
 

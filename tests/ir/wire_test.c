@@ -113,8 +113,8 @@ static void expect_round_trip(vyre_program_t *program, const char *what) {
   expect_bytes(from_full, VYRE_WIRE_DEBUG, &full, what);
   expect_bytes(from_bare, 0, &bare, what);
   expect_bytes(from_full, 0, &bare, what);
-  vyre_program_release(from_full);
-  vyre_program_release(from_bare);
+  vyre_program_destroy(&from_full);
+  vyre_program_destroy(&from_bare);
   vyre_strbuf_deinit(&full);
   vyre_strbuf_deinit(&bare);
 }
@@ -127,7 +127,7 @@ static void what_is_written_is_read(void **state) {
     snprintf(what, sizeof what, "seed %llu", (unsigned long long)seed);
     vyre_program_t *program = random_program(seed);
     expect_round_trip(program, what);
-    vyre_program_release(program);
+    vyre_program_destroy(&program);
   }
 }
 
@@ -146,7 +146,7 @@ static void privileged_programs_need_permission(void **state) {
     assert_null(refused);
     vyre_status_destroy(&status);
     vyre_strbuf_deinit(&bytes);
-    vyre_program_release(loop);
+    vyre_program_destroy(&loop);
   }
 }
 
@@ -179,7 +179,7 @@ static void cut_and_flipped_bytes_are_errors(void **state) {
     vyre_strbuf_append_bytes(&bytes, "", 1);
     expect_wire_error(bytes.text, bytes.length, "longer", bytes.length);
     vyre_strbuf_deinit(&bytes);
-    vyre_program_release(program);
+    vyre_program_destroy(&program);
   }
 }
 
@@ -201,7 +201,7 @@ static bool is_accepted(char *bytes, size_t size, const char *what) {
   }
   vyre_strbuf_t expected = {.text = bytes, .length = size};
   expect_bytes(program, (unsigned)bytes[5], &expected, what);
-  vyre_program_release(program);
+  vyre_program_destroy(&program);
   return true;
 }
 
@@ -214,7 +214,7 @@ static void damaged_bytes_with_a_right_hash(void **state) {
     uint64_t seed = random_next(&random) >> 20;
     vyre_program_t *program = random_program(seed);
     vyre_strbuf_t bytes = encode(program, i % 2 ? VYRE_WIRE_DEBUG : 0);
-    vyre_program_release(program);
+    vyre_program_destroy(&program);
     char *copy = vyre_alloc(bytes.length);
     assert_non_null(copy);
     for (unsigned k = 0; k < 200; k++) {
@@ -250,7 +250,7 @@ static void expect_body(const char *body, size_t size, vyre_code_t code) {
   if (vyre_status_code(status) != code)
     fail_msg("%d instead of %d: %s", vyre_status_code(status), code, status ? vyre_status_detail(status) : "accepted");
   vyre_status_destroy(&status);
-  vyre_program_release(program);
+  vyre_program_destroy(&program);
 }
 #define EXPECT_BODY(body, code) expect_body(body, sizeof body - 1, code)
 

@@ -70,8 +70,8 @@ static void expect_vector(const char *text, const char *wire, const char *finger
   assert_null(vyre_fingerprint(read, made));
   assert_memory_equal(made, expected, sizeof made);
   vyre_strbuf_deinit(&written);
-  vyre_program_release(program);
-  vyre_program_release(read);
+  vyre_program_destroy(&program);
+  vyre_program_destroy(&read);
 }
 
 static void the_page_tells_the_truth(void **state) {

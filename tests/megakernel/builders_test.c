@@ -79,7 +79,7 @@ static uint64_t make_programs(pair_t *p, uint64_t seed, uint32_t count) {
   for (p->count = 0; p->count < count; seed++) {
     vyre_program_t *program = generate_program(seed, &kinds[seed % 5]);
     if (program->needs & p->device->lacks) {
-      vyre_program_release(program);
+      vyre_program_destroy(&program);
       continue;
     }
     p->seeds[p->count] = seed;
@@ -146,7 +146,7 @@ static void close_pair(pair_t *p) {
     ok(vyre_session_stop(p->sides[i].session, 10 * VYRE_NS_PER_S));
     vyre_session_destroy(&p->sides[i].session);
   }
-  for (uint32_t i = 0; i < p->count; i++) vyre_program_release(p->programs[i]);
+  for (uint32_t i = 0; i < p->count; i++) vyre_program_destroy(&p->programs[i]);
 }
 
 /* ---- a slot ---- */

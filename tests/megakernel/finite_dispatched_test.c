@@ -249,7 +249,7 @@ static void random_slots(void **state) {
   free(reference);
   vyre_loaded_destroy(object);
   vyre_interp_destroy(interp);
-  vyre_program_release(loop);
+  vyre_program_destroy(&loop);
 }
 
 int main(int argc, char **argv) {

@@ -34,8 +34,8 @@ static void print_parses_back(void **state) {
     assert_string_equal(text, again);
     vyre_text_free(again);
     vyre_text_free(text);
-    vyre_program_release(parsed);
-    vyre_program_release(loop);
+    vyre_program_destroy(&parsed);
+    vyre_program_destroy(&loop);
   }
 }
 

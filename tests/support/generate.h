@@ -31,7 +31,7 @@ typedef struct generate_options {
   uint32_t statements; /* about how many; 0: up to 40, by the seed */
 } generate_options_t;
 
-/* For the caller, to be given back with vyre_program_release; ends the process when memory is out. A Program without
+/* For the caller, to be given back with vyre_program_destroy; ends the process when memory is out. A Program without
  * no_faults may hold endless loops: its fuel bounds the time of a call. */
 vyre_program_t *generate_program(uint64_t seed, const generate_options_t *options);
 
