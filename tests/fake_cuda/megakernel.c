@@ -79,17 +79,15 @@ static void carry_out(loop_t *l, uint64_t slot) {
   l->slots_done++;
 }
 
-static bool is_told_to_leave(const loop_t *l) {
-  int mode = atomic_load(&fake_settings.kernel);
+static bool is_told_to_leave(const loop_t *l, int mode) {
   if (mode == KERNEL_NEVER_ENDS) return false;
   if (load(l->control + VYRE_CONTROL_STOP) >= VYRE_STOP_NOW) return true;
   return mode != KERNEL_DEAF && load(l->control + VYRE_CONTROL_PARK) != 0;
 }
 
-static bool is_lost(const loop_t *l, const atomic_bool *told) {
+static bool is_lost(const loop_t *l, int mode, const atomic_bool *told) {
   if (atomic_load(told)) return true;
-  return atomic_load(&fake_settings.kernel) == KERNEL_CRASHES &&
-         l->slots_done >= atomic_load(&fake_settings.crash_slots);
+  return mode == KERNEL_CRASHES && l->slots_done >= atomic_load(&fake_settings.crash_slots);
 }
 
 int fake_megakernel(uint64_t blocks, const atomic_bool *told) {
@@ -104,13 +102,14 @@ int fake_megakernel(uint64_t blocks, const atomic_bool *told) {
               .ticket = load_wide(control + VYRE_CONTROL_TICKET),
               .is_open = true};
   for (;;) {
-    if (is_lost(&l, told)) return ILLEGAL_ADDRESS;
-    if (is_told_to_leave(&l)) break;
+    int mode = atomic_load(&fake_settings.kernel); /* once: what is steered meanwhile counts in the next round */
+    if (is_lost(&l, mode, told)) return ILLEGAL_ADDRESS;
+    if (is_told_to_leave(&l, mode)) break;
     store_wide(blocks + VYRE_WORKER_HEARTBEAT, ++l.beats);
     uint64_t slot = l.ring + (l.ticket & ((UINT64_C(1) << l.shift) - 1)) * VYRE_SLOT_BYTES;
     bool works = l.is_open && has_slot(&l, slot);
     if (works) carry_out(&l, slot);
-    if (is_lost(&l, told)) return ILLEGAL_ADDRESS;
+    if (is_lost(&l, mode, told)) return ILLEGAL_ADDRESS;
     if (works)
       store_wide(l.shared + VYRE_SHARED_TAKEN, ++l.ticket);
     else

@@ -44,18 +44,17 @@ static void set_programs(const char *value) {
 
 static void set_kernel(const char *value) {
   unsigned long long slots = 0;
-  atomic_store(&fake_settings.crash_slots, 0);
-  if (strcmp(value, "runs") == 0)
-    atomic_store(&fake_settings.kernel, KERNEL_RUNS);
-  else if (strcmp(value, "never-ends") == 0)
-    atomic_store(&fake_settings.kernel, KERNEL_NEVER_ENDS);
+  int kernel = KERNEL_RUNS;
+  if (strcmp(value, "never-ends") == 0)
+    kernel = KERNEL_NEVER_ENDS;
   else if (strcmp(value, "deaf") == 0)
-    atomic_store(&fake_settings.kernel, KERNEL_DEAF);
-  else if (strcmp(value, "crashes") == 0 || sscanf(value, "crashes@%llu", &slots) == 1) {
-    atomic_store(&fake_settings.crash_slots, slots);
-    atomic_store(&fake_settings.kernel, KERNEL_CRASHES);
-  } else
+    kernel = KERNEL_DEAF;
+  else if (strcmp(value, "crashes") == 0 || sscanf(value, "crashes@%llu", &slots) == 1)
+    kernel = KERNEL_CRASHES;
+  else if (strcmp(value, "runs") != 0)
     misread(value);
+  atomic_store(&fake_settings.crash_slots, slots);
+  atomic_store(&fake_settings.kernel, kernel);
 }
 
 static void set(const char *key, const char *value) {
@@ -75,8 +74,6 @@ static void set(const char *key, const char *value) {
     }
   if (strcmp(key, "fail") == 0)
     add_rule(value);
-  else if (strcmp(key, "kernel") == 0)
-    set_kernel(value);
   else if (strcmp(key, "memory") == 0)
     fake_settings.memory_bytes = strtoull(value, NULL, 10) << 20;
   else if (strcmp(key, "ptx") == 0 && strcmp(value, "refused") == 0)
@@ -100,12 +97,12 @@ static void steer(const char *text) {
   fake_settings.refuses_ptx = false;
   atomic_store(&fake_settings.spoils_copy, false);
   set_programs("fault");
-  set_kernel("runs");
   rule_count = calls = left_behind = 0;
   fake_launches = fake_graph_launches = 0;
   failed = NULL;
+  char kernel[256] = "runs"; /* set once: a kernel that runs now would take "runs" on the way for an order to leave */
   while (text && *text) {
-    char word[256];
+    char word[sizeof kernel];
     size_t length = strcspn(text, ",");
     if (length >= sizeof word) misread(text);
     memcpy(word, text, length);
@@ -113,9 +110,13 @@ static void steer(const char *text) {
     char *value = strchr(word, '=');
     if (!value) misread(word);
     *value = '\0';
-    set(word, value + 1);
+    if (strcmp(word, "kernel") == 0)
+      strcpy(kernel, value + 1);
+    else
+      set(word, value + 1);
     text += length + (text[length] == ',');
   }
+  set_kernel(kernel);
 }
 
 void fake_cuda_steer(const char *text) {
