@@ -30,6 +30,11 @@ static void set_handler(int number, void (*handler)(int)) {
 enum { SAME_WISH_MS = 150 };
 static struct timespec first;
 
+static void set_default(void) {
+  set_handler(SIGINT, SIG_DFL);
+  set_handler(SIGTERM, SIG_DFL);
+}
+
 static void on_signal(int number) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
@@ -41,7 +46,7 @@ static void on_signal(int number) {
   }
   long since_ms = (long)(now.tv_sec - first.tv_sec) * 1000 + (now.tv_nsec - first.tv_nsec) / 1000000;
   if (since_ms < SAME_WISH_MS) return;
-  cli_interrupt_end();
+  set_default();
   raise(number);
 }
 
@@ -63,8 +68,9 @@ void cli_interrupt_begin(void) {
 }
 
 void cli_interrupt_end(void) {
-  set_handler(SIGINT, SIG_DFL);
-  set_handler(SIGTERM, SIG_DFL);
+  block();
+  if (!arrived) set_default();
+  unblock();
 }
 
 void cli_interrupt_attach(vyre_stream_t *stream) {

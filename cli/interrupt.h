@@ -8,7 +8,8 @@
 
 #include <vyre/stream.h>
 
-/* From here on the first signal is noted, until cli_interrupt_end. */
+/* From here on the first signal is noted, until cli_interrupt_end. When one was, it stays so: the same wish may come
+ * once more while the process ends, and must not change how. */
 void cli_interrupt_begin(void);
 void cli_interrupt_end(void);
 /* From here on, and for one that came before, the stream is asked to end. */
