@@ -202,6 +202,46 @@ static void lower_call(vyre_lower_t *l, LLVMValueRef index, LLVMValueRef frame) 
   barrier(l);
 }
 
+/* Units of 16 bytes or of one, between the offsets begin and end, dealt out to the threads of the warp. */
+static void copy_units(vyre_lower_t *l, LLVMValueRef operands[3], LLVMValueRef begin, LLVMValueRef end, unsigned unit) {
+  static const char wide[] =
+      "{ .reg .b32 a, b, c, d; ld.relaxed.sys.v4.u32 {a, b, c, d}, [$1]; "
+      "st.relaxed.sys.v4.u32 [$0], {a, b, c, d}; }";
+  static const char narrow[] = "{ .reg .u16 v; ld.relaxed.sys.u8 v, [$1]; st.relaxed.sys.u8 [$0], v; }";
+  LLVMBasicBlockRef before = LLVMGetInsertBlock(l->ir);
+  LLVMValueRef function = LLVMGetBasicBlockParent(before);
+  LLVMBasicBlockRef head = LLVMAppendBasicBlockInContext(l->context, function, "copy");
+  LLVMBasicBlockRef body = LLVMAppendBasicBlockInContext(l->context, function, "unit");
+  LLVMBasicBlockRef after = LLVMAppendBasicBlockInContext(l->context, function, "copied");
+  LLVMValueRef mine = LLVMBuildMul(l->ir, LLVMBuildZExt(l->ir, lane_index(l), l->i64, ""), vyre_lower_i64(l, unit), "");
+  LLVMValueRef first = LLVMBuildAdd(l->ir, begin, mine, "");
+  LLVMBuildBr(l->ir, head);
+  LLVMPositionBuilderAtEnd(l->ir, head);
+  LLVMValueRef at = LLVMBuildPhi(l->ir, l->i64, "at");
+  LLVMBuildCondBr(l->ir, LLVMBuildICmp(l->ir, LLVMIntULT, at, end, ""), body, after);
+  LLVMPositionBuilderAtEnd(l->ir, body);
+  LLVMValueRef addresses[] = {LLVMBuildAdd(l->ir, operands[0], at, ""), LLVMBuildAdd(l->ir, operands[1], at, "")};
+  assembly(l, l->void_, unit == 16 ? wide : narrow, "l,l,~{memory}", addresses, 2);
+  LLVMValueRef next = LLVMBuildAdd(l->ir, at, vyre_lower_i64(l, VYRE_LANES * unit), "");
+  LLVMBuildBr(l->ir, head);
+  LLVMAddIncoming(at, (LLVMValueRef[]){first, next}, (LLVMBasicBlockRef[]){before, body}, 2);
+  LLVMPositionBuilderAtEnd(l->ir, after);
+}
+
+/* What both addresses allow in units of 16 bytes, the rest in bytes. The threads meet at either end: what stood at the
+ * destination has been read, and what was copied can be read by all. */
+static void raw_copy(vyre_lower_t *l, LLVMValueRef operands[3]) {
+  LLVMValueRef zero = vyre_lower_i64(l, 0), both = LLVMBuildOr(l->ir, operands[0], operands[1], "");
+  LLVMValueRef is_aligned =
+      LLVMBuildICmp(l->ir, LLVMIntEQ, LLVMBuildAnd(l->ir, both, vyre_lower_i64(l, 15), ""), zero, "");
+  LLVMValueRef whole = LLVMBuildAnd(l->ir, operands[2], vyre_lower_i64(l, ~UINT64_C(15)), "");
+  LLVMValueRef middle = LLVMBuildSelect(l->ir, is_aligned, whole, zero, "");
+  warp_sync(l);
+  copy_units(l, operands, zero, middle, 16);
+  copy_units(l, operands, middle, operands[2], 1);
+  warp_sync(l);
+}
+
 static void lower_stmt(vyre_lower_t *l, const vyre_stmt_t *s, LLVMValueRef operands[5]) {
   switch (s->op) {
     case VYRE_STMT_RAW_STORE: raw_store(l, s, operands[0], operands[1]); return;
@@ -211,7 +251,9 @@ static void lower_stmt(vyre_lower_t *l, const vyre_stmt_t *s, LLVMValueRef opera
     case VYRE_STMT_HEAVY_FENCE: fence(l, VYRE_ORDER_SEQ_CST, VYRE_SCOPE_SYSTEM); return;
     case VYRE_STMT_PREFETCH:
     case VYRE_STMT_PREFETCH_WRITE:
+    case VYRE_STMT_WAKE:
     case VYRE_STMT_PAUSE: return; /* who polls waits for its loads anyway */
+    case VYRE_STMT_RAW_COPY: raw_copy(l, operands); return;
     case VYRE_STMT_SLEEP: {
       LLVMValueRef duration = i32_const(l, SLEEP_NS);
       assembly(l, l->void_, "nanosleep.u32 $0;", "r,~{memory}", &duration, 1);

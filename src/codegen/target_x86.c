@@ -131,6 +131,13 @@ static void lower_stmt(vyre_lower_t *l, const vyre_stmt_t *s, LLVMValueRef opera
       call_hook(l, offsetof(vyre_hooks_t, sleep), l->void_, arguments, (LLVMTypeRef[]){l->i32, l->i64, l->i32}, 3);
       return;
     }
+    case VYRE_STMT_WAKE: {
+      call_hook(l, offsetof(vyre_hooks_t, wake), l->void_, operands, (LLVMTypeRef[]){l->i64}, 1);
+      return;
+    }
+    case VYRE_STMT_RAW_COPY:
+      LLVMBuildMemCpy(l->ir, pointer(l, operands[0], 0), 1, pointer(l, operands[1], 0), 1, operands[2]);
+      return;
     case VYRE_STMT_CALL_HANDLER: lower_call(l, operands[0], operands[1]); return;
     default: VYRE_UNREACHABLE();
   }

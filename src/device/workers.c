@@ -86,6 +86,11 @@ static void hook_sleep(vyre_hooks_t *hooks, uint32_t worker, uint64_t word, uint
   syscall(SYS_futex, (uint32_t *)(uintptr_t)word, FUTEX_WAIT_PRIVATE, seen, &bound, NULL, 0);
 }
 
+static void hook_wake(vyre_hooks_t *hooks, uint64_t word) {
+  (void)hooks;
+  syscall(SYS_futex, (uint32_t *)(uintptr_t)word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
 /* With membarrier, publishers need no fence of their own (docs/architecture.md, "Sleep"). Where the kernel lacks it the
  * publishers fence, and so does the sleeper. */
 static void hook_heavy_fence(vyre_hooks_t *hooks) {
@@ -186,8 +191,8 @@ vyre_status_t vyre_workers_launch(vyre_entry_t loop, const vyre_entry_t *handler
                                   vyre_launch_t **out_launch) {
   workers_t *launch = vyre_alloc_aligned(64, sizeof *launch + params->workers * sizeof(worker_t));
   if (!launch) return vyre_out_of_memory(sizeof *launch);
-  launch->hooks =
-      (vyre_hooks_t){.handlers = handlers, .pump = hook_pump, .sleep = hook_sleep, .heavy_fence = hook_heavy_fence};
+  launch->hooks = (vyre_hooks_t){
+      .handlers = handlers, .pump = hook_pump, .sleep = hook_sleep, .wake = hook_wake, .heavy_fence = hook_heavy_fence};
   launch->loop = loop;
   launch->has_membarrier = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
   launch->base = (vyre_launch_t){.ops = &launch_ops, .fences_publish = !launch->has_membarrier};

@@ -1,4 +1,6 @@
 /* The nodes of the megakernel's own loop. */
+#include <string.h>
+
 #include "base/assert.h"
 #include "base/clock.h"
 #include "interp/memory.h"
@@ -72,6 +74,8 @@ vyre_flow_t vyre_run_privileged(vyre_run_t *run, const vyre_stmt_t *s) {
     case VYRE_STMT_PREFETCH_WRITE: __builtin_prefetch((const void *)(uintptr_t)v[0], 1); break;
     case VYRE_STMT_PAUSE: vyre_cpu_relax(); break;
     case VYRE_STMT_HEAVY_FENCE: hooks->heavy_fence(hooks); break;
+    case VYRE_STMT_RAW_COPY: memcpy((void *)(uintptr_t)v[0], (const void *)(uintptr_t)v[1], v[2]); break;
+    case VYRE_STMT_WAKE: hooks->wake(hooks, v[0]); break;
     case VYRE_STMT_SLEEP: hooks->sleep(hooks, run->frame->worker, v[0], (uint32_t)v[1]); break;
     case VYRE_STMT_CALL_HANDLER: call_handler(run, v[0], (vyre_frame_t *)(uintptr_t)v[1]); break;
     default: VYRE_UNREACHABLE();

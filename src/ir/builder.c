@@ -517,6 +517,14 @@ void vyre_build_sleep(vyre_builder_t *b, vyre_expr_id_t address, vyre_expr_id_t 
   add_stmt(b, (vyre_stmt_t){.op = VYRE_STMT_SLEEP, .arg = {address, seen}});
 }
 
+void vyre_build_wake(vyre_builder_t *b, vyre_expr_id_t address) {
+  add_stmt(b, (vyre_stmt_t){.op = VYRE_STMT_WAKE, .arg = {address}});
+}
+
+void vyre_build_raw_copy(vyre_builder_t *b, vyre_expr_id_t to, vyre_expr_id_t from, vyre_expr_id_t bytes) {
+  add_stmt(b, (vyre_stmt_t){.op = VYRE_STMT_RAW_COPY, .arg = {to, from, bytes}});
+}
+
 void vyre_build_call_handler(vyre_builder_t *b, vyre_expr_id_t handler, vyre_expr_id_t frame) {
   add_stmt(b, (vyre_stmt_t){.op = VYRE_STMT_CALL_HANDLER, .arg = {handler, frame}});
 }

@@ -141,6 +141,8 @@ void vyre_build_vote(vyre_builder_t *b, vyre_var_id_t mask, vyre_expr_id_t condi
 void vyre_build_fence(vyre_builder_t *b, vyre_order_t order);
 void vyre_build_prefetch(vyre_builder_t *b, vyre_stmt_op_t op, vyre_expr_id_t address); /* PREFETCH, PREFETCH_WRITE */
 void vyre_build_sleep(vyre_builder_t *b, vyre_expr_id_t address, vyre_expr_id_t seen);
+void vyre_build_wake(vyre_builder_t *b, vyre_expr_id_t address);
+void vyre_build_raw_copy(vyre_builder_t *b, vyre_expr_id_t to, vyre_expr_id_t from, vyre_expr_id_t bytes);
 void vyre_build_call_handler(vyre_builder_t *b, vyre_expr_id_t handler, vyre_expr_id_t frame);
 
 #endif

@@ -88,6 +88,7 @@ struct vyre_hooks {
   const vyre_entry_t *handlers;                           /* CALL_HANDLER: by index; NULL: fused */
   uint32_t (*pump)(vyre_hooks_t *hooks, uint32_t worker); /* PUMP */
   void (*sleep)(vyre_hooks_t *hooks, uint32_t worker, uint64_t word, uint32_t seen); /* SLEEP */
+  void (*wake)(vyre_hooks_t *hooks, uint64_t word);                                  /* WAKE */
   void (*heavy_fence)(vyre_hooks_t *hooks);                                          /* HEAVY_FENCE */
 };
 

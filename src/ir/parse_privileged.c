@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "ir/parser.h"
+#include "ir/typing.h"
 
 static unsigned take_tag(vyre_parser_t *p, const char *name) {
   char fix[64];
@@ -123,13 +124,11 @@ static void parse_fence(vyre_parser_t *p, const vyre_token_t *word) {
   p->builder.scope = VYRE_SCOPE_SYSTEM;
 }
 
-/* raw_store, store16, prefetch_write, sleep, call_handler, after the name. */
+/* raw_store, store16, raw_copy, prefetch_write, sleep, wake, call_handler, after the name. */
 static void parse_effect(vyre_parser_t *p, vyre_stmt_op_t op, const vyre_token_t *name) {
   vyre_type_t types[5] = {VYRE_TYPE_U64, VYRE_TYPE_U32, VYRE_TYPE_U32, VYRE_TYPE_U32, VYRE_TYPE_U32};
   vyre_access_spec_t access = {VYRE_TYPE_VOID, VYRE_ORDER_RELEASE, VYRE_SCOPE_SYSTEM};
-  unsigned tag = 0, count = op == VYRE_STMT_STORE16                                      ? 5
-                            : op == VYRE_STMT_PREFETCH || op == VYRE_STMT_PREFETCH_WRITE ? 1
-                                                                                         : 2;
+  unsigned tag = 0, count = vyre_stmt_arity(op);
   uint32_t terms[5] = {0};
   vyre_expr_id_t values[5] = {0};
   if (op == VYRE_STMT_RAW_STORE) {
@@ -141,6 +140,8 @@ static void parse_effect(vyre_parser_t *p, vyre_stmt_op_t op, const vyre_token_t
   } else if (op == VYRE_STMT_CALL_HANDLER) {
     types[0] = VYRE_TYPE_U32;
     types[1] = VYRE_TYPE_U64;
+  } else if (op == VYRE_STMT_RAW_COPY) {
+    types[1] = types[2] = VYRE_TYPE_U64;
   }
   char fix[96];
   snprintf(fix, sizeof fix, "Write %s(...) with %u argument%s.", vyre_stmt_text(op), count, count == 1 ? "" : "s");
@@ -160,6 +161,8 @@ static void parse_effect(vyre_parser_t *p, vyre_stmt_op_t op, const vyre_token_t
     case VYRE_STMT_PREFETCH:
     case VYRE_STMT_PREFETCH_WRITE: vyre_build_prefetch(&p->builder, op, values[0]); break;
     case VYRE_STMT_SLEEP: vyre_build_sleep(&p->builder, values[0], values[1]); break;
+    case VYRE_STMT_WAKE: vyre_build_wake(&p->builder, values[0]); break;
+    case VYRE_STMT_RAW_COPY: vyre_build_raw_copy(&p->builder, values[0], values[1], values[2]); break;
     default: vyre_build_call_handler(&p->builder, values[0], values[1]); break;
   }
   p->builder.scope = VYRE_SCOPE_SYSTEM;

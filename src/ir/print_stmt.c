@@ -253,7 +253,9 @@ static void print_stmt(vyre_printer_t *p, const vyre_stmt_t *s) {
     case VYRE_STMT_RAW_STORE: print_effect(p, s, VYRE_TYPE_U64, s->type, 2); break;
     case VYRE_STMT_STORE16: print_effect(p, s, VYRE_TYPE_U64, VYRE_TYPE_U32, 5); break;
     case VYRE_STMT_PREFETCH:
-    case VYRE_STMT_PREFETCH_WRITE: print_effect(p, s, VYRE_TYPE_U64, VYRE_TYPE_U64, 1); break;
+    case VYRE_STMT_PREFETCH_WRITE:
+    case VYRE_STMT_WAKE: print_effect(p, s, VYRE_TYPE_U64, VYRE_TYPE_U64, 1); break;
+    case VYRE_STMT_RAW_COPY: print_effect(p, s, VYRE_TYPE_U64, VYRE_TYPE_U64, 3); break;
     case VYRE_STMT_SLEEP: print_effect(p, s, VYRE_TYPE_U64, VYRE_TYPE_U32, 2); break;
     case VYRE_STMT_CALL_HANDLER: print_effect(p, s, VYRE_TYPE_U32, VYRE_TYPE_U64, 2); break;
     default: vyre_strbuf_append(p->out, vyre_stmt_text(s->op)); break; /* break, continue, trap, pause, ... */

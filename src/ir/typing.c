@@ -31,7 +31,8 @@ unsigned vyre_stmt_arity(vyre_stmt_op_t op) {
     case VYRE_STMT_SWITCH:
     case VYRE_STMT_CASE:
     case VYRE_STMT_PREFETCH:
-    case VYRE_STMT_PREFETCH_WRITE: return 1;
+    case VYRE_STMT_PREFETCH_WRITE:
+    case VYRE_STMT_WAKE: return 1;
     case VYRE_STMT_REDUCE_AT:
     case VYRE_STMT_STORE:
     case VYRE_STMT_SET_AT:
@@ -42,7 +43,8 @@ unsigned vyre_stmt_arity(vyre_stmt_op_t op) {
     case VYRE_STMT_SLEEP:
     case VYRE_STMT_CALL_HANDLER: return 2;
     case VYRE_STMT_ASYNC_LOAD:
-    case VYRE_STMT_ASYNC_STORE: return 3;
+    case VYRE_STMT_ASYNC_STORE:
+    case VYRE_STMT_RAW_COPY: return 3;
     case VYRE_STMT_STORE16: return 5;
     default: return 0;
   }
@@ -545,7 +547,12 @@ vyre_status_t vyre_type_stmt(const vyre_program_t *p, const vyre_stmt_t *s) {
       return need(p, s->arg[0], "the condition", VYRE_TYPE_BOOL);
     case VYRE_STMT_FENCE: return type_fence(p, s);
     case VYRE_STMT_PREFETCH:
-    case VYRE_STMT_PREFETCH_WRITE: return need(p, s->arg[0], "the address", VYRE_TYPE_U64);
+    case VYRE_STMT_PREFETCH_WRITE:
+    case VYRE_STMT_WAKE: return need(p, s->arg[0], "the address", VYRE_TYPE_U64);
+    case VYRE_STMT_RAW_COPY:
+      VYRE_TRY(need(p, s->arg[0], "the address written", VYRE_TYPE_U64));
+      VYRE_TRY(need(p, s->arg[1], "the address read", VYRE_TYPE_U64));
+      return need(p, s->arg[2], "the number of bytes", VYRE_TYPE_U64);
     case VYRE_STMT_SLEEP:
       VYRE_TRY(need(p, s->arg[0], "the address", VYRE_TYPE_U64));
       return need(p, s->arg[1], "the value seen", VYRE_TYPE_U32);

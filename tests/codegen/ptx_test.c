@@ -197,7 +197,8 @@ static void privileged_nodes(void **state) {
         ADD("let c%u%u = raw_atomic_compare_exchange.%s.%s%s(a, 1, 2)\n", t, o, types[t], atomics[o], scopes[scope]);
       }
     for (unsigned o = 1; o < 5; o++) ADD("fence.%s%s()\n", atomics[o], scopes[scope]);
-    ADD("heavy_fence\npause\nprefetch(a)\nprefetch_write(a)\nsleep(a, mask)\ncall_handler(mask, frame())\n"
+    ADD("heavy_fence\npause\nprefetch(a)\nprefetch_write(a)\nsleep(a, mask)\nwake(a)\nraw_copy(a, a + 64, "
+        "32)\ncall_handler(mask, frame())\n"
         "raw_store.u64.relaxed(a, control() + u64(worker()) + u64(pump()))\n");
 #undef ADD
     vyre_program_t *program;

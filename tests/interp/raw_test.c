@@ -103,10 +103,38 @@ static void sixteen_bytes(void **state) {
   }
 }
 
+/* Every length around a few words, from and to every place in one. */
+static void copies(void **state) {
+  (void)state;
+  enum { BYTES = 64, LENGTHS = 35, PLACES = 8 };
+  vyre_builder_t b;
+  vyre_builder_init(&b, "raw", "", true);
+  vyre_expr_id_t place[3];
+  for (unsigned i = 0; i < 3; i++)
+    place[i] = vyre_build_raw_load(&b, VYRE_TYPE_U64, VYRE_ORDER_RELAXED, word(&b, 8 * i));
+  vyre_build_raw_copy(&b, place[0], place[1], place[2]);
+  vyre_program_t *program = finish(&b);
+  for (unsigned length = 0; length < LENGTHS; length++)
+    for (unsigned to = 0; to < PLACES; to++)
+      for (unsigned from = 0; from < PLACES; from++) {
+        uint8_t target[BYTES], source[BYTES], expected[BYTES];
+        for (unsigned i = 0; i < BYTES; i++) {
+          source[i] = (uint8_t)(i * 7 + 1);
+          target[i] = expected[i] = (uint8_t)~i;
+        }
+        memcpy(expected + to, source + from, length);
+        uint64_t memory[3] = {(uint64_t)(uintptr_t)(target + to), (uint64_t)(uintptr_t)(source + from), length};
+        vyre_frame_t frame = {.control = (uint64_t)(uintptr_t)memory};
+        call(program, &frame);
+        assert_memory_equal(target, expected, BYTES);
+      }
+  vyre_program_destroy(&program);
+}
+
 typedef struct hooked {
   vyre_hooks_t hooks;
   uint32_t pumped_by, slept_by, slept_seen, fences, calls;
-  uint64_t slept_word;
+  uint64_t slept_word, woken_word;
   vyre_frame_t *called_with;
 } hooked_t;
 
@@ -120,6 +148,7 @@ static void on_sleep(vyre_hooks_t *hooks, uint32_t worker, uint64_t address, uin
   hooked->slept_word = address;
   hooked->slept_seen = seen;
 }
+static void on_wake(vyre_hooks_t *hooks, uint64_t address) { ((hooked_t *)(void *)hooks)->woken_word = address; }
 static void on_fence(vyre_hooks_t *hooks) { ((hooked_t *)(void *)hooks)->fences++; }
 static void on_call(vyre_frame_t *frame, void *context) {
   hooked_t *hooked = context;
@@ -130,7 +159,7 @@ static void on_call(vyre_frame_t *frame, void *context) {
 
 static void hooks_are_called(void **state) {
   (void)state;
-  hooked_t hooked = {.hooks = {.pump = on_pump, .sleep = on_sleep, .heavy_fence = on_fence}};
+  hooked_t hooked = {.hooks = {.pump = on_pump, .sleep = on_sleep, .wake = on_wake, .heavy_fence = on_fence}};
   const vyre_entry_t handlers[] = {{NULL, NULL}, {NULL, NULL}, {on_call, &hooked}};
   hooked.hooks.handlers = handlers;
   vyre_builder_t b;
@@ -139,6 +168,7 @@ static void hooks_are_called(void **state) {
   vyre_build_raw_store(&b, VYRE_TYPE_U32, VYRE_ORDER_RELAXED, word(&b, 4), vyre_build_leaf(&b, VYRE_EXPR_WORKER));
   vyre_build_raw_store(&b, VYRE_TYPE_U64, VYRE_ORDER_RELAXED, word(&b, 8), vyre_build_leaf(&b, VYRE_EXPR_FRAME));
   vyre_build_sleep(&b, word(&b, 4), u32(&b, 123));
+  vyre_build_wake(&b, word(&b, 20));
   vyre_build_plain(&b, VYRE_STMT_HEAVY_FENCE);
   vyre_build_call_handler(&b, u32(&b, 2), vyre_build_raw_load(&b, VYRE_TYPE_U64, VYRE_ORDER_RELAXED, word(&b, 16)));
   vyre_program_t *program = finish(&b);
@@ -153,6 +183,7 @@ static void hooks_are_called(void **state) {
   assert_int_equal(hooked.slept_by, 3);
   assert_int_equal(hooked.slept_word, (uint64_t)(uintptr_t)memory + 4);
   assert_int_equal(hooked.slept_seen, 123);
+  assert_int_equal(hooked.woken_word, (uint64_t)(uintptr_t)memory + 20);
   assert_int_equal(hooked.fences, 1);
   assert_int_equal(hooked.calls, 1);
   assert_ptr_equal(hooked.called_with, &callee);
@@ -349,6 +380,7 @@ int main(void) {
       cmocka_unit_test(loads_and_stores_of_each_width),
       cmocka_unit_test(atomics_give_the_old_value),
       cmocka_unit_test(sixteen_bytes),
+      cmocka_unit_test(copies),
       cmocka_unit_test(hooks_are_called),
       cmocka_unit_test(a_fault_comes_before_the_effect),
       cmocka_unit_test(two_workers_on_one_word),
