@@ -44,6 +44,8 @@ typedef struct vyre_session_params {
   uint32_t ring_slots;   /* (1024) a power of two, 8 to 65536 */
   uint32_t cells;        /* (ring_slots) slots in flight or unread, at most ring_slots */
   uint32_t windows;      /* (64, more with many workers) entries of the window table, at most 4096 */
+  uint32_t observables;  /* (64) words that slots write and the host waits for, at most 2^20 */
+  uint32_t log_records;  /* (1024) of the log that PRINTF writes, a power of two, at most 2^20 */
   uint64_t fuel;         /* (2^40) loop iterations per slot: of each budget that docs/language.md tells of */
   uint64_t spin_ns;      /* (50 us) how long a worker without work stays awake before it sleeps */
   uint64_t first_ticket; /* (0) at most 2^62: number of the first ticket; tests start close to where counters wrap */
@@ -53,12 +55,22 @@ typedef struct vyre_session_params {
 /* Built-in opcodes. Arguments and results are in docs/protocol/megakernel.md. */
 enum {
   VYRE_OP_NOP = 0,
-  VYRE_OP_STORE_U32 = 1, /* window, offset, value */
-  VYRE_OP_LOAD_U32 = 3,  /* window, offset: the value is result[0] */
+  VYRE_OP_STORE_U32 = 1,    /* window, offset, value */
+  VYRE_OP_ATOMIC_ADD = 2,   /* window, offset, value: the old value is result[0] */
+  VYRE_OP_LOAD_U32 = 3,     /* window, offset: the value is result[0] */
+  VYRE_OP_COMPARE_SWAP = 4, /* window, offset, expected, desired: the old value is result[0] */
+  VYRE_OP_MEMCPY = 5,       /* source window, offset low, high, destination window, offset low, high, bytes */
+  VYRE_OP_DFA_STEP = 6,     /* window, offset, state, byte: the next state is result[0] */
+  VYRE_OP_BATCH_FENCE = 7,  /* first ticket low, high, count, tag: the epoch is result[0], the tag result[1] */
+  VYRE_OP_PRINTF = 0xFFFE,  /* format, three values */
 };
-#define VYRE_OP_SHUTDOWN UINT32_C(0xFFFFFFFF) /* ends the kernel after the slots before it */
+#define VYRE_OP_PACKED_SLOT UINT32_C(0x80000001) /* made by vyre_slot_pack */
+#define VYRE_OP_SHUTDOWN UINT32_C(0xFFFFFFFF)    /* ends the kernel after the slots before it */
 #define VYRE_OPCODE_USER_FIRST 8u
 #define VYRE_OPCODE_USER_LAST 0x3FFFFFFFu
+
+/* The window of the observables: word i is at byte 4 * i. Programs and slots write it as any other. */
+#define VYRE_WINDOW_OBSERVABLES 1u
 
 typedef struct vyre_slot {
   uint32_t opcode;
@@ -124,12 +136,40 @@ VYRE_API vyre_status_t vyre_session_window_remove(vyre_session_t *session, uint3
 /* Publishes one slot. With no free cell it waits up to timeout_ns, then VYRE_E_RING_FULL. VYRE_E_STOPPED after stop. */
 VYRE_API vyre_status_t vyre_session_submit(vyre_session_t *session, const vyre_slot_t *slot, uint64_t timeout_ns,
                                            vyre_ticket_t *out_ticket);
+/* Publishes `count` slots with tickets that follow each other, all of them or none; with `fence_tag`, behind them a
+ * BATCH_FENCE over them that completes with *fence_tag. out_tickets has `count` elements, one more with a fence. Errors
+ * as submit, and VYRE_E_ARGUMENT for more slots than the session has cells. */
+VYRE_API vyre_status_t vyre_session_submit_batch(vyre_session_t *session, const vyre_slot_t *slots, uint32_t count,
+                                                 const uint32_t *fence_tag, uint64_t timeout_ns,
+                                                 vyre_ticket_t *out_tickets);
 /* *out_done says whether the slot has completed; if so the completion is read and its cell given back. */
 VYRE_API vyre_status_t vyre_session_poll(vyre_session_t *session, vyre_ticket_t ticket, bool *out_done,
                                          vyre_completion_t *out_completion);
 /* Waits for it: VYRE_E_DEADLINE when the time is over first (the ticket stays valid). */
 VYRE_API vyre_status_t vyre_session_wait(vyre_session_t *session, vyre_ticket_t ticket, uint64_t timeout_ns,
                                          vyre_completion_t *out_completion);
+
+/* Observable `index`: what the host sees of it now; and waits until it compares so with `value`, which need not be the
+ * case any more on return. *out_value is what was seen last. Errors: VYRE_E_ARGUMENT, _STATE before start; of the wait
+ * _DEADLINE, and _STOPPED when the kernel has ended without it. */
+typedef enum vyre_compare {
+  VYRE_COMPARE_EQUAL,
+  VYRE_COMPARE_NOT_EQUAL,
+  VYRE_COMPARE_AT_LEAST,
+  VYRE_COMPARE_BEFORE, /* less */
+} vyre_compare_t;
+VYRE_API vyre_status_t vyre_session_observe(const vyre_session_t *session, uint32_t index, uint32_t *out_value);
+VYRE_API vyre_status_t vyre_session_wait_observable(vyre_session_t *session, uint32_t index, vyre_compare_t compare,
+                                                    uint32_t value, uint64_t timeout_ns, uint32_t *out_value);
+
+/* What PRINTF slots have written, in the order of their tickets: up to `most` records that were not read yet.
+ * *out_lost, if not NULL: how many ever found the log full. Errors: VYRE_E_STATE before start. */
+typedef struct vyre_log_record {
+  uint64_t ticket;
+  uint32_t format, value[3]; /* the slot's arguments */
+} vyre_log_record_t;
+VYRE_API vyre_status_t vyre_session_log_read(vyre_session_t *session, vyre_log_record_t *out_records, uint32_t most,
+                                             uint32_t *out_count, uint64_t *out_lost);
 
 /* Waits until every slot published before the call has completed (completions stay readable). */
 VYRE_API vyre_status_t vyre_session_drain(vyre_session_t *session, uint64_t timeout_ns);

@@ -2,6 +2,8 @@
  * besides its chunk are loop_bindings.c's. */
 #include "megakernel/loop.h"
 
+#include <vyre/session.h>
+
 #include "megakernel/loop_parts.h"
 
 void vyre_loop_constants(loop_t *l) {
@@ -21,6 +23,7 @@ void vyre_loop_constants(loop_t *l) {
       {&l->windows, "windows", VYRE_CONTROL_WINDOWS, U64},
       {&l->opcodes, "opcodes", VYRE_CONTROL_OPCODES, U64},
       {&l->blocks, "blocks", VYRE_CONTROL_BLOCKS, U64},
+      {&l->life, "life", VYRE_CONTROL_LIFE, U64},
       {&l->ring_shift, "ring_shift", VYRE_CONTROL_RING_SHIFT, U32},
       {&l->window_count, "window_count", VYRE_CONTROL_WINDOW_COUNT, U32},
       {&l->opcode_shift, "opcode_shift", VYRE_CONTROL_OPCODE_SHIFT, U32},
@@ -83,6 +86,13 @@ void vyre_loop_word_access(loop_t *l, bool is_store, vyre_var_id_t completion, v
 }
 
 /* ---- opcodes ---- */
+
+/* Those of 0xFFF0 .. 0xFFFF that are no Program's are not in the table, or are carried out before it is asked. */
+vyre_expr_id_t vyre_loop_is_user(loop_t *l, vyre_var_id_t opcode) {
+  vyre_expr_id_t is_in_range = both(l, op(l, VYRE_EXPR_GE, var(l, opcode), c32(l, VYRE_OPCODE_USER_FIRST)),
+                                    op(l, VYRE_EXPR_LE, var(l, opcode), c32(l, VYRE_OPCODE_USER_LAST)));
+  return both(l, is_in_range, is_not(l, var(l, opcode), VYRE_OPCODE_PRINTF));
+}
 
 void vyre_loop_find_opcode(loop_t *l, vyre_var_id_t opcode, vyre_var_id_t *out_record, vyre_var_id_t *out_found) {
   vyre_expr_id_t hashed = op(l, VYRE_EXPR_MUL, var(l, opcode), c32(l, VYRE_OPCODE_HASH));
@@ -202,11 +212,9 @@ static void build_call(loop_t *l, const vyre_loop_order_t *o, const vyre_loop_ca
   set(l, place, load32(l, WORKER, at(l, o->frame, offsetof(vyre_frame_t, fault_node))));
 }
 
-void vyre_loop_execute(loop_t *l, const vyre_loop_order_t *o) {
-  vyre_var_id_t completion = let(l, "completion", element(l, l->completions, var(l, o->cell), 6));
-  vyre_var_id_t tag = let(l, "done_tag", load32(l, o->scope, at(l, o->entry, VYRE_ENTRY_TAG)));
-  vyre_loop_call_t x = {.fault = mutable(l, "fault", c32(l, 0))};
-  vyre_var_id_t place = mutable(l, "place", c32(l, 0));
+/* A Program's handler. */
+static void build_handler(loop_t *l, const vyre_loop_order_t *o, vyre_var_id_t fault, vyre_var_id_t place) {
+  vyre_loop_call_t x = {.fault = fault};
   build_data(l, o, &x);
   build_output(l, o, &x);
   build_flags(l, o, &x);
@@ -214,10 +222,31 @@ void vyre_loop_execute(loop_t *l, const vyre_loop_order_t *o) {
   begin_if(l, is(l, var(l, x.fault), 0));
   build_call(l, o, &x, place);
   end(l);
-  begin_if(l, is(l, var(l, x.fault), 0));
-  vyre_loop_complete(l, VYRE_ORDER_RELAXED, completion, tag, VYRE_STATE_DONE, c32(l, 0), c32(l, 0));
+}
+
+static void build_long_copy(loop_t *l, const vyre_loop_order_t *o, vyre_var_id_t fault, vyre_var_id_t copied) {
+  store32(l, DEVICE, at(l, l->self, VYRE_WORKER_CELL), var(l, o->cell));
+  store32(l, DEVICE, at(l, l->self, VYRE_WORKER_RUNNING), c32(l, VYRE_HANDLER_COPY));
+  vyre_build_fence(l->b, VYRE_ORDER_ACQUIRE);
+  vyre_loop_copy(l, o, fault, copied);
+  vyre_build_fence(l->b, VYRE_ORDER_RELEASE);
+  store32(l, DEVICE, at(l, l->self, VYRE_WORKER_RUNNING), c32(l, 0));
+}
+
+void vyre_loop_execute(loop_t *l, const vyre_loop_order_t *o) {
+  vyre_var_id_t completion = let(l, "completion", element(l, l->completions, var(l, o->cell), 6));
+  vyre_var_id_t tag = let(l, "done_tag", load32(l, o->scope, at(l, o->entry, VYRE_ENTRY_TAG)));
+  vyre_var_id_t fault = mutable(l, "fault", c32(l, 0)), place = mutable(l, "place", c32(l, 0));
+  vyre_var_id_t copied = mutable(l, "copied", c32(l, 0));
+  begin_if(l, is(l, var(l, o->handler), VYRE_HANDLER_COPY));
+  build_long_copy(l, o, fault, copied);
   vyre_build_else(l->b);
-  vyre_loop_complete(l, VYRE_ORDER_RELAXED, completion, tag, VYRE_STATE_FAULT, var(l, x.fault), var(l, place));
+  build_handler(l, o, fault, place);
+  end(l);
+  begin_if(l, is(l, var(l, fault), 0));
+  vyre_loop_complete(l, VYRE_ORDER_RELAXED, completion, tag, VYRE_STATE_DONE, var(l, copied), c32(l, 0));
+  vyre_build_else(l->b);
+  vyre_loop_complete(l, VYRE_ORDER_RELAXED, completion, tag, VYRE_STATE_FAULT, var(l, fault), var(l, place));
   end(l);
 }
 

@@ -1,13 +1,16 @@
 /* Topology `direct`: every worker runs the same loop; whoever gets the lock by trying is the dispatcher for a batch. */
 #include "megakernel/loop_parts.h"
 
+/* A slot, and its arguments as they were read. */
 typedef struct slot_vars {
-  vyre_var_id_t opcode, arg[VYRE_SLOT_ARGS], cell, completion, tag;
+  vyre_loop_slot_t slot;
+  vyre_var_id_t arg[VYRE_SLOT_ARGS];
 } slot_vars_t;
 
-/* A registered opcode: finds its record, fills the cell's table entry, pushes the cell. Each push is published by
- * itself, because another worker may be waiting for just this one. */
-static void build_enqueue(loop_t *l, const slot_vars_t *s, vyre_var_id_t tail) {
+/* What a worker runs: finds its opcode's record, fills the cell's table entry, pushes the cell. Each push is published
+ * by itself, because another worker may be waiting for just this one. */
+static void build_enqueue(loop_t *l, const slot_vars_t *v, vyre_var_id_t tail) {
+  const vyre_loop_slot_t *s = &v->slot;
   vyre_var_id_t record, found;
   vyre_loop_find_opcode(l, s->opcode, &record, &found);
   begin_if(l, is(l, var(l, found), 0));
@@ -17,8 +20,10 @@ static void build_enqueue(loop_t *l, const slot_vars_t *s, vyre_var_id_t tail) {
   vyre_expr_id_t cell_bits = op(l, VYRE_EXPR_SHL, var(l, s->cell), c32(l, VYRE_ENTRY_CELL_SHIFT));
   store32(l, DEVICE, at(l, entry, VYRE_ENTRY_RECORD), op(l, VYRE_EXPR_OR, var(l, record), cell_bits));
   store32(l, DEVICE, at(l, entry, VYRE_ENTRY_TAG), var(l, s->tag));
+  vyre_expr_id_t behind = add(l, var(l, s->ticket), c64(l, 1));
+  store64(l, DEVICE, at(l, l->control, VYRE_CONTROL_LAST_USER), behind);
   for (uint32_t i = 0; i < VYRE_SLOT_ARGS; i++)
-    store32(l, DEVICE, at(l, entry, vyre_slot_arg_offset(i)), var(l, s->arg[i]));
+    store32(l, DEVICE, at(l, entry, vyre_slot_arg_offset(i)), var(l, v->arg[i]));
   store32(l, DEVICE, element(l, l->queue, in_ring(l, var(l, tail)), 2), var(l, s->cell));
   set(l, tail, add(l, var(l, tail), c64(l, 1)));
   store(l, U64, VYRE_ORDER_RELEASE, DEVICE, at(l, l->control, VYRE_CONTROL_QUEUE_TAIL), var(l, tail));
@@ -26,7 +31,7 @@ static void build_enqueue(loop_t *l, const slot_vars_t *s, vyre_var_id_t tail) {
 }
 
 /* Reads the slot of `ticket`; leaves the enclosing loop when it is not published. */
-static void build_read_slot(loop_t *l, vyre_var_id_t ticket, slot_vars_t *s) {
+static void build_read_slot(loop_t *l, vyre_var_id_t ticket, slot_vars_t *v) {
   static const char *const names[4][4] = {{"opcode", "who", "arg0", "tag0"},
                                           {"arg1", "arg2", "arg3", "tag1"},
                                           {"arg4", "arg5", "arg6", "tag2"},
@@ -47,12 +52,16 @@ static void build_read_slot(loop_t *l, vyre_var_id_t ticket, slot_vars_t *s) {
     vyre_build_plain(l->b, VYRE_STMT_BREAK);
     end(l);
   }
-  s->opcode = words[0][0];
-  s->arg[0] = words[0][2];
-  for (uint32_t i = 1; i < VYRE_SLOT_ARGS; i++) s->arg[i] = words[1 + (i - 1) / 3][(i - 1) % 3];
+  v->arg[0] = words[0][2];
+  for (uint32_t i = 1; i < VYRE_SLOT_ARGS; i++) v->arg[i] = words[1 + (i - 1) / 3][(i - 1) % 3];
+  /* The slot stays as it is until TAKEN is moved. */
+  vyre_loop_slot_t *s = &v->slot;
+  *s = (vyre_loop_slot_t){.scope = SYSTEM, .address = slot, .opcode = words[0][0]};
+  s->ticket = let(l, "own_ticket", var(l, ticket));
   s->cell = let(l, "cell", op(l, VYRE_EXPR_AND, var(l, words[3][3]), c32(l, 0xFFFF)));
   s->completion = let(l, "completion", element(l, l->completions, var(l, s->cell), 6));
   s->tag = let(l, "done_tag", add(l, narrow(l, var(l, ticket)), c32(l, 1)));
+  vyre_loop_note_life(l, s->ticket, s->cell);
 }
 
 static vyre_expr_id_t slot_ahead(loop_t *l, vyre_var_id_t ticket, uint32_t distance) {
@@ -73,7 +82,7 @@ static void build_prefetch(loop_t *l, vyre_var_id_t first, vyre_var_id_t ticket)
   end(l);
 }
 
-static void build_shutdown(loop_t *l, const slot_vars_t *s) {
+static void build_shutdown(loop_t *l, const vyre_loop_slot_t *s) {
   vyre_expr_id_t stop = at(l, l->control, VYRE_CONTROL_STOP);
   vyre_expr_id_t run = c32(l, VYRE_STOP_RUN), finish = c32(l, VYRE_STOP_FINISH);
   let(l, "was", vyre_build_raw_atomic_cas(l->b, U32, VYRE_ORDER_ACQ_REL, stop, run, finish));
@@ -82,43 +91,69 @@ static void build_shutdown(loop_t *l, const slot_vars_t *s) {
   vyre_build_plain(l->b, VYRE_STMT_BREAK);
 }
 
-/* The dispatcher's batch. `worked` becomes true when a slot was taken. */
-static void build_dispatch(loop_t *l, vyre_var_id_t worked) {
-  vyre_builder_t *b = l->b;
+/* Becomes the dispatcher, if nobody else is: what follows is done under the lock. */
+static void begin_lock(loop_t *l) {
   vyre_expr_id_t is_free = is(l, control_word(l, VYRE_CONTROL_LOCK, U32, VYRE_ORDER_RELAXED), 0);
   vyre_expr_id_t lock = at(l, l->control, VYRE_CONTROL_LOCK);
-  vyre_expr_id_t got = is(l, vyre_build_raw_atomic_cas(b, U32, VYRE_ORDER_ACQUIRE, lock, c32(l, 0), c32(l, 1)), 0);
+  vyre_expr_id_t got = is(l, vyre_build_raw_atomic_cas(l->b, U32, VYRE_ORDER_ACQUIRE, lock, c32(l, 0), c32(l, 1)), 0);
   begin_if(l, both(l, is_free, got));
+  vyre_expr_id_t open = control_word(l, VYRE_CONTROL_OPEN_FENCES, U32, VYRE_ORDER_RELAXED);
+  l->open_fences = mutable(l, "open_fences", open);
+}
+
+/* The open fences go on, too. */
+static void end_lock(loop_t *l) {
+  vyre_loop_fences(l);
+  vyre_expr_id_t before = control_word(l, VYRE_CONTROL_OPEN_FENCES, U32, VYRE_ORDER_RELAXED);
+  begin_if(l, op(l, VYRE_EXPR_NE, var(l, l->open_fences), before));
+  store32(l, DEVICE, at(l, l->control, VYRE_CONTROL_OPEN_FENCES), var(l, l->open_fences));
+  end(l);
+  store(l, U32, VYRE_ORDER_RELEASE, DEVICE, at(l, l->control, VYRE_CONTROL_LOCK), c32(l, 0));
+  end(l);
+}
+
+/* Carries out the slot, or hands it on. */
+static void build_slot(loop_t *l, const slot_vars_t *v, vyre_var_id_t tail) {
+  const vyre_loop_slot_t *s = &v->slot;
+  begin_if(l, is(l, var(l, s->opcode), (uint32_t)VYRE_OPCODE_NOP));
+  vyre_loop_complete(l, VYRE_ORDER_RELEASE, s->completion, s->tag, VYRE_STATE_DONE, c32(l, 0), c32(l, 0));
+  vyre_build_else(l->b);
+  begin_if(l, is(l, var(l, s->opcode), (uint32_t)VYRE_OPCODE_STORE_U32));
+  vyre_loop_word_access(l, true, s->completion, s->tag, v->arg[0], v->arg[1], v->arg[2]);
+  vyre_build_else(l->b);
+  begin_if(l, is(l, var(l, s->opcode), (uint32_t)VYRE_OPCODE_LOAD_U32));
+  vyre_loop_word_access(l, false, s->completion, s->tag, v->arg[0], v->arg[1], v->arg[2]);
+  vyre_build_else(l->b);
+  begin_if(l, is(l, var(l, s->opcode), (uint32_t)VYRE_OPCODE_SHUTDOWN));
+  build_shutdown(l, s);
+  vyre_build_else(l->b);
+  vyre_expr_id_t is_long = vyre_loop_is_long_copy(l, s->opcode, var(l, v->arg[VYRE_ARG_COPY_BYTES]));
+  begin_if(l, op(l, VYRE_EXPR_LOGICAL_OR, vyre_loop_is_user(l, s->opcode), is_long));
+  build_enqueue(l, v, tail);
+  vyre_build_else(l->b);
+  vyre_loop_builtin(l, s);
+  for (int i = 0; i < 5; i++) end(l); /* the five tests of the opcode */
+}
+
+/* The dispatcher's batch. `worked` becomes true when a slot was taken. */
+static void build_dispatch(loop_t *l, vyre_var_id_t worked) {
+  begin_lock(l);
   vyre_var_id_t first = let(l, "first", load64(l, SYSTEM, at(l, l->shared, VYRE_SHARED_TAKEN)));
   vyre_var_id_t ticket = mutable(l, "ticket", var(l, first));
   vyre_var_id_t tail = mutable(l, "tail", control_word(l, VYRE_CONTROL_QUEUE_TAIL, U64, VYRE_ORDER_RELAXED));
   vyre_expr_id_t budget = c64(l, VYRE_DISPATCH_BATCH);
-  vyre_build_while(b, op(l, VYRE_EXPR_LT, op(l, VYRE_EXPR_SUB, var(l, ticket), var(l, first)), budget));
+  vyre_build_while(l->b, op(l, VYRE_EXPR_LT, op(l, VYRE_EXPR_SUB, var(l, ticket), var(l, first)), budget));
   build_prefetch(l, first, ticket);
-  slot_vars_t s;
-  build_read_slot(l, ticket, &s);
+  slot_vars_t v;
+  build_read_slot(l, ticket, &v);
   set(l, ticket, add(l, var(l, ticket), c64(l, 1)));
-  begin_if(l, is(l, var(l, s.opcode), (uint32_t)VYRE_OPCODE_NOP));
-  vyre_loop_complete(l, VYRE_ORDER_RELEASE, s.completion, s.tag, VYRE_STATE_DONE, c32(l, 0), c32(l, 0));
-  vyre_build_else(b);
-  begin_if(l, is(l, var(l, s.opcode), (uint32_t)VYRE_OPCODE_STORE_U32));
-  vyre_loop_word_access(l, true, s.completion, s.tag, s.arg[0], s.arg[1], s.arg[2]);
-  vyre_build_else(b);
-  begin_if(l, is(l, var(l, s.opcode), (uint32_t)VYRE_OPCODE_LOAD_U32));
-  vyre_loop_word_access(l, false, s.completion, s.tag, s.arg[0], s.arg[1], s.arg[2]);
-  vyre_build_else(b);
-  begin_if(l, is(l, var(l, s.opcode), (uint32_t)VYRE_OPCODE_SHUTDOWN));
-  build_shutdown(l, &s);
-  vyre_build_else(b);
-  build_enqueue(l, &s, tail);
-  for (int i = 0; i < 4; i++) end(l); /* the four opcode tests */
-  end(l);                             /* while */
+  build_slot(l, &v, tail);
+  end(l);
   begin_if(l, op(l, VYRE_EXPR_NE, var(l, ticket), var(l, first)));
   store(l, U64, VYRE_ORDER_RELEASE, SYSTEM, at(l, l->shared, VYRE_SHARED_TAKEN), var(l, ticket));
   set(l, worked, boolean(l, true));
   end(l);
-  store(l, U32, VYRE_ORDER_RELEASE, DEVICE, at(l, l->control, VYRE_CONTROL_LOCK), c32(l, 0));
-  end(l); /* if the lock was taken */
+  end_lock(l);
 }
 
 /* Looks up what the entry names, and carries it out. */
@@ -193,12 +228,17 @@ void vyre_loop_build_direct(loop_t *l) {
   vyre_var_id_t worked = mutable(l, "worked", boolean(l, false));
   begin_if(l, is(l, var(l, stop), VYRE_STOP_RUN));
   build_dispatch(l, worked);
+  vyre_build_else(b);
+  begin_lock(l); /* for the fences that are open */
+  end_lock(l);
   end(l);
   build_pop(l, worked);
-  /* SHUTDOWN: everything before it was pushed before STOP was set, so an empty queue means that all of it has begun. */
+  /* SHUTDOWN: everything before it was pushed before STOP was set, so an empty queue means that all of it has begun. An
+   * open fence waits for what others still run. */
   begin_if(l,
            both(l, is_not(l, var(l, stop), VYRE_STOP_RUN), vyre_build_unary(b, VYRE_EXPR_LOGICAL_NOT, var(l, worked))));
-  begin_if(l, queue_is_empty(l));
+  vyre_expr_id_t has_no_fence = is(l, control_word(l, VYRE_CONTROL_OPEN_FENCES, U32, VYRE_ORDER_RELAXED), 0);
+  begin_if(l, both(l, queue_is_empty(l), has_no_fence));
   vyre_build_plain(b, VYRE_STMT_RETURN);
   end(l);
   end(l);

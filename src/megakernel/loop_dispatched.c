@@ -38,7 +38,8 @@ typedef struct dispatcher {
   vyre_var_id_t masks[ROUND_LOADS]; /* of the round, by lane: quarters that are there */
   vyre_var_id_t answered, stopped;  /* of the round: workers that became free; not 0 when STOP or PARK are not */
   vyre_var_id_t count;              /* of the batch: its slots */
-  vyre_var_id_t shutdowns, users;   /* of the batch, by lane: SHUTDOWN; registered opcodes */
+  vyre_var_id_t shutdowns, users;   /* of the batch, by lane: SHUTDOWN; what workers run */
+  vyre_var_id_t others;             /* of the batch, by lane: what vyre_loop_builtin carries out, or refuses */
   vyre_var_id_t letters;            /* of the batch: users that go to workers at once */
 } dispatcher_t;
 
@@ -136,7 +137,9 @@ static void build_poll(dispatcher_t *d, vyre_var_id_t idle_rounds) {
   build_next_group(d);
   build_read(d, ROUND_LOADS);
   vyre_build_else(l->b);
-  vyre_var_id_t looks = build_looks(l, idle_rounds);
+  vyre_expr_id_t many = var(l, build_looks(l, idle_rounds));
+  vyre_expr_id_t has_no_fence = is(l, var(l, l->open_fences), 0);
+  vyre_var_id_t looks = let(l, "looks_now", vyre_build_select(l->b, has_no_fence, many, c32(l, 1)));
   vyre_var_id_t round = mutable(l, "round", c32(l, 0));
   vyre_expr_id_t is_quiet = is(l, op(l, VYRE_EXPR_OR, var(l, d->stopped), var(l, d->answered)), 0);
   vyre_expr_id_t is_empty = vyre_build_unary(l->b, VYRE_EXPR_LOGICAL_NOT, has_slot(d, 0));
@@ -190,9 +193,14 @@ static vyre_expr_id_t staged(dispatcher_t *d, vyre_var_id_t slot, uint32_t offse
   return load32(d->l, WORKER, at(d->l, slot, offset));
 }
 
-static vyre_expr_id_t is_user(loop_t *l, vyre_var_id_t opcode) {
-  return both(l, op(l, VYRE_EXPR_GE, var(l, opcode), c32(l, VYRE_OPCODE_USER_FIRST)),
-              op(l, VYRE_EXPR_LE, var(l, opcode), c32(l, VYRE_OPCODE_USER_LAST)));
+/* What a lane can carry out by itself. */
+static vyre_expr_id_t is_simple_opcode(loop_t *l, vyre_var_id_t opcode) {
+  static const uint32_t simple[] = {VYRE_OPCODE_NOP, VYRE_OPCODE_STORE_U32, VYRE_OPCODE_LOAD_U32,
+                                    (uint32_t)VYRE_OPCODE_SHUTDOWN};
+  vyre_expr_id_t is_one = boolean(l, false);
+  for (unsigned i = 0; i < sizeof simple / sizeof *simple; i++)
+    is_one = op(l, VYRE_EXPR_LOGICAL_OR, is_one, is(l, var(l, opcode), simple[i]));
+  return is_one;
 }
 
 /* What the batch holds: shutdowns, users, and whether its slots must run one after another. Cuts it behind the first
@@ -202,6 +210,7 @@ static vyre_var_id_t build_classify(dispatcher_t *d, vyre_var_id_t *out_is_order
   d->shutdowns = mutable(l, "shutdowns", c32(l, 0));
   d->users = mutable(l, "users", c32(l, 0));
   vyre_var_id_t stores = mutable(l, "stores", c32(l, 0)), accesses = mutable(l, "accesses", c32(l, 0));
+  d->others = mutable(l, "others", c32(l, 0));
   vyre_var_id_t lane = vyre_build_lanes(l->b, "lane");
   begin_if(l, op(l, VYRE_EXPR_LT, var(l, lane), var(l, d->count)));
   vyre_var_id_t slot = let(l, "slot", local_element(l, d->local, STAGE, var(l, lane), 6));
@@ -211,11 +220,17 @@ static vyre_var_id_t build_classify(dispatcher_t *d, vyre_var_id_t *out_is_order
   vyre_build_vote(l->b, accesses,
                   op(l, VYRE_EXPR_LOGICAL_OR, is(l, var(l, opcode), (uint32_t)VYRE_OPCODE_STORE_U32),
                      is(l, var(l, opcode), (uint32_t)VYRE_OPCODE_LOAD_U32)));
-  begin_if(l, is_user(l, opcode));
+  vyre_var_id_t is_simple = let(l, "is_simple", is_simple_opcode(l, opcode));
+  vyre_expr_id_t is_long =
+      vyre_loop_is_long_copy(l, opcode, staged(d, slot, vyre_slot_arg_offset(VYRE_ARG_COPY_BYTES)));
+  begin_if(l, op(l, VYRE_EXPR_LOGICAL_OR, vyre_loop_is_user(l, opcode), is_long));
   vyre_var_id_t record, found;
   vyre_loop_find_opcode(l, opcode, &record, &found);
   store32(l, WORKER, local_element(l, d->local, RECORDS, var(l, lane), 2), var(l, record));
   vyre_build_vote(l->b, d->users, is_not(l, var(l, found), 0));
+  vyre_build_vote(l->b, d->others, is(l, var(l, found), 0));
+  vyre_build_else(l->b);
+  vyre_build_vote(l->b, d->others, vyre_build_unary(l->b, VYRE_EXPR_LOGICAL_NOT, var(l, is_simple)));
   end(l);
   end(l);
   end(l);
@@ -226,10 +241,13 @@ static vyre_var_id_t build_classify(dispatcher_t *d, vyre_var_id_t *out_is_order
   vyre_var_id_t all = let(l, "all", op(l, VYRE_EXPR_SHR, c32(l, UINT32_MAX), unused));
   set(l, d->users, and32(l, var(l, d->users), var(l, all)));
   set(l, d->shutdowns, and32(l, var(l, d->shutdowns), var(l, all)));
-  /* A store and another access are done in the order of tickets; anything else may go at once. */
+  set(l, d->others, and32(l, var(l, d->others), var(l, all)));
+  /* A store and another access are done in the order of tickets, and so is everything in a batch that holds what only
+   * uniform code carries out; the rest may go at once. */
   vyre_expr_id_t has_store = is_not(l, and32(l, var(l, stores), var(l, all)), 0);
   vyre_expr_id_t has_two = op(l, VYRE_EXPR_GT, popcount(l, and32(l, var(l, accesses), var(l, all))), c32(l, 1));
-  *out_is_ordered = let(l, "is_ordered", both(l, has_store, has_two));
+  vyre_expr_id_t is_ordered = op(l, VYRE_EXPR_LOGICAL_OR, both(l, has_store, has_two), is_not(l, var(l, d->others), 0));
+  *out_is_ordered = let(l, "is_ordered", is_ordered);
   return all;
 }
 
@@ -290,7 +308,9 @@ static void build_slot(dispatcher_t *d, vyre_var_id_t lane) {
   vyre_var_id_t opcode = let(l, "opcode", staged(d, slot, 0));
   vyre_var_id_t cell = let(l, "cell", and32(l, staged(d, slot, 60), c32(l, 0xFFFF)));
   vyre_var_id_t completion = let(l, "completion", element(l, l->completions, var(l, cell), 6));
-  vyre_var_id_t tag = let(l, "done_tag", add(l, narrow(l, var(l, d->ticket)), add(l, var(l, lane), c32(l, 1))));
+  vyre_var_id_t ticket = let(l, "own_ticket", add(l, var(l, d->ticket), wide(l, var(l, lane))));
+  vyre_var_id_t tag = let(l, "done_tag", add(l, narrow(l, var(l, ticket)), c32(l, 1)));
+  vyre_loop_note_life(l, ticket, cell);
   vyre_expr_id_t is_nop = is(l, var(l, opcode), (uint32_t)VYRE_OPCODE_NOP);
   begin_if(l, op(l, VYRE_EXPR_LOGICAL_OR, is_nop, is(l, var(l, opcode), (uint32_t)VYRE_OPCODE_SHUTDOWN)));
   vyre_loop_complete(l, VYRE_ORDER_RELAXED, completion, tag, VYRE_STATE_DONE, c32(l, 0), c32(l, 0));
@@ -304,11 +324,23 @@ static void build_slot(dispatcher_t *d, vyre_var_id_t lane) {
   begin_if(l, is(l, var(l, opcode), (uint32_t)VYRE_OPCODE_LOAD_U32));
   vyre_loop_word_access(l, false, completion, tag, handle, offset, value);
   vyre_build_else(l->b);
-  begin_if(l, is(l, var(l, opcode), (uint32_t)VYRE_OPCODE_STORE_U32));
   vyre_loop_word_access(l, true, completion, tag, handle, offset, value);
-  vyre_build_else(l->b);
-  vyre_loop_complete_fault(l, completion, tag, VYRE_FAULT_UNKNOWN_OPCODE);
-  for (int i = 0; i < 4; i++) end(l);
+  for (int i = 0; i < 3; i++) end(l);
+}
+
+/* The slot of the one lane in `now`, by all of them. */
+static void build_other(dispatcher_t *d, vyre_var_id_t now) {
+  loop_t *l = d->l;
+  vyre_loop_slot_t s = {.scope = WORKER};
+  vyre_var_id_t index = let(l, "index", bits_below(l, now));
+  s.address = let(l, "slot", local_element(l, d->local, STAGE, var(l, index), 6));
+  s.ticket = let(l, "own_ticket", add(l, var(l, d->ticket), wide(l, var(l, index))));
+  s.opcode = let(l, "opcode", staged(d, s.address, 0));
+  s.cell = let(l, "cell", and32(l, staged(d, s.address, 60), c32(l, 0xFFFF)));
+  s.completion = let(l, "completion", element(l, l->completions, var(l, s.cell), 6));
+  s.tag = let(l, "done_tag", add(l, narrow(l, var(l, s.ticket)), c32(l, 1)));
+  vyre_loop_note_life(l, s.ticket, s.cell);
+  vyre_loop_builtin(l, &s);
 }
 
 static void build_shutdown(dispatcher_t *d) {
@@ -342,14 +374,23 @@ static void build_batch(dispatcher_t *d) {
   /* Who stands in the queue goes first. */
   vyre_expr_id_t at_once = op(l, VYRE_EXPR_MIN, var(l, user_count), var(l, d->free_count));
   d->letters = let(l, "letters", vyre_build_select(l->b, queue_is_empty(d), at_once, c32(l, 0)));
+  begin_if(l, is_not(l, var(l, d->users), 0));
+  vyre_expr_id_t above = vyre_build_unary(l->b, VYRE_EXPR_CLZ, var(l, d->users));
+  vyre_expr_id_t behind = wide(l, op(l, VYRE_EXPR_SUB, c32(l, LANES), above));
+  store64(l, DEVICE, at(l, l->control, VYRE_CONTROL_LAST_USER), add(l, var(l, d->ticket), behind));
+  end(l);
   vyre_var_id_t todo = mutable(l, "todo", var(l, all));
   vyre_build_while(l->b, is_not(l, var(l, todo), 0));
   vyre_expr_id_t lowest = and32(l, var(l, todo), vyre_build_unary(l->b, VYRE_EXPR_NEG, var(l, todo)));
   vyre_var_id_t now = let(l, "now", vyre_build_select(l->b, var(l, is_ordered), lowest, var(l, todo)));
   set(l, todo, and32(l, var(l, todo), not32(l, var(l, now))));
+  begin_if(l, is_not(l, and32(l, var(l, now), var(l, d->others)), 0));
+  build_other(d, now);
+  vyre_build_else(l->b);
   vyre_var_id_t lane = vyre_build_lanes(l->b, "lane");
   begin_if(l, has_bit(l, now, lane));
   build_slot(d, lane);
+  end(l);
   end(l);
   end(l);
   end(l);
@@ -372,6 +413,7 @@ static void build_single_user(dispatcher_t *d, vyre_var_id_t slot, vyre_var_id_t
   vyre_var_id_t first = let(l, "first_free", c32(l, 0)), letter, number;
   build_take_worker(d, first, &letter, &number);
   set(l, d->free_count, op(l, VYRE_EXPR_SUB, var(l, d->free_count), c32(l, 1)));
+  store64(l, DEVICE, at(l, l->control, VYRE_CONTROL_LAST_USER), add(l, var(l, d->ticket), c64(l, 1)));
   vyre_expr_id_t cell_bits = op(l, VYRE_EXPR_SHL, var(l, cell), c32(l, VYRE_ENTRY_CELL_SHIFT));
   store32(l, WORKER, at(l, slot, VYRE_ENTRY_RECORD), op(l, VYRE_EXPR_OR, var(l, record), cell_bits));
   store32(l, WORKER, at(l, slot, VYRE_ENTRY_TAG), var(l, tag));
@@ -396,6 +438,7 @@ static void build_single(dispatcher_t *d, vyre_var_id_t is_left) {
   vyre_var_id_t cell = let(l, "cell", and32(l, staged(d, slot, 60), c32(l, 0xFFFF)));
   vyre_var_id_t completion = let(l, "completion", element(l, l->completions, var(l, cell), 6));
   vyre_var_id_t tag = let(l, "done_tag", add(l, narrow(l, var(l, d->ticket)), c32(l, 1)));
+  vyre_loop_note_life(l, d->ticket, cell);
   begin_if(l, is(l, var(l, opcode), (uint32_t)VYRE_OPCODE_NOP));
   vyre_loop_complete(l, VYRE_ORDER_RELAXED, completion, tag, VYRE_STATE_DONE, c32(l, 0), c32(l, 0));
   build_taken(d);
@@ -407,7 +450,7 @@ static void build_single(dispatcher_t *d, vyre_var_id_t is_left) {
   build_taken(d);
   vyre_build_else(l->b);
   vyre_expr_id_t has_worker = both(l, queue_is_empty(d), is_not(l, var(l, d->free_count), 0));
-  begin_if(l, both(l, is_user(l, opcode), has_worker));
+  begin_if(l, both(l, vyre_loop_is_user(l, opcode), has_worker));
   build_single_user(d, slot, opcode, cell, completion, tag);
   vyre_build_else(l->b);
   set(l, is_left, boolean(l, true));
@@ -466,6 +509,7 @@ static void build_leave(dispatcher_t *d) {
   store64(l, DEVICE, at(l, l->control, VYRE_CONTROL_TICKET), var(l, d->ticket));
   store64(l, DEVICE, at(l, l->control, VYRE_CONTROL_QUEUE_HEAD), var(l, d->head));
   store64(l, DEVICE, at(l, l->control, VYRE_CONTROL_QUEUE_TAIL), var(l, d->tail));
+  store32(l, DEVICE, at(l, l->control, VYRE_CONTROL_OPEN_FENCES), var(l, l->open_fences));
   vyre_build_plain(l->b, VYRE_STMT_RETURN);
 }
 
@@ -485,7 +529,8 @@ static void build_finish(dispatcher_t *d) {
   loop_t *l = d->l;
   vyre_expr_id_t is_closed = vyre_build_unary(l->b, VYRE_EXPR_LOGICAL_NOT, var(l, d->is_open));
   vyre_expr_id_t are_free = op(l, VYRE_EXPR_EQ, var(l, d->free_count), var(l, d->workers));
-  begin_if(l, both(l, both(l, is_closed, queue_is_empty(d)), are_free));
+  vyre_expr_id_t has_no_fence = is(l, var(l, l->open_fences), 0);
+  begin_if(l, both(l, both(l, both(l, is_closed, queue_is_empty(d)), are_free), has_no_fence));
   store32(l, DEVICE, at(l, l->control, VYRE_CONTROL_STOP), c32(l, VYRE_STOP_NOW));
   build_leave(d);
   end(l);
@@ -501,7 +546,7 @@ static void build_idle(dispatcher_t *d, vyre_var_id_t idle_rounds, vyre_var_id_t
   vyre_build_plain(l->b, VYRE_STMT_PAUSE);
   vyre_build_else(l->b);
   if (l->sleeps)
-    vyre_loop_sleep(l, queue_is_empty(d));
+    vyre_loop_sleep(l, both(l, queue_is_empty(d), is(l, var(l, l->open_fences), 0)));
   else
     vyre_build_sleep(l->b, at(l, l->shared, VYRE_SHARED_EVENT), c32(l, 0));
   end(l);
@@ -519,6 +564,8 @@ static void build_dispatcher(loop_t *l) {
   d.tail = mutable(l, "tail", control_word(l, VYRE_CONTROL_QUEUE_TAIL, U64, VYRE_ORDER_RELAXED));
   d.free_count = mutable(l, "free_count", c32(l, 0));
   d.scan = mutable(l, "scan", c32(l, 0));
+  vyre_expr_id_t open = control_word(l, VYRE_CONTROL_OPEN_FENCES, U32, VYRE_ORDER_RELAXED);
+  l->open_fences = mutable(l, "open_fences", open);
   d.is_open = mutable(l, "is_open", is(l, control_word(l, VYRE_CONTROL_STOP, U32, VYRE_ORDER_RELAXED), VYRE_STOP_RUN));
   build_recall(&d);
   vyre_var_id_t idle_rounds = mutable(l, "idle_rounds", c32(l, 0));
@@ -547,6 +594,7 @@ static void build_dispatcher(loop_t *l) {
   set(l, d.is_loaded, boolean(l, false));
   end(l);
   build_hand_out(&d);
+  vyre_loop_fences(l);
   build_finish(&d);
   build_idle(&d, idle_rounds, worked);
   end(l);

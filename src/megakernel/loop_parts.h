@@ -1,7 +1,7 @@
 /* The pieces that the topologies share, and short names for building: the loops are read as code, not as calls.
  *
- * Internal to loop.c, loop_bindings.c, loop_direct.c, loop_dispatched.c and loop_dispatched_worker.c. An expression has
- * one parent: a value that is used twice is put into a variable, or built twice. */
+ * Internal to loop.c and the files loop_*.c. An expression has one parent: a value that is used twice is put into a
+ * variable, or built twice. */
 #ifndef VYRE_MEGAKERNEL_LOOP_PARTS_H
 #define VYRE_MEGAKERNEL_LOOP_PARTS_H
 
@@ -15,6 +15,8 @@ typedef struct loop {
   vyre_builder_t *b;
   bool sleeps;
   vyre_var_id_t control, self, shared, ring, completions, table, queue, windows, opcodes, blocks;
+  vyre_var_id_t life;        /* u64: 1 + ticket of the last slot of each cell that a worker runs */
+  vyre_var_id_t open_fences; /* u32, mutable, the dispatcher's */
   vyre_var_id_t ring_mask, ring_shift, window_count, opcode_shift, spin_limit, block_count;
 } loop_t;
 
@@ -102,6 +104,8 @@ void vyre_loop_complete_fault(loop_t *l, vyre_var_id_t completion, vyre_var_id_t
 /* STORE_U32 and LOAD_U32: checks the operand, stores or loads, completes. */
 void vyre_loop_word_access(loop_t *l, bool is_store, vyre_var_id_t completion, vyre_var_id_t tag, vyre_var_id_t handle,
                            vyre_var_id_t offset, vyre_var_id_t value);
+/* The number may be a Program's. */
+vyre_expr_id_t vyre_loop_is_user(loop_t *l, vyre_var_id_t opcode);
 /* Finds an opcode's record: *out_record is its index, *out_found whether there is one (u32 variables; found is 0 or the
  * opcode). */
 void vyre_loop_find_opcode(loop_t *l, vyre_var_id_t opcode, vyre_var_id_t *out_record, vyre_var_id_t *out_found);
@@ -111,6 +115,28 @@ typedef struct vyre_loop_window {
 } vyre_loop_window_t;
 /* The handle is given twice, because an expression has one parent. */
 vyre_loop_window_t vyre_loop_window(loop_t *l, vyre_expr_id_t handle_for_range, vyre_expr_id_t handle);
+
+/* A slot that the dispatcher carries out itself: u64 address of its 64 bytes, in memory of `scope`, and the rest. */
+typedef struct vyre_loop_slot {
+  vyre_scope_t scope;
+  vyre_var_id_t address, ticket;   /* u64 */
+  vyre_var_id_t opcode, cell, tag; /* u32 */
+  vyre_var_id_t completion;        /* u64 */
+} vyre_loop_slot_t;
+
+/* loop_opcodes.c: everything that is neither a Program's nor on the topology's fast path; completes, or leaves an open
+ * fence. */
+void vyre_loop_builtin(loop_t *l, const vyre_loop_slot_t *slot);
+/* A MEMCPY that is for a worker. */
+vyre_expr_id_t vyre_loop_is_long_copy(loop_t *l, vyre_var_id_t opcode, vyre_expr_id_t bytes);
+
+/* loop_fences.c: takes a BATCH_FENCE, whose results are in low and high unless it stays open. */
+void vyre_loop_fence_begin(loop_t *l, const vyre_loop_slot_t *slot, vyre_var_id_t fault, vyre_var_id_t low,
+                           vyre_var_id_t high, vyre_var_id_t is_open);
+/* The open fences go on, by the dispatcher. */
+void vyre_loop_fences(loop_t *l);
+/* A worker gets the slot of this ticket. */
+void vyre_loop_note_life(loop_t *l, vyre_var_id_t ticket, vyre_var_id_t cell);
 
 /* What a worker has to carry out: an entry, in memory of `scope`, and what was looked up for it. */
 typedef struct vyre_loop_order {
@@ -134,7 +160,9 @@ vyre_expr_id_t vyre_loop_outside(loop_t *l, vyre_var_id_t offset, vyre_var_id_t 
 void vyre_loop_bind(loop_t *l, const vyre_loop_order_t *order, const vyre_loop_call_t *call);
 /* ELEMENT_BYTES of an opcode's record, taken apart. */
 void vyre_loop_take_elements(loop_t *l, vyre_loop_order_t *order, vyre_expr_id_t word);
-/* Checks the operands, fills the frame, calls, completes. */
+/* A long MEMCPY: `fault` or the bytes copied. */
+void vyre_loop_copy(loop_t *l, const vyre_loop_order_t *order, vyre_var_id_t fault, vyre_var_id_t copied);
+/* Checks the operands, fills the frame, calls, completes; or copies. */
 void vyre_loop_execute(loop_t *l, const vyre_loop_order_t *order);
 /* Sleeps on EVENT unless there is something to do: the protocol with publishers. */
 void vyre_loop_sleep(loop_t *l, vyre_expr_id_t queue_is_empty);

@@ -30,7 +30,7 @@ enum {
 #undef VYRE_HANDLER_ARG
 
   VYRE_CONTROL_BYTES = 0x200, /* the block in the device's memory */
-  VYRE_SHARED_BYTES = 0x100,  /* the block in the host's */
+  VYRE_SHARED_BYTES = 0x140,  /* the block in the host's */
   VYRE_SLOT_BYTES = 64,
   VYRE_COMPLETION_BYTES = 64,
   VYRE_QUEUE_BYTES_EACH = 4,
@@ -44,6 +44,12 @@ enum {
   VYRE_HAS_FINISH = 0x80,    /* in an opcode's ELEMENT_BYTES */
   VYRE_PARAMETERS_SHIFT = 8, /* likewise */
   VYRE_ENTRY_BYTES_EACH = 64,
+  VYRE_LIFE_BYTES_EACH = 8,
+  VYRE_FENCE_BYTES_EACH = 64,
+  VYRE_FENCES_MAX = 32, /* open at once */
+  VYRE_LOG_RECORD_BYTES_EACH = 32,
+  VYRE_ARG_COPY_BYTES = 6,      /* of MEMCPY */
+  VYRE_COPY_INLINE_BYTES = 256, /* a longer MEMCPY is a worker's */
   VYRE_WORKER_BYTES_EACH = 512,
 
   VYRE_WORKERS_MAX = 512, /* of one session: what the dispatcher keeps of each fits into its local memory */
@@ -52,6 +58,7 @@ enum {
   VYRE_PREFETCH_SLOTS = 8,  /* how far ahead in a backlog slots and completions are asked for */
 };
 
+#define VYRE_HANDLER_COPY UINT32_MAX          /* an opcode's HANDLER: MEMCPY; in RUNNING: a worker copies */
 #define VYRE_OPCODE_HASH UINT32_C(0x9E3779B1) /* 2^32 / golden ratio: Knuth, The Art of Computer Programming 3, 6.4 */
 
 enum {

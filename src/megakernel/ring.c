@@ -81,10 +81,7 @@ static inline void await_slot(vyre_ring_t *ring, uint64_t ticket) {
   }
 }
 
-bool vyre_ring_publish(vyre_ring_t *ring, const vyre_slot_t *slot, vyre_ticket_t *out_ticket) {
-  uint32_t cell;
-  if (!vyre_cells_acquire(&ring->cells, &cell)) return false;
-  uint64_t ticket = atomic_fetch_add_explicit(&ring->next_ticket, 1, memory_order_relaxed);
+static inline void write_slot(vyre_ring_t *ring, const vyre_slot_t *slot, uint64_t ticket, uint32_t cell) {
   atomic_store_explicit(&ring->cell_tickets[cell], ticket + 1, memory_order_relaxed);
   await_slot(ring, ticket);
   _Atomic uint32_t *words = &ring->slots[(ticket & ring->mask) * WORDS];
@@ -96,14 +93,49 @@ bool vyre_ring_publish(vyre_ring_t *ring, const vyre_slot_t *slot, vyre_ticket_t
   write_quarter(words + 4, arg[1], arg[2], arg[3], lap);
   write_quarter(words + 8, arg[4], arg[5], arg[6], lap);
   write_quarter(words + 12, arg[7], arg[8], arg[9], lap << 16 | cell);
-  /* Store, then look for sleepers. The processor may look first; the sleeper's heavy fence makes up for it, or else
-   * this fence does. */
+}
+
+/* Behind a slot. The processor may look before it has stored; the sleeper's heavy fence makes up for it, or else this
+ * fence does. */
+static inline void look_for_sleepers(vyre_ring_t *ring) {
   if (ring->fences_publish)
     atomic_thread_fence(memory_order_seq_cst);
   else
     atomic_signal_fence(memory_order_seq_cst);
   if (atomic_load_explicit(VYRE_SHARED_WORD32(ring->shared, SLEEPERS), memory_order_relaxed)) wake(ring, 1);
+}
+
+bool vyre_ring_publish(vyre_ring_t *ring, const vyre_slot_t *slot, vyre_ticket_t *out_ticket) {
+  uint32_t cell;
+  if (!vyre_cells_acquire(&ring->cells, &cell)) return false;
+  uint64_t ticket = atomic_fetch_add_explicit(&ring->next_ticket, 1, memory_order_relaxed);
+  write_slot(ring, slot, ticket, cell);
+  look_for_sleepers(ring);
   *out_ticket = (vyre_ticket_t){.number = ticket, .cell = cell};
+  return true;
+}
+
+bool vyre_ring_publish_batch(vyre_ring_t *ring, const vyre_slot_t *slots, uint32_t count, const uint32_t *fence_tag,
+                             vyre_ticket_t *out_tickets) {
+  uint32_t all = count + (fence_tag != NULL), got = 0;
+  while (got < all && vyre_cells_acquire(&ring->cells, &out_tickets[got].cell)) got++;
+  if (got < all) {
+    while (got > 0) vyre_cells_return(&ring->cells, out_tickets[--got].cell);
+    return false;
+  }
+  uint64_t first = atomic_fetch_add_explicit(&ring->next_ticket, all, memory_order_relaxed);
+  for (uint32_t i = 0; i < count; i++) {
+    out_tickets[i].number = first + i;
+    write_slot(ring, &slots[i], first + i, out_tickets[i].cell);
+    if (i == 0) look_for_sleepers(ring); /* whoever wakes up finds the others */
+  }
+  if (fence_tag) {
+    vyre_slot_t fence = {.opcode = VYRE_OP_BATCH_FENCE,
+                         .arg = {(uint32_t)first, (uint32_t)(first >> 32), count, *fence_tag}};
+    out_tickets[count].number = first + count;
+    write_slot(ring, &fence, first + count, out_tickets[count].cell);
+  }
+  look_for_sleepers(ring);
   return true;
 }
 

@@ -42,6 +42,10 @@ void vyre_ring_deinit(vyre_ring_t *ring);
 
 /* Takes a cell and a ticket and publishes; false when no cell is free. */
 bool vyre_ring_publish(vyre_ring_t *ring, const vyre_slot_t *slot, vyre_ticket_t *out_ticket);
+/* The same for several, whose tickets follow each other; all of them or none. With a tag, and a BATCH_FENCE over them
+ * behind them: one ticket more. */
+bool vyre_ring_publish_batch(vyre_ring_t *ring, const vyre_slot_t *slots, uint32_t count, const uint32_t *fence_tag,
+                             vyre_ticket_t *out_tickets);
 /* True when the ticket's slot has completed: reads the completion and gives the cell back. */
 bool vyre_ring_take(vyre_ring_t *ring, vyre_ticket_t ticket, vyre_completion_t *out_completion);
 /* Whether the ticket is in flight or unread. */

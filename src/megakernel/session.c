@@ -17,6 +17,10 @@ enum {
   WINDOWS_DEFAULT_MIN = 64,
   WINDOWS_PER_WORKER = VYRE_PUMPS_MAX, /* each stream has one per worker */
   WINDOWS_MAX = 4096,
+  LOG_RECORDS_DEFAULT = 1024,
+  LOG_RECORDS_MAX = 1 << 20,
+  OBSERVABLES_DEFAULT = 64,
+  OBSERVABLES_MAX = 1 << 20,
   SPIN_NS_DEFAULT = 50000,
   DESTROY_STOP_S = 5,
 };
@@ -35,6 +39,8 @@ static vyre_status_t fill_defaults(const vyre_device_info_t *info, vyre_session_
                  : wanted > WINDOWS_MAX       ? WINDOWS_MAX
                                               : (uint32_t)wanted;
   }
+  if (!p->log_records) p->log_records = LOG_RECORDS_DEFAULT;
+  if (!p->observables) p->observables = OBSERVABLES_DEFAULT;
   if (!p->fuel) p->fuel = FUEL_DEFAULT;
   if (!p->spin_ns) p->spin_ns = SPIN_NS_DEFAULT;
   if (p->workers > info->workers_max)
@@ -48,6 +54,12 @@ static vyre_status_t fill_defaults(const vyre_device_info_t *info, vyre_session_
                             p->ring_slots);
   if (p->windows > WINDOWS_MAX)
     return vyre_status_make(VYRE_E_ARGUMENT, "windows is %u; at most %d are allowed", p->windows, WINDOWS_MAX);
+  if (p->log_records > LOG_RECORDS_MAX || (p->log_records & (p->log_records - 1)))
+    return vyre_status_make(VYRE_E_ARGUMENT, "log_records is %u; a power of two up to %d is needed", p->log_records,
+                            LOG_RECORDS_MAX);
+  if (p->observables > OBSERVABLES_MAX)
+    return vyre_status_make(VYRE_E_ARGUMENT, "observables is %u; at most %d are allowed", p->observables,
+                            OBSERVABLES_MAX);
   if (p->first_ticket > FIRST_TICKET_MAX)
     return vyre_status_make(VYRE_E_ARGUMENT, "first_ticket is %llu; at most 2^62 is allowed",
                             (unsigned long long)p->first_ticket);
@@ -74,7 +86,7 @@ vyre_status_t vyre_session_create(vyre_device_t *device, const vyre_session_para
   VYRE_TRY(fill_defaults(&info, &filled));
   VYRE_TRY(choose_builder(device, &filled));
   vyre_session_t *session = vyre_alloc_aligned(64, sizeof *session);
-  vyre_memory_t *windows = vyre_calloc(filled.windows + 1, sizeof *windows);
+  vyre_memory_t *windows = vyre_calloc(filled.windows + 2, sizeof *windows);
   if (!session || !windows) {
     vyre_free(session);
     vyre_free(windows);
@@ -338,7 +350,8 @@ void vyre_session_destroy(vyre_session_t **session_pointer) {
   vyre_program_destroy(&session->loop);
   vyre_session_free_values(session);
   for (uint32_t i = 0; i < session->handler_count; i++) vyre_program_destroy(&session->handlers[i].program);
-  for (uint32_t i = 1; i <= session->params.windows; i++) device->release(session->device, &session->window_memory[i]);
+  for (uint32_t i = VYRE_WINDOW_FIRST; i <= session->params.windows + 1; i++)
+    device->release(session->device, &session->window_memory[i]);
   vyre_free(session->window_memory);
   vyre_session_release(session);
   /* After the memory: it is the launch that keeps other sessions from the device. */

@@ -12,7 +12,7 @@ enum { ROUND_NS = 40, DISPATCHED_ROUND_NS = 20000 };
 
 /* Places in the device's block, in bytes from its start. */
 typedef struct layout {
-  uint64_t control, table, queue, windows, opcodes, templates, blocks, scratches;
+  uint64_t control, table, lives, fences, queue, windows, opcodes, templates, blocks, scratches;
   uint64_t filled; /* what the host writes: everything before the scratches */
   uint64_t total, scratch_each;
   uint64_t bindings; /* the table of a call, in a worker's scratch */
@@ -27,7 +27,7 @@ static uint64_t carve(uint64_t *next, uint64_t bytes) {
 
 static uint32_t opcode_table_shift(const vyre_session_t *session) {
   uint32_t shift = 4;
-  while ((1u << shift) < 2 * session->handler_count) shift++;
+  while ((1u << shift) < 2 * (session->handler_count + 1)) shift++; /* MEMCPY is there, too */
   return shift;
 }
 
@@ -50,8 +50,10 @@ static layout_t lay_out(vyre_session_t *session) {
   uint64_t next = 0;
   l.control = carve(&next, VYRE_CONTROL_BYTES);
   l.table = carve(&next, (uint64_t)p->cells * VYRE_ENTRY_BYTES_EACH);
+  l.lives = carve(&next, (uint64_t)p->cells * VYRE_LIFE_BYTES_EACH);
+  l.fences = carve(&next, (uint64_t)VYRE_FENCES_MAX * VYRE_FENCE_BYTES_EACH);
   l.queue = carve(&next, (uint64_t)p->ring_slots * VYRE_QUEUE_BYTES_EACH);
-  l.windows = carve(&next, (p->windows + 1ull) * VYRE_WINDOW_BYTES_EACH);
+  l.windows = carve(&next, (p->windows + 2ull) * VYRE_WINDOW_BYTES_EACH);
   l.opcodes = carve(&next, (uint64_t)VYRE_OPCODE_BYTES_EACH << l.opcode_shift);
   l.templates = carve(&next, vyre_session_template_bytes(session));
   l.blocks = carve(&next, (uint64_t)session->block_count * VYRE_WORKER_BYTES_EACH);
@@ -62,9 +64,33 @@ static layout_t lay_out(vyre_session_t *session) {
   return l;
 }
 
+/* Gives the bytes of the host's block. */
+static uint64_t lay_out_shared(vyre_session_t *session) {
+  const vyre_session_params_t *p = &session->params;
+  uint64_t next = VYRE_SHARED_BYTES;
+  session->places.ring = carve(&next, (uint64_t)p->ring_slots * VYRE_SLOT_BYTES);
+  session->places.completions = carve(&next, (uint64_t)p->cells * VYRE_COMPLETION_BYTES);
+  session->places.log = carve(&next, (uint64_t)p->log_records * VYRE_LOG_RECORD_BYTES_EACH);
+  session->places.observables = carve(&next, (uint64_t)p->observables * sizeof(uint32_t));
+  return next;
+}
+
 static void store_word(uint8_t *at, uint32_t offset, uint32_t value) { memcpy(at + offset, &value, sizeof value); }
 static void store_address(uint8_t *at, uint32_t offset, uint64_t address) {
   memcpy(at + offset, &address, sizeof address);
+}
+
+/* Gives the opcode's record. */
+static uint8_t *add_opcode(uint8_t *table, uint32_t shift, uint32_t opcode, uint32_t handler) {
+  uint32_t probe = opcode * VYRE_OPCODE_HASH >> (32 - shift), used;
+  for (;; probe = (probe + 1) & ((1u << shift) - 1)) {
+    memcpy(&used, table + probe * VYRE_OPCODE_BYTES_EACH + VYRE_OPCODE_CODE, sizeof used);
+    if (used == 0) break;
+  }
+  uint8_t *record = table + probe * VYRE_OPCODE_BYTES_EACH;
+  store_word(record, VYRE_OPCODE_CODE, opcode);
+  store_word(record, VYRE_OPCODE_HANDLER, handler);
+  return record;
 }
 
 static void fill_opcodes(const vyre_session_t *session, uint8_t *table, uint32_t shift) {
@@ -76,14 +102,7 @@ static void fill_opcodes(const vyre_session_t *session, uint8_t *table, uint32_t
     for (uint32_t j = 0; j < handler->program->param_count; j++)
       if (handler->program->params[j].role == VYRE_ROLE_STREAM)
         element_bytes = vyre_type_bytes(handler->program->params[j].type);
-    uint32_t probe = handler->opcode * VYRE_OPCODE_HASH >> (32 - shift), used;
-    for (;; probe = (probe + 1) & ((1u << shift) - 1)) {
-      memcpy(&used, table + probe * VYRE_OPCODE_BYTES_EACH + VYRE_OPCODE_CODE, sizeof used);
-      if (used == 0) break;
-    }
-    uint8_t *record = table + probe * VYRE_OPCODE_BYTES_EACH;
-    store_word(record, VYRE_OPCODE_CODE, handler->opcode);
-    store_word(record, VYRE_OPCODE_HANDLER, i);
+    uint8_t *record = add_opcode(table, shift, handler->opcode, i);
     store_word(record, VYRE_OPCODE_OUTPUT_BYTES, layout.output_bytes);
     store_word(record, VYRE_OPCODE_ELEMENT_BYTES,
                element_bytes | (handler->program->has_finish ? VYRE_HAS_FINISH : 0u) |
@@ -91,22 +110,37 @@ static void fill_opcodes(const vyre_session_t *session, uint8_t *table, uint32_t
   }
 }
 
+/* The window of the observables. */
+static void fill_windows(const vyre_session_t *session, uint8_t *table) {
+  uint8_t *window = table + (size_t)VYRE_WINDOW_OBSERVABLES * VYRE_WINDOW_BYTES_EACH;
+  store_address(window, VYRE_WINDOW_BASE, session->shared.address + session->places.observables);
+  store_address(window, VYRE_WINDOW_BYTES, session->params.observables * sizeof(uint32_t));
+  store_word(window, VYRE_WINDOW_IS_HOST, session->shared.is_host);
+}
+
 static void fill_control(const vyre_session_t *session, const layout_t *l, uint8_t *control) {
   const vyre_session_params_t *p = &session->params;
   uint64_t base = session->own.address, shared = session->shared.address;
+  const vyre_session_shared_t *s = &session->places;
   store_address(control, VYRE_CONTROL_SHARED, shared);
-  store_address(control, VYRE_CONTROL_RING, shared + VYRE_SHARED_BYTES);
-  store_address(control, VYRE_CONTROL_COMPLETIONS,
-                shared + VYRE_SHARED_BYTES + (uint64_t)p->ring_slots * VYRE_SLOT_BYTES);
+  store_address(control, VYRE_CONTROL_RING, shared + s->ring);
+  store_address(control, VYRE_CONTROL_COMPLETIONS, shared + s->completions);
+  store_address(control, VYRE_CONTROL_LOG, shared + s->log);
   store_address(control, VYRE_CONTROL_TABLE, base + l->table);
+  store_address(control, VYRE_CONTROL_LIFE, base + l->lives);
+  store_address(control, VYRE_CONTROL_FENCES, base + l->fences);
   store_address(control, VYRE_CONTROL_QUEUE, base + l->queue);
   store_address(control, VYRE_CONTROL_WINDOWS, base + l->windows);
   store_address(control, VYRE_CONTROL_OPCODES, base + l->opcodes);
   store_address(control, VYRE_CONTROL_BLOCKS, base + l->blocks);
   store_address(control, VYRE_CONTROL_BINDINGS, base + l->templates);
   store_address(control, VYRE_CONTROL_TICKET, p->first_ticket);
+  store_address(control, VYRE_CONTROL_FIRST_TICKET, p->first_ticket);
+  store_address(control, VYRE_CONTROL_LAST_USER, p->first_ticket); /* none, so the one before the first */
+  store_word(control, VYRE_CONTROL_CELL_COUNT, p->cells);
+  store_word(control, VYRE_CONTROL_LOG_MASK, p->log_records - 1);
   store_word(control, VYRE_CONTROL_RING_SHIFT, session->ring.shift);
-  store_word(control, VYRE_CONTROL_WINDOW_COUNT, p->windows + 1);
+  store_word(control, VYRE_CONTROL_WINDOW_COUNT, p->windows + 2);
   store_word(control, VYRE_CONTROL_OPCODE_SHIFT, l->opcode_shift);
   store_word(control, VYRE_CONTROL_BLOCK_COUNT, session->block_count);
   bool is_direct = session->device->topology == VYRE_TOPOLOGY_DIRECT;
@@ -135,6 +169,8 @@ static vyre_status_t fill_own(vyre_session_t *session, const layout_t *l) {
   if (!bytes) return vyre_out_of_memory(l->filled);
   fill_control(session, l, bytes + l->control);
   fill_opcodes(session, bytes + l->opcodes, l->opcode_shift);
+  add_opcode(bytes + l->opcodes, l->opcode_shift, VYRE_OPCODE_MEMCPY, VYRE_HANDLER_COPY);
+  fill_windows(session, bytes + l->windows);
   vyre_session_fill_templates(session, bytes + l->templates, session->own.address + l->templates);
   fill_blocks(session, l, bytes + l->blocks);
   vyre_status_t status = session->device->ops->write(session->device, session->own.address, bytes, l->filled);
@@ -149,16 +185,14 @@ vyre_status_t vyre_session_allocate(vyre_session_t *session) {
   bool is_dispatched = session->device->topology == VYRE_TOPOLOGY_DISPATCHED;
   session->block_count = p->workers + is_dispatched;
   layout_t l = lay_out(session);
-  uint64_t shared_bytes =
-      VYRE_SHARED_BYTES + (uint64_t)p->ring_slots * VYRE_SLOT_BYTES + (uint64_t)p->cells * VYRE_COMPLETION_BYTES;
-  VYRE_TRY(device->allocate(session->device, VYRE_MEMORY_HOST, shared_bytes, &session->shared));
+  VYRE_TRY(device->allocate(session->device, VYRE_MEMORY_HOST, lay_out_shared(session), &session->shared));
   VYRE_TRY(device->allocate(session->device, VYRE_MEMORY_DEVICE, l.total, &session->own));
   session->control = session->own.address + l.control;
   session->windows = session->own.address + l.windows;
   session->blocks = session->own.address + l.blocks;
   ring->shared = session->shared.host;
-  ring->slots = (_Atomic uint32_t *)(void *)(ring->shared + VYRE_SHARED_BYTES);
-  ring->completions = ring->slots + (size_t)p->ring_slots * (VYRE_SLOT_BYTES / 4);
+  ring->slots = (_Atomic uint32_t *)(void *)(ring->shared + session->places.ring);
+  ring->completions = (_Atomic uint32_t *)(void *)(ring->shared + session->places.completions);
   ring->mask = p->ring_slots - 1;
   ring->shift = (uint32_t)__builtin_ctz(p->ring_slots);
   ring->cell_count = p->cells;

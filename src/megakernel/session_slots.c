@@ -18,8 +18,7 @@ void vyre_session_settle_ring(vyre_ring_t *ring) {
   vyre_session_settle_if_ended((vyre_session_t *)(void *)ring); /* its first member */
 }
 
-/* Gives the processor away, more and more, while a thread waits. `turn` counts the calls. */
-static void back_off(uint32_t turn) {
+void vyre_session_back_off(uint32_t turn) {
   if (turn < WAIT_SPINS) {
     vyre_cpu_relax();
     return;
@@ -28,24 +27,51 @@ static void back_off(uint32_t turn) {
   vyre_sleep_ns(pause_ns < WAIT_SLEEP_NS_MAX ? pause_ns : WAIT_SLEEP_NS_MAX);
 }
 
-vyre_status_t vyre_session_submit(vyre_session_t *session, const vyre_slot_t *slot, uint64_t timeout_ns,
-                                  vyre_ticket_t *out_ticket) {
+static vyre_status_t may_submit(const vyre_session_t *session, const vyre_slot_t *slots, uint32_t count) {
   if (__builtin_expect(vyre_session_phase(session) != VYRE_SESSION_RUNNING, 0))
     return vyre_session_phase(session) == VYRE_SESSION_CREATED
                ? vyre_status_make(VYRE_E_STATE, "the session is not started")
                : vyre_status_fixed(VYRE_E_STOPPED);
-  if (__builtin_expect(slot->priority > 4, 0))
-    return vyre_status_make(VYRE_E_ARGUMENT, "priority %u; 0 to 4 are allowed", slot->priority);
+  for (uint32_t i = 0; i < count; i++)
+    if (__builtin_expect(slots[i].priority > 4, 0))
+      return vyre_status_make(VYRE_E_ARGUMENT, "priority %u; 0 to 4 are allowed", slots[i].priority);
+  return NULL;
+}
+
+/* Behind a first try: NULL when it is worth another one. */
+static vyre_status_t wait_for_cells(const vyre_session_t *session, uint64_t deadline_ns, uint32_t turn) {
+  if (vyre_session_phase(session) != VYRE_SESSION_RUNNING || vyre_session_has_ended(session))
+    return vyre_status_fixed(VYRE_E_STOPPED);
+  if (vyre_clock_ns() >= deadline_ns) return vyre_status_fixed(VYRE_E_RING_FULL);
+  vyre_session_back_off(turn);
+  return NULL;
+}
+
+vyre_status_t vyre_session_submit(vyre_session_t *session, const vyre_slot_t *slot, uint64_t timeout_ns,
+                                  vyre_ticket_t *out_ticket) {
+  VYRE_TRY(may_submit(session, slot, 1));
   if (vyre_ring_publish(&session->ring, slot, out_ticket)) return NULL;
   if (timeout_ns == 0) return vyre_status_fixed(VYRE_E_RING_FULL);
   uint64_t deadline_ns = vyre_clock_deadline_ns(timeout_ns);
-  for (uint32_t turn = 0;; turn++) {
-    if (vyre_ring_publish(&session->ring, slot, out_ticket)) return NULL;
-    if (vyre_session_phase(session) != VYRE_SESSION_RUNNING || vyre_session_has_ended(session))
-      return vyre_status_fixed(VYRE_E_STOPPED);
-    if (vyre_clock_ns() >= deadline_ns) return vyre_status_fixed(VYRE_E_RING_FULL);
-    back_off(turn);
-  }
+  for (uint32_t turn = 0; !vyre_ring_publish(&session->ring, slot, out_ticket); turn++)
+    VYRE_TRY(wait_for_cells(session, deadline_ns, turn));
+  return NULL;
+}
+
+vyre_status_t vyre_session_submit_batch(vyre_session_t *session, const vyre_slot_t *slots, uint32_t count,
+                                        const uint32_t *fence_tag, uint64_t timeout_ns, vyre_ticket_t *out_tickets) {
+  VYRE_TRY(may_submit(session, slots, count));
+  uint64_t all = (uint64_t)count + (fence_tag != NULL);
+  if (all == 0) return NULL;
+  if (all > session->ring.cell_count)
+    return vyre_status_make(VYRE_E_ARGUMENT, "a batch of %llu slots, the fence included; the session has %u cells",
+                            (unsigned long long)all, session->ring.cell_count);
+  if (vyre_ring_publish_batch(&session->ring, slots, count, fence_tag, out_tickets)) return NULL;
+  if (timeout_ns == 0) return vyre_status_fixed(VYRE_E_RING_FULL);
+  uint64_t deadline_ns = vyre_clock_deadline_ns(timeout_ns);
+  for (uint32_t turn = 0; !vyre_ring_publish_batch(&session->ring, slots, count, fence_tag, out_tickets); turn++)
+    VYRE_TRY(wait_for_cells(session, deadline_ns, turn));
+  return NULL;
 }
 
 static vyre_status_t unknown_ticket(const vyre_session_t *session, vyre_ticket_t ticket) {
@@ -81,7 +107,7 @@ vyre_status_t vyre_session_wait(vyre_session_t *session, vyre_ticket_t ticket, u
       if (vyre_clock_ns() >= deadline_ns) return vyre_status_fixed(VYRE_E_DEADLINE);
       vyre_session_settle_if_ended(session);
     }
-    back_off(turn);
+    vyre_session_back_off(turn);
   }
 }
 
@@ -92,7 +118,7 @@ vyre_status_t vyre_session_drain(vyre_session_t *session, uint64_t timeout_ns) {
     for (uint32_t turn = 0; !vyre_ring_is_settled(&session->ring, cell, limit); turn++) {
       if (vyre_clock_ns() >= deadline_ns) return vyre_status_fixed(VYRE_E_DEADLINE);
       vyre_session_settle_if_ended(session);
-      back_off(turn);
+      vyre_session_back_off(turn);
     }
   return NULL;
 }

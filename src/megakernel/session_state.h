@@ -1,5 +1,6 @@
 /* A session's own state, shared by session.c (its life), session_bindings.c (values of Programs' parameters),
- * session_memory.c (what host and kernel share), session_slots.c (publishing and waiting) and session_windows.c.
+ * session_memory.c (what host and kernel share), session_observe.c (observables and the log), session_slots.c
+ * (publishing and waiting) and session_windows.c.
  *
  * Owns: everything it points to, but for the device. */
 #ifndef VYRE_MEGAKERNEL_SESSION_STATE_H
@@ -11,7 +12,7 @@
 #include "megakernel/ring.h"
 #include "megakernel/session.h"
 
-enum { VYRE_HANDLERS_MAX = 256 };
+enum { VYRE_HANDLERS_MAX = 256, VYRE_WINDOW_FIRST = VYRE_WINDOW_OBSERVABLES + 1 };
 
 typedef enum vyre_session_phase {
   VYRE_SESSION_CREATED,
@@ -33,6 +34,11 @@ typedef struct vyre_handler {
   vyre_value_t *values;    /* by parameter */
 } vyre_handler_t;
 
+/* Where what host and kernel share begins, in bytes. */
+typedef struct vyre_session_shared {
+  uint64_t ring, completions, log, observables;
+} vyre_session_shared_t;
+
 struct vyre_session {
   vyre_ring_t ring; /* first: its hot words are aligned */
   vyre_device_t *device;
@@ -47,6 +53,7 @@ struct vyre_session {
   vyre_memory_t own;                 /* the device's: control block, tables, worker blocks, scratch */
   uint64_t control, windows, blocks; /* addresses in it */
   uint32_t block_count;              /* workers, and the dispatcher where it is one of its own */
+  vyre_session_shared_t places;      /* in `shared` */
   vyre_memory_t *window_memory;      /* by handle; bytes is 0 while the entry is free */
 
   uint32_t handler_count;
@@ -84,7 +91,9 @@ void vyre_session_release(vyre_session_t *session);
 /* One u32 of the control block; offset is a VYRE_CONTROL_*. */
 vyre_status_t vyre_session_write_control(vyre_session_t *session, uint32_t offset, uint32_t value);
 
-/* session_slots.c: after the kernel has ended, what was published and has not completed completes as cancelled. */
+/* session_slots.c: gives the processor away, more and more, while a thread waits. `turn` counts the calls. */
+void vyre_session_back_off(uint32_t turn);
+/* After the kernel has ended, what was published and has not completed completes as cancelled. */
 void vyre_session_settle_if_ended(vyre_session_t *session);
 void vyre_session_settle_ring(vyre_ring_t *ring); /* vyre_ring_t.stalled */
 

@@ -29,10 +29,10 @@ static vyre_status_t check_bytes(uintptr_t at, uint64_t bytes) {
 /* Gives the memory to a free handle, which owns it from then on; on failure it stays the caller's. */
 static vyre_status_t take_handle(vyre_session_t *session, const vyre_memory_t *memory, uint32_t *out_handle) {
   pthread_mutex_lock(&session->lock);
-  uint32_t handle = 1, last = session->params.windows;
+  uint32_t handle = VYRE_WINDOW_FIRST, last = session->params.windows + 1;
   while (handle <= last && session->window_memory[handle].bytes) handle++;
   vyre_status_t status = handle <= last ? write_record(session, handle, memory)
-                                        : vyre_status_make(VYRE_E_TABLE_FULL, "windows: %u are in use", last);
+                                        : vyre_status_make(VYRE_E_TABLE_FULL, "windows: %u are in use", last - 1);
   if (!status) {
     session->window_memory[handle] = *memory;
     *out_handle = handle;
@@ -74,7 +74,8 @@ vyre_status_t vyre_session_window_create(vyre_session_t *session, uint64_t bytes
 
 vyre_status_t vyre_session_window_remove(vyre_session_t *session, uint32_t handle) {
   VYRE_TRY(need_start(session));
-  if (handle == 0 || handle > session->params.windows) return vyre_status_make(VYRE_E_ARGUMENT, "window %u", handle);
+  if (handle < VYRE_WINDOW_FIRST || handle > session->params.windows + 1)
+    return vyre_status_make(VYRE_E_ARGUMENT, "window %u", handle);
   pthread_mutex_lock(&session->lock);
   vyre_memory_t *memory = &session->window_memory[handle];
   vyre_status_t status = memory->bytes ? write_record(session, handle, &(vyre_memory_t){0})

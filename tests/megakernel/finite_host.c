@@ -8,6 +8,8 @@
 
 #include <vyre/session.h>
 
+enum { READ_STATE = 0xDEAD /* in a completion that was read */ };
+
 static finite_host_t *the_host; /* handlers have no way to it but this */
 
 static const uint32_t registered[FINITE_OPCODES] = {8, 24, 0x1234567, 0x3FFFFFFF, 9};
@@ -38,6 +40,13 @@ static void lay_out(finite_host_t *h, uint32_t spin_limit) {
   put64(m->control, VYRE_CONTROL_RING, finite_address(m->ring));
   put64(m->control, VYRE_CONTROL_COMPLETIONS, finite_address(m->completions));
   put64(m->control, VYRE_CONTROL_TABLE, finite_address(m->table));
+  put64(m->control, VYRE_CONTROL_LIFE, finite_address(m->lives));
+  put64(m->control, VYRE_CONTROL_FENCES, finite_address(m->fences));
+  put64(m->control, VYRE_CONTROL_FIRST_TICKET, h->first);
+  put64(m->control, VYRE_CONTROL_LAST_USER, h->first);
+  put32(m->control, VYRE_CONTROL_CELL_COUNT, h->cells);
+  put64(m->control, VYRE_CONTROL_LOG, finite_address(m->log));
+  put32(m->control, VYRE_CONTROL_LOG_MASK, FINITE_LOG - 1);
   put64(m->control, VYRE_CONTROL_QUEUE, finite_address(m->queue));
   put64(m->control, VYRE_CONTROL_WINDOWS, finite_address(m->windows));
   put64(m->control, VYRE_CONTROL_OPCODES, finite_address(m->opcodes));
@@ -61,6 +70,7 @@ static void lay_out(finite_host_t *h, uint32_t spin_limit) {
   for (uint32_t i = 0; i < h->cells; i++) {
     h->resting_tag[i] = (uint32_t)h->first;
     put32(m->completions, i * 64, h->resting_tag[i]);
+    put32(m->completions, i * 64 + 4, READ_STATE);
   }
   /* Windows 1 to 3 are for words; 4 and 5 for chunks and outputs; 3 is removed. Odd lengths. */
   for (uint32_t i = 1; i < FINITE_WINDOWS; i++) {
@@ -68,11 +78,15 @@ static void lay_out(finite_host_t *h, uint32_t spin_limit) {
     put64(m->windows, i * 32 + VYRE_WINDOW_BASE, finite_address(m->memory[i]));
     put64(m->windows, i * 32 + VYRE_WINDOW_BYTES, i == 2 ? FINITE_WORDS * 4 - 6 : FINITE_WORDS * 4);
   }
-  for (uint32_t i = 0; i < FINITE_OPCODES; i++) {
-    uint32_t place = registered[i] * 2654435769u >> (32 - FINITE_OPCODE_SHIFT); /* 0x9E3779B1 */
+  for (uint32_t i = 0; i < FINITE_WORDS; i++) m->memory[4][i] = h->model[4][i] = (uint32_t)random_next(&h->random);
+  for (uint32_t i = 0; i <= FINITE_OPCODES; i++) {
+    bool is_copy = i == FINITE_OPCODES;
+    uint32_t opcode = is_copy ? VYRE_OP_MEMCPY : registered[i];
+    uint32_t place = opcode * 2654435769u >> (32 - FINITE_OPCODE_SHIFT); /* 0x9E3779B1 */
     while (get32(m->opcodes, place * 16)) place = (place + 1) % (1 << FINITE_OPCODE_SHIFT);
-    put32(m->opcodes, place * 16 + VYRE_OPCODE_CODE, registered[i]);
-    put32(m->opcodes, place * 16 + VYRE_OPCODE_HANDLER, i);
+    put32(m->opcodes, place * 16 + VYRE_OPCODE_CODE, opcode);
+    put32(m->opcodes, place * 16 + VYRE_OPCODE_HANDLER, is_copy ? UINT32_MAX : i);
+    if (is_copy) continue;
     put32(m->opcodes, place * 16 + VYRE_OPCODE_OUTPUT_BYTES, output_bytes[i]);
     put32(m->opcodes, place * 16 + VYRE_OPCODE_ELEMENT_BYTES, element_bytes[i]);
   }
@@ -85,34 +99,105 @@ typedef struct slot {
   uint32_t opcode, who, arg[10];
 } slot_t;
 
-static void model_word(finite_host_t *h, const slot_t *s, finite_expected_t *e) {
-  uint32_t handle = s->arg[0], offset = s->arg[1];
-  if (handle == 0 || handle >= FINITE_WINDOWS || handle == 3) {
-    *e = (finite_expected_t){.ticket = e->ticket, .state = VYRE_STATE_FAULT, .low = VYRE_FAULT_BAD_HANDLE};
-    return;
-  }
-  uint64_t bytes = handle == 2 ? FINITE_WORDS * 4 - 6 : FINITE_WORDS * 4;
-  if (offset % 4 || (uint64_t)offset + 4 > bytes) {
-    *e = (finite_expected_t){.ticket = e->ticket, .state = VYRE_STATE_FAULT, .low = VYRE_FAULT_BAD_RANGE};
-    return;
-  }
+static uint64_t window_bytes(uint32_t handle) {
+  static const uint64_t bytes[FINITE_WINDOWS] = {0, FINITE_WORDS * 4, FINITE_WORDS * 4 - 6,
+                                                 0, FINITE_WORDS * 4, FINITE_WORDS * 4};
+  return handle < FINITE_WINDOWS ? bytes[handle] : 0;
+}
+
+/* Why a place of a window cannot be used, or 0. */
+static uint32_t place_fault(uint32_t handle, uint64_t offset, uint64_t bytes, uint32_t align) {
+  uint64_t limit = window_bytes(handle);
+  if (limit == 0) return VYRE_FAULT_BAD_HANDLE;
+  return offset > limit || bytes > limit - offset || offset % align ? VYRE_FAULT_BAD_RANGE : 0;
+}
+
+/* One operation on a word: gives its fault, or its result in *result. */
+static uint32_t model_word(finite_host_t *h, uint32_t opcode, uint32_t handle, uint64_t offset, uint32_t first,
+                           uint32_t second, uint32_t *result) {
+  uint32_t fault = place_fault(handle, offset, 4, 4);
+  if (fault) return fault;
   uint32_t *word = &h->model[handle][offset / 4];
-  *e = (finite_expected_t){.ticket = e->ticket, .state = VYRE_STATE_DONE};
-  if (s->opcode == VYRE_OP_STORE_U32)
-    *word = s->arg[2];
-  else
-    e->low = *word;
+  *result = opcode == VYRE_OP_STORE_U32 ? 0 : *word;
+  if (opcode == VYRE_OP_STORE_U32) *word = first;
+  if (opcode == VYRE_OP_ATOMIC_ADD) *word += first;
+  if (opcode == VYRE_OP_COMPARE_SWAP && *word == first) *word = second;
+  return 0;
+}
+
+static uint32_t model_copy(finite_host_t *h, const slot_t *s, uint32_t *result) {
+  uint64_t from = s->arg[1] | (uint64_t)s->arg[2] << 32, to = s->arg[4] | (uint64_t)s->arg[5] << 32, bytes = s->arg[6];
+  uint32_t fault = place_fault(s->arg[0], from, bytes, 1);
+  if (!fault) fault = place_fault(s->arg[3], to, bytes, 1);
+  if (!fault && s->arg[0] == s->arg[3] && to < from + bytes && from < to + bytes) fault = VYRE_FAULT_BAD_RANGE;
+  if (fault) return fault;
+  memcpy((uint8_t *)h->model[s->arg[3]] + to, (const uint8_t *)h->model[s->arg[0]] + from, bytes);
+  *result = (uint32_t)bytes;
+  return 0;
+}
+
+static uint32_t model_packed(finite_host_t *h, const slot_t *s, uint32_t *low, uint32_t *high) {
+  static const uint32_t operands[] = {0, 2, 2, 1, 3};
+  if (s->arg[0] > 9) return VYRE_FAULT_BAD_ARGUMENT;
+  const uint32_t *word = s->arg + 1, *end = s->arg + 10;
+  for (uint32_t i = 0; i < s->arg[0]; i++) {
+    *high = i;
+    uint32_t opcode = word < end ? *word & 0xFF : 0;
+    if (word >= end || opcode > 4 || *word >> 24 || operands[opcode] >= (size_t)(end - word))
+      return VYRE_FAULT_BAD_ARGUMENT;
+    *low = 0;
+    uint32_t count = operands[opcode], handle = *word >> 8 & 0xFFFF;
+    uint32_t fault =
+        count == 0 ? 0 : model_word(h, opcode, handle, word[1], count > 1 ? word[2] : 0, count > 2 ? word[3] : 0, low);
+    if (fault) return fault;
+    word += 1 + count;
+  }
+  *high = 0;
+  return 0;
+}
+
+static uint32_t model_fence(const finite_host_t *h, const slot_t *s, finite_expected_t *e) {
+  uint64_t first = s->arg[0] | (uint64_t)s->arg[1] << 32, back = e->ticket - first;
+  if (back > e->ticket - h->first || s->arg[2] > back) return VYRE_FAULT_BAD_FENCE;
+  e->is_fence = true;
+  e->fence_first = first;
+  e->fence_count = s->arg[2];
+  e->high = s->arg[3]; /* low, the epoch, is what it happens to be */
+  return 0;
+}
+
+static uint32_t model_print(finite_host_t *h, const slot_t *s, const finite_expected_t *e) {
+  finite_print_t *print = &h->prints[h->print_count++ % FINITE_PRINTS_MAX];
+  *print = (finite_print_t){.ticket = e->ticket, .word = {s->arg[0], s->arg[1], s->arg[2], s->arg[3]}};
+  return 0;
+}
+
+/* A built-in opcode: its fault, or 0. */
+static uint32_t model_builtin(finite_host_t *h, const slot_t *s, finite_expected_t *e) {
+  switch (s->opcode) {
+    case VYRE_OP_STORE_U32:
+    case VYRE_OP_LOAD_U32:
+    case VYRE_OP_ATOMIC_ADD:
+    case VYRE_OP_COMPARE_SWAP: return model_word(h, s->opcode, s->arg[0], s->arg[1], s->arg[2], s->arg[3], &e->low);
+    case VYRE_OP_DFA_STEP:
+      if (s->arg[3] > 255) return VYRE_FAULT_BAD_ARGUMENT;
+      return model_word(h, VYRE_OP_LOAD_U32, s->arg[0], s->arg[1] + ((uint64_t)s->arg[2] * 256 + s->arg[3]) * 4, 0, 0,
+                        &e->low);
+    case VYRE_OP_MEMCPY: return model_copy(h, s, &e->low);
+    case VYRE_OP_BATCH_FENCE: return model_fence(h, s, e);
+    case VYRE_OP_PRINTF: return model_print(h, s, e);
+    case VYRE_OP_PACKED_SLOT: return model_packed(h, s, &e->low, &e->high);
+    default: return VYRE_FAULT_UNKNOWN_OPCODE;
+  }
 }
 
 /* Which fault a handler itself ends with. */
 static uint32_t own_fault(uint64_t stream_offset) { return stream_offset % 5 == 0 ? VYRE_FAULT_TRAP : 0; }
 
 static void model_call(finite_host_t *h, const slot_t *s, uint32_t handler, finite_expected_t *e) {
-  static const uint64_t bytes_of[FINITE_WINDOWS] = {0, FINITE_WORDS * 4, FINITE_WORDS * 4 - 6,
-                                                    0, FINITE_WORDS * 4, FINITE_WORDS * 4};
   uint64_t offset = s->arg[1] | (uint64_t)s->arg[2] << 32, size = s->arg[3];
-  uint64_t data_limit = s->arg[0] < FINITE_WINDOWS ? bytes_of[s->arg[0]] : 0;
-  uint64_t out_limit = s->arg[7] < FINITE_WINDOWS ? bytes_of[s->arg[7]] : 0, out_offset = s->arg[8];
+  uint64_t data_limit = window_bytes(s->arg[0]);
+  uint64_t out_limit = window_bytes(s->arg[7]), out_offset = s->arg[8];
   uint64_t data_base = data_limit ? finite_address(h->image->memory[s->arg[0]]) : 0;
   uint64_t out_base = out_limit ? finite_address(h->image->memory[s->arg[7]]) : 0;
   uint32_t element = element_bytes[handler] ? element_bytes[handler] : 1;
@@ -145,19 +230,17 @@ static void model_call(finite_host_t *h, const slot_t *s, uint32_t handler, fini
 }
 
 static void model(finite_host_t *h, const slot_t *s, finite_expected_t *e) {
-  if (s->opcode == VYRE_OP_NOP || s->opcode == VYRE_OP_SHUTDOWN) {
-    e->state = VYRE_STATE_DONE;
-  } else if (s->opcode == VYRE_OP_STORE_U32 || s->opcode == VYRE_OP_LOAD_U32) {
-    model_word(h, s, e);
-  } else {
-    for (uint32_t i = 0; i < FINITE_OPCODES; i++)
-      if (registered[i] == s->opcode) {
-        model_call(h, s, i, e);
-        return;
-      }
-    e->state = VYRE_STATE_FAULT;
-    e->low = VYRE_FAULT_UNKNOWN_OPCODE;
-  }
+  e->state = VYRE_STATE_DONE;
+  if (s->opcode == VYRE_OP_NOP || s->opcode == VYRE_OP_SHUTDOWN) return;
+  for (uint32_t i = 0; i < FINITE_OPCODES; i++)
+    if (registered[i] == s->opcode) {
+      model_call(h, s, i, e);
+      return;
+    }
+  uint32_t fault = model_builtin(h, s, e);
+  if (!fault) return;
+  e->state = VYRE_STATE_FAULT;
+  e->low = fault;
 }
 
 /* ---- the handlers: machine code and interpreter call the same C functions ---- */
@@ -216,26 +299,114 @@ static const vyre_entry_t handlers[FINITE_OPCODES] = {
 
 /* ---- the host's part ---- */
 
+/* A window of words, now and then none; and an offset of one of its words, now and then of none. */
+static uint32_t random_handle(random_t *r) {
+  if (!random_once_in(r, 6)) return 1 + random_below(r, 2);
+  return random_below(r, 2) ? 3 : (uint32_t)random_next(r) | 8;
+}
+static uint32_t random_offset(random_t *r) {
+  if (random_once_in(r, 6)) return (uint32_t)random_next(r);
+  return random_below(r, FINITE_WORDS + 2) * 4 + (random_once_in(r, 8) ? 2 : 0);
+}
+
+/* A short copy between the windows of words; or a long one from window 4 to the same place in 5, which workers may do
+ * in any order. Some are wrong. */
+static void random_copy(random_t *r, slot_t *s) {
+  bool is_long = random_once_in(r, 2), is_wrong = random_once_in(r, 4);
+  s->opcode = VYRE_OP_MEMCPY;
+  s->arg[6] = is_long ? 257 + random_below(r, FINITE_WORDS * 4 - 256) : random_below(r, 100);
+  uint32_t room = FINITE_WORDS * 4 - s->arg[6] + (is_wrong && !is_long ? 20 : 1);
+  s->arg[0] = is_long ? 4 : random_handle(r);
+  s->arg[3] = is_long ? 5 : random_handle(r);
+  s->arg[1] = s->arg[4] = random_below(r, room);
+  if (!is_long) s->arg[4] = random_below(r, room);
+  s->arg[2] = s->arg[5] = 0;
+  if (!is_wrong) return;
+  switch (random_below(r, 4)) {
+    case 0: s->arg[0] = s->arg[3]; break; /* onto itself, for a long one */
+    case 1: s->arg[random_once_in(r, 2) ? 2 : 5] = 1u << random_below(r, 32); break;
+    case 2: s->arg[6] += FINITE_WORDS * 4; break;
+    default: s->arg[random_once_in(r, 2) ? 0 : 3] = 3; break;
+  }
+}
+
+static void random_packed(random_t *r, slot_t *s) {
+  static const uint32_t operands[] = {0, 2, 2, 1, 3};
+  s->opcode = VYRE_OP_PACKED_SLOT;
+  uint32_t at = 1, count = 0;
+  while (at < 10) {
+    uint32_t opcode = random_below(r, 5);
+    if (at + operands[opcode] >= 10 && !random_once_in(r, 10)) break;
+    s->arg[at] = opcode | (random_handle(r) & 0xFFFF) << 8;
+    if (at + 1 < 10) s->arg[at + 1] = random_offset(r);
+    at += 1 + operands[opcode];
+    count++;
+    if (random_once_in(r, 5)) break;
+  }
+  s->arg[0] = random_once_in(r, 12) ? random_below(r, 14) : count;
+  if (random_once_in(r, 12)) s->arg[1 + random_below(r, 9)] = (uint32_t)random_next(r);
+}
+
+static void random_fence(finite_host_t *h, slot_t *s) {
+  random_t *r = &h->random;
+  s->opcode = VYRE_OP_BATCH_FENCE;
+  uint64_t before = h->next - h->first;
+  uint32_t near = before > 40 ? 40 : (uint32_t)before;
+  uint64_t back = random_once_in(r, 4) ? random_below(r, (uint32_t)before + 1) : random_below(r, near + 1);
+  uint64_t first = h->next - back;
+  s->arg[2] = random_below(r, (uint32_t)back + 1);
+  switch (random_below(r, 12)) {
+    case 0: first = h->first - 1 - random_below(r, 3); break;
+    case 1: first = h->next + random_below(r, 3); break;
+    case 2: s->arg[2] = (uint32_t)back + 1; break;
+    default: break;
+  }
+  s->arg[0] = (uint32_t)first;
+  s->arg[1] = (uint32_t)(first >> 32);
+}
+
+static bool random_builtin(finite_host_t *h, slot_t *s) {
+  random_t *r = &h->random;
+  static const uint32_t words[] = {VYRE_OP_STORE_U32, VYRE_OP_LOAD_U32, VYRE_OP_ATOMIC_ADD, VYRE_OP_COMPARE_SWAP};
+  switch (random_below(r, 12)) {
+    case 0: return true;
+    case 1:
+    case 2:
+    case 3: s->opcode = words[random_below(r, random_once_in(r, 2) ? 4 : 2)]; break;
+    case 4: random_copy(r, s); return true;
+    case 5: random_packed(r, s); return true;
+    case 6: random_fence(h, s); return true;
+    case 7: s->opcode = random_once_in(r, 2) ? VYRE_OP_PRINTF : VYRE_OP_DFA_STEP; break;
+    default: return false;
+  }
+  s->arg[0] = s->opcode == VYRE_OP_PRINTF ? s->arg[0] : random_handle(r);
+  s->arg[1] = random_offset(r);
+  if (s->opcode == VYRE_OP_COMPARE_SWAP && random_once_in(r, 2) && s->arg[0] < 3 && s->arg[1] / 4 < FINITE_WORDS)
+    s->arg[2] = h->model[s->arg[0]][s->arg[1] / 4];
+  if (s->opcode != VYRE_OP_DFA_STEP) return true;
+  s->arg[1] = random_below(r, 4) * 4;
+  s->arg[2] = random_once_in(r, 8) ? (uint32_t)random_next(r) : 0;
+  s->arg[3] = random_once_in(r, 8) ? (uint32_t)random_next(r) : random_below(r, FINITE_WORDS);
+  return true;
+}
+
+/* A number that nothing has. */
+static uint32_t unknown_opcode(random_t *r) {
+  for (;;) {
+    uint32_t opcode = random_once_in(r, 2) ? (uint32_t)random_next(r) : random_below(r, 40);
+    bool is_known =
+        opcode < 8 || opcode == VYRE_OP_PRINTF || opcode == VYRE_OP_PACKED_SLOT || opcode == VYRE_OP_SHUTDOWN;
+    for (uint32_t i = 0; i < FINITE_OPCODES; i++) is_known |= registered[i] == opcode;
+    if (!is_known) return opcode;
+  }
+}
+
 static slot_t random_slot(finite_host_t *h) {
   random_t *r = &h->random;
   slot_t s = {.opcode = VYRE_OP_NOP, .who = (uint32_t)random_next(r)};
   for (unsigned i = 0; i < 10; i++) s.arg[i] = (uint32_t)random_next(r);
-  switch (random_below(r, 6)) {
-    case 0: break;
-    case 1:
-    case 2:
-      s.opcode = random_once_in(r, 2) ? VYRE_OP_STORE_U32 : VYRE_OP_LOAD_U32;
-      s.arg[0] = random_once_in(r, 6) ? random_below(r, 2) ? 3 : s.arg[0] | 8 : random_below(r, 3);
-      s.arg[1] =
-          random_once_in(r, 6) ? s.arg[1] : random_below(r, FINITE_WORDS + 2) * 4 + (random_once_in(r, 8) ? 2 : 0);
-      break;
-    case 3:
-      s.opcode = random_once_in(r, 2) ? s.arg[0] : random_below(r, 40);
-      if (s.opcode == VYRE_OP_SHUTDOWN || s.opcode == VYRE_OP_STORE_U32 || s.opcode == VYRE_OP_LOAD_U32) s.opcode = 2;
-      break;
-    default: s.opcode = registered[random_below(r, FINITE_OPCODES)];
-  }
-  if (s.opcode == VYRE_OP_STORE_U32 || s.opcode == VYRE_OP_LOAD_U32) return s;
+  if (random_builtin(h, &s)) return s;
+  s.opcode = random_once_in(r, 6) ? unknown_opcode(r) : registered[random_below(r, FINITE_OPCODES)];
   /* A chunk that is right, but for one thing in some. */
   uint32_t element = 8, offset = random_below(r, 20) * element;
   s.arg[0] = 4 + random_below(r, 2);
@@ -293,11 +464,50 @@ static void begin_publish(finite_host_t *h, slot_t s, bool runs, uint32_t quarte
   write_half(h, quarters);
 }
 
+/* What it covers has completed, as the host sees it; the epochs count up. */
+static void check_fence(finite_host_t *h, const finite_expected_t *e, uint32_t epoch) {
+  for (uint32_t cell = 0; cell < h->cells; cell++) {
+    const finite_expected_t *covered = &h->expected[cell];
+    if (covered->is_open && covered->ticket - e->fence_first < e->fence_count &&
+        get32(h->image->completions, cell * 64) != (uint32_t)(covered->ticket + 1))
+      FINITE_WRONG(h, "the fence of ticket %llu is ahead of ticket %llu", (unsigned long long)e->ticket,
+                   (unsigned long long)covered->ticket);
+  }
+  if (epoch == 0 || epoch > get64(h->image->control, VYRE_CONTROL_EPOCH)) FINITE_WRONG(h, "epoch %u", epoch);
+  h->epochs++;
+}
+
+/* Records come in the order of tickets; those that the log had no place for are passed over. */
+static void read_log(finite_host_t *h) {
+  for (;;) {
+    const uint8_t *record = h->image->log + h->log_read % FINITE_LOG * VYRE_LOG_RECORD_BYTES_EACH;
+    uint32_t tag = (uint32_t)h->log_read + 1;
+    if (get32(record, VYRE_LOG_RECORD_TAG0) != tag || get32(record, VYRE_LOG_RECORD_TAG1) != tag) break;
+    finite_print_t seen = {.ticket = get32(record, VYRE_LOG_RECORD_TICKET_LOW) |
+                                     (uint64_t)get32(record, VYRE_LOG_RECORD_TICKET_HIGH) << 32,
+                           .word = {get32(record, VYRE_LOG_RECORD_FORMAT), get32(record, VYRE_LOG_RECORD_VALUE0),
+                                    get32(record, VYRE_LOG_RECORD_VALUE1), get32(record, VYRE_LOG_RECORD_VALUE2)}};
+    while (h->prints_seen < h->print_count && h->prints[h->prints_seen].ticket != seen.ticket) {
+      h->prints_seen++;
+      h->lost++;
+    }
+    if (h->prints_seen == h->print_count || memcmp(&h->prints[h->prints_seen], &seen, sizeof seen) != 0) {
+      FINITE_WRONG(h, "record %llu of the log", (unsigned long long)h->log_read);
+      return;
+    }
+    h->prints_seen++;
+    h->log_read++;
+  }
+  put64(h->image->shared, VYRE_SHARED_LOG_READ, h->log_read);
+}
+
 static void check_completion(finite_host_t *h, uint32_t cell) {
   const finite_expected_t *e = &h->expected[cell];
   const uint8_t *c = h->image->completions + cell * 64;
   uint32_t state = get32(c, 4), low = get32(c, 8), high = get32(c, 12);
-  if (state != e->state || low != e->low || high != e->high)
+  bool is_fence = e->is_fence && state == VYRE_STATE_DONE;
+  if (is_fence) check_fence(h, e, low);
+  if (state != e->state || (low != e->low && !is_fence) || high != e->high)
     FINITE_WRONG(h, "ticket %llu: state %u %u %u, not %u %u %u", (unsigned long long)e->ticket, state, low, high,
                  e->state, e->low, e->high);
   if (e->calls_made != e->has_call)
@@ -305,19 +515,23 @@ static void check_completion(finite_host_t *h, uint32_t cell) {
 }
 
 void finite_read_completions(finite_host_t *h) {
+  if (random_once_in(&h->random, 4)) read_log(h);
   for (uint32_t cell = 0; cell < h->cells; cell++) {
     finite_expected_t *e = &h->expected[cell];
     uint32_t tag = get32(h->image->completions, cell * 64);
-    if (tag == h->resting_tag[cell]) continue;
+    if (tag == h->resting_tag[cell]) {
+      if (get32(h->image->completions, cell * 64 + 4) != READ_STATE) FINITE_WRONG(h, "cell %u completed twice", cell);
+      continue;
+    }
     if (!e->is_open || tag != (uint32_t)(e->ticket + 1)) {
       FINITE_WRONG(h, "cell %u has the tag %u, ticket %llu", cell, tag, (unsigned long long)e->ticket);
       continue;
     }
     if (h->has_half && e->ticket == h->next) FINITE_WRONG(h, "a slot of quarters %x was taken", h->half_quarters);
     check_completion(h, cell);
-    /* Not what any ticket of this run writes: a second completion shows, whenever it comes. */
-    h->resting_tag[cell] = tag - 0x40000000;
-    put32(h->image->completions, cell * 64, h->resting_tag[cell]);
+    /* No state that there is: a second completion shows, whenever it comes. The tag stays, for open fences. */
+    h->resting_tag[cell] = tag;
+    put32(h->image->completions, cell * 64 + 4, READ_STATE);
     e->is_open = false;
     h->free[h->free_count++] = cell;
   }
@@ -361,8 +575,9 @@ bool finite_images_equal(const finite_image_t *a, const finite_image_t *b, char 
   static const struct {
     const char *name;
     size_t offset;
-  } parts[] = {PART(control), PART(shared),  PART(ring),   PART(completions), PART(table),     PART(queue),
-               PART(windows), PART(opcodes), PART(blocks), PART(locals),      PART(scratches), PART(memory)};
+  } parts[] = {PART(control), PART(shared), PART(ring),   PART(completions), PART(table),
+               PART(lives),   PART(fences), PART(log),    PART(queue),       PART(windows),
+               PART(opcodes), PART(blocks), PART(locals), PART(scratches),   PART(memory)};
 #undef PART
   const uint8_t *first = (const uint8_t *)a, *second = (const uint8_t *)b;
   size_t at = 0, part = 0;
@@ -422,5 +637,11 @@ void finite_check_end(finite_host_t *h) {
   for (uint32_t cell = 0; cell < h->cells; cell++)
     if (h->expected[cell].is_open && h->expected[cell].ticket - end >= FINITE_BEHIND)
       FINITE_WRONG(h, "ticket %llu did not complete", (unsigned long long)h->expected[cell].ticket);
+  read_log(h);
+  h->lost += h->print_count - h->prints_seen;
+  if (get64(shared, VYRE_SHARED_LOG_LOST) != h->lost) FINITE_WRONG(h, "records lost");
+  if (get64(control, VYRE_CONTROL_EPOCH) != h->epochs || get64(shared, VYRE_SHARED_EPOCH_SEEN) != h->epochs)
+    FINITE_WRONG(h, "EPOCH is not the number of fences");
+  if (get32(control, VYRE_CONTROL_OPEN_FENCES)) FINITE_WRONG(h, "a fence is open");
   if (memcmp(h->model, h->image->memory, sizeof h->model) != 0) FINITE_WRONG(h, "the windows' words");
 }

@@ -22,7 +22,9 @@ enum {
   FINITE_OPCODES = 5,      /* registered */
   FINITE_OPCODE_SHIFT = 4, /* 16 places: some of the opcodes collide */
   FINITE_WINDOWS = 6,      /* handles 1 .. 5; 0 is none */
-  FINITE_WORDS = 64,       /* of each window */
+  FINITE_WORDS = 96,       /* of each window: some copies are long */
+  FINITE_LOG = 8,          /* records */
+  FINITE_PRINTS_MAX = 1024,
   FINITE_BEHIND = 3,       /* slots published behind SHUTDOWN */
   FINITE_WORKERS_MAX = 40, /* and a dispatcher */
   FINITE_BLOCKS_MAX = FINITE_WORKERS_MAX + 1,
@@ -38,6 +40,9 @@ typedef struct finite_image {
   _Alignas(64) uint8_t ring[FINITE_SLOTS_MAX * 64];
   _Alignas(64) uint8_t completions[FINITE_SLOTS_MAX * 64];
   _Alignas(64) uint8_t table[FINITE_SLOTS_MAX * 64];
+  _Alignas(64) uint64_t lives[FINITE_SLOTS_MAX];
+  _Alignas(64) uint8_t fences[VYRE_FENCES_MAX * VYRE_FENCE_BYTES_EACH];
+  _Alignas(64) uint8_t log[FINITE_LOG * VYRE_LOG_RECORD_BYTES_EACH];
   _Alignas(64) uint32_t queue[FINITE_SLOTS_MAX];
   _Alignas(64) uint8_t windows[FINITE_WINDOWS * 32];
   _Alignas(64) uint8_t opcodes[(1 << FINITE_OPCODE_SHIFT) * 16];
@@ -62,7 +67,15 @@ typedef struct finite_expected {
   bool has_call;
   uint32_t calls_made; /* one, when there is one to be made */
   finite_call_t call;
+  bool is_fence;
+  uint64_t fence_first, fence_count;
 } finite_expected_t;
+
+/* A PRINTF slot. */
+typedef struct finite_print {
+  uint64_t ticket;
+  uint32_t word[4];
+} finite_print_t;
 
 typedef struct finite_host finite_host_t;
 struct finite_host {
@@ -75,6 +88,10 @@ struct finite_host {
   finite_expected_t expected[FINITE_SLOTS_MAX]; /* by cell */
   uint32_t resting_tag[FINITE_SLOTS_MAX];       /* by cell: in its completion while it is not in flight */
   uint32_t model[FINITE_WINDOWS][FINITE_WORDS]; /* what the word windows hold */
+  finite_print_t prints[FINITE_PRINTS_MAX];     /* in the order of tickets */
+  uint32_t print_count, prints_seen;            /* published; told by the log, or passed over */
+  uint64_t log_read, lost;                      /* records; slots passed over */
+  uint64_t epochs;                              /* fences completed */
   uint32_t calls_made;
   uint32_t half_quarters; /* bit q: quarter q of ticket `next` is written, the others are not */
   uint32_t half[16];      /* its words */
