@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <vyre/session.h>
+
 #include "ir/frame.h"
 #include "megakernel/protocol.h"
 
@@ -41,14 +43,27 @@ static const struct {
   const char *format;
   uint32_t value;
 } numbers[] = {
-    {"SLOT_BYTES", "%u", VYRE_SLOT_BYTES},         {"COMPLETION_BYTES", "%u", VYRE_COMPLETION_BYTES},
-    {"CONTROL_BYTES", "%u", VYRE_CONTROL_BYTES},   {"SHARED_BYTES", "%u", VYRE_SHARED_BYTES},
-    {"WORKERS_MAX", "%u", VYRE_WORKERS_MAX},       {"WORKER_BYTES", "%u", VYRE_WORKER_BYTES_EACH},
-    {"DISPATCH_BATCH", "%u", VYRE_DISPATCH_BATCH}, {"LANES", "%u", VYRE_LANES},
-    {"LETTER_STEP", "%u", VYRE_LETTER_STEP},       {"ROUND_QUARTERS", "%u", 4 * VYRE_LANES},
-    {"OPCODE_HASH", "0x%08X", VYRE_OPCODE_HASH},   {"STATE_DONE", "%u", VYRE_STATE_DONE},
-    {"STATE_FAULT", "%u", VYRE_STATE_FAULT},       {"STOP_RUN", "%u", VYRE_STOP_RUN},
-    {"STOP_FINISH", "%u", VYRE_STOP_FINISH},       {"STOP_NOW", "%u", VYRE_STOP_NOW},
+    {"SLOT_BYTES", "%u", VYRE_SLOT_BYTES},
+    {"COMPLETION_BYTES", "%u", VYRE_COMPLETION_BYTES},
+    {"CONTROL_BYTES", "%u", VYRE_CONTROL_BYTES},
+    {"SHARED_BYTES", "%u", VYRE_SHARED_BYTES},
+    {"WORKERS_MAX", "%u", VYRE_WORKERS_MAX},
+    {"WORKER_BYTES", "%u", VYRE_WORKER_BYTES_EACH},
+    {"DISPATCH_BATCH", "%u", VYRE_DISPATCH_BATCH},
+    {"LANES", "%u", VYRE_LANES},
+    {"LETTER_STEP", "%u", VYRE_LETTER_STEP},
+    {"ROUND_QUARTERS", "%u", 4 * VYRE_LANES},
+    {"OPCODE_HASH", "0x%08X", VYRE_OPCODE_HASH},
+    {"STATE_DONE", "%u", VYRE_STATE_DONE},
+    {"STATE_FAULT", "%u", VYRE_STATE_FAULT},
+    {"STOP_RUN", "%u", VYRE_STOP_RUN},
+    {"STOP_FINISH", "%u", VYRE_STOP_FINISH},
+    {"STOP_NOW", "%u", VYRE_STOP_NOW},
+    {"COPY_INLINE_BYTES", "%u", VYRE_COPY_INLINE_BYTES},
+    {"HANDLER_COPY", "0x%08X", VYRE_HANDLER_COPY},
+    {"FENCES_MAX", "%u", VYRE_FENCES_MAX},
+    {"FENCE_BYTES", "%u", VYRE_FENCE_BYTES_EACH},
+    {"WINDOW_OBSERVABLES", "%u", VYRE_WINDOW_OBSERVABLES},
 };
 
 static const struct {

@@ -29,6 +29,14 @@ typedef struct vyre_device_info {
   uint32_t workers_default;
 } vyre_device_info_t;
 
+/* How a session's slots get to its workers (docs/protocol/megakernel.md). DIRECT: any worker takes slots and runs what
+ * it takes or what others left. DISPATCHED: a worker of its own takes them all and hands them to the others. */
+typedef enum vyre_topology {
+  VYRE_TOPOLOGY_DEFAULT = 0, /* DIRECT on ref and cpu, DISPATCHED on a GPU */
+  VYRE_TOPOLOGY_DIRECT = 1,
+  VYRE_TOPOLOGY_DISPATCHED = 2,
+} vyre_topology_t;
+
 /* NULL is "auto". Errors: VYRE_E_NO_DEVICE; of a GPU, too: _NO_DRIVER, _DRIVER, _DEVICE_MEMORY, _MEMORY. */
 VYRE_API vyre_status_t vyre_device_open(const char *name, vyre_device_t **out_device);
 VYRE_API void vyre_device_close(vyre_device_t **device);

@@ -50,6 +50,7 @@ typedef struct vyre_session_params {
   uint64_t spin_ns;      /* (50 us) how long a worker without work stays awake before it sleeps */
   uint64_t first_ticket; /* (0) at most 2^62: number of the first ticket; tests start close to where counters wrap */
   vyre_session_builder_t builder; /* (the device's) VYRE_E_UNSUPPORTED for INTERPRETED on a GPU */
+  vyre_topology_t topology;       /* (the device's) VYRE_E_UNSUPPORTED for DIRECT on a GPU */
 } vyre_session_params_t;
 
 /* Built-in opcodes. Arguments and results are in docs/protocol/megakernel.md. */
@@ -78,6 +79,12 @@ typedef struct vyre_slot {
   uint32_t arg[10];
 } vyre_slot_t;
 
+/* One operation of a packed slot: NOP, STORE_U32, ATOMIC_ADD, LOAD_U32 or COMPARE_SWAP; the arguments behind the
+ * window. */
+typedef struct vyre_operation {
+  uint32_t opcode, window, arg[3];
+} vyre_operation_t;
+
 typedef struct vyre_ticket {
   uint64_t number; /* counts the session's slots */
   uint32_t cell;
@@ -98,6 +105,7 @@ typedef struct vyre_session_stats {
   uint64_t published; /* slots */
   uint64_t workers;
   vyre_session_builder_t builder; /* INTERPRETED or JIT */
+  vyre_topology_t topology;       /* DIRECT or DISPATCHED */
 } vyre_session_stats_t;
 
 /* NULL params are all defaults. Errors: VYRE_E_ARGUMENT, _DEVICE_LIMIT, _UNSUPPORTED, _MEMORY. */
@@ -132,6 +140,10 @@ VYRE_API vyre_status_t vyre_session_window_bind(vyre_session_t *session, void *m
                                                 uint32_t *out_handle);
 /* No slot that names the window may be in flight. */
 VYRE_API vyre_status_t vyre_session_window_remove(vyre_session_t *session, uint32_t handle);
+
+/* Packs operations that are carried out one after the other, until one faults: fault_node is its number then. Results
+ * are those of the last. Errors: VYRE_E_ARGUMENT, also when they do not fit: each takes 1 to 4 of 9 words. */
+VYRE_API vyre_status_t vyre_slot_pack(const vyre_operation_t *operations, uint32_t count, vyre_slot_t *out_slot);
 
 /* Publishes one slot. With no free cell it waits up to timeout_ns, then VYRE_E_RING_FULL. VYRE_E_STOPPED after stop. */
 VYRE_API vyre_status_t vyre_session_submit(vyre_session_t *session, const vyre_slot_t *slot, uint64_t timeout_ns,

@@ -17,9 +17,6 @@ typedef struct vyre_image vyre_image_t;
 typedef struct vyre_launch vyre_launch_t;
 typedef struct vyre_copies vyre_copies_t;
 
-/* How the loop gives out its slots; docs/protocol/megakernel.md. */
-typedef enum vyre_topology { VYRE_TOPOLOGY_DIRECT, VYRE_TOPOLOGY_DISPATCHED } vyre_topology_t;
-
 typedef struct vyre_build_params {
   const vyre_program_t *loop;            /* privileged */
   const vyre_program_t *const *handlers; /* by handler index; all must outlive the image */
@@ -54,6 +51,7 @@ typedef struct vyre_memory {
 typedef struct vyre_launch_params {
   uint32_t workers;       /* calls of the loop, the dispatcher's among them where it has one of its own */
   uint64_t worker_blocks; /* address; at the start of each the frame of the loop */
+  uint32_t first_pump;    /* the worker that does the first part of a pump; those before it do none */
   uint32_t block_bytes;   /* from one worker's block to the next */
   uint32_t call_frame;    /* offset in it of the frame that handlers are called with */
 } vyre_launch_params_t;
@@ -109,7 +107,7 @@ typedef struct vyre_device_ops {
 struct vyre_device {
   const vyre_device_ops_t *ops;
   vyre_device_info_t info;
-  vyre_topology_t topology;
+  vyre_topology_t topology; /* of sessions that ask for none; the only one, where only_fused is set */
   uint32_t lacks;  /* VYRE_NEEDS_* that it cannot do */
   bool only_fused; /* builds no loop that calls its handlers through hooks */
   bool sleeps;     /* idle workers sleep on a word and are woken by publishers */

@@ -33,7 +33,7 @@ typedef struct workers {
   vyre_launch_t base; /* first */
   vyre_hooks_t hooks; /* the loop's IR has its address in the frame */
   vyre_entry_t loop;
-  uint32_t worker_count;
+  uint32_t worker_count, first_pump;
   bool is_joined;
   bool has_membarrier;
   pthread_mutex_t pump_lock; /* attach and detach */
@@ -46,15 +46,16 @@ static workers_t *of_hooks(vyre_hooks_t *hooks) {
   return (workers_t *)(void *)((uint8_t *)hooks - offsetof(workers_t, hooks));
 }
 
-/* Calls `visit` for each attached pump, with the guard that detach waits for. */
+/* Calls `visit` for each attached pump, with the worker's part of it, with the guard that detach waits for. */
 static uint32_t for_each_pump(workers_t *launch, uint32_t index,
                               uint32_t (*visit)(vyre_pump_t *pump, uint32_t worker)) {
+  if (index < launch->first_pump) return 0;
   worker_t *worker = &launch->workers[index];
   uint32_t done = 0;
   atomic_fetch_add(&worker->pump_guard, 1); /* seq_cst: before the loads of the pumps, see detach */
   for (unsigned i = 0; i < VYRE_PUMPS_MAX; i++) {
     vyre_pump_t *pump = atomic_load(&launch->pumps[i]);
-    if (pump) done += visit(pump, index);
+    if (pump) done += visit(pump, index - launch->first_pump);
   }
   atomic_fetch_add_explicit(&worker->pump_guard, 1, memory_order_release);
   return done;
@@ -79,7 +80,7 @@ static uint32_t hook_pump(vyre_hooks_t *hooks, uint32_t worker) {
 
 static void hook_sleep(vyre_hooks_t *hooks, uint32_t worker, uint64_t word, uint32_t seen) {
   workers_t *launch = of_hooks(hooks);
-  bool pumps = has_pumps(launch);
+  bool pumps = worker >= launch->first_pump && has_pumps(launch);
   if (pumps && for_each_pump(launch, worker, wait_one)) return;
   /* Nobody wakes a worker when a slot of its pump ends on another one. */
   struct timespec bound = {0, pumps ? IO_WAIT_BOUND_US * 1000L : SLEEP_BOUND_MS * 1000000L};
@@ -193,6 +194,7 @@ vyre_status_t vyre_workers_launch(vyre_entry_t loop, const vyre_entry_t *handler
   if (!launch) return vyre_out_of_memory(sizeof *launch);
   launch->hooks = (vyre_hooks_t){
       .handlers = handlers, .pump = hook_pump, .sleep = hook_sleep, .wake = hook_wake, .heavy_fence = hook_heavy_fence};
+  launch->first_pump = params->first_pump;
   launch->loop = loop;
   launch->has_membarrier = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
   launch->base = (vyre_launch_t){.ops = &launch_ops, .fences_publish = !launch->has_membarrier};

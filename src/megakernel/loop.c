@@ -254,13 +254,14 @@ void vyre_loop_execute(loop_t *l, const vyre_loop_order_t *o) {
 
 /* Announce it, order the announcement before a last look, look, sleep. A publisher writes its slot and then looks for
  * sleepers; heavy_fence makes one of the two see the other. */
-void vyre_loop_sleep(loop_t *l, vyre_expr_id_t queue_is_empty) {
+void vyre_loop_sleep(loop_t *l, vyre_expr_id_t (*is_idle)(loop_t *l, void *context), void *context) {
   vyre_builder_t *b = l->b;
   vyre_expr_id_t event = load(l, U32, VYRE_ORDER_ACQUIRE, SYSTEM, at(l, l->shared, VYRE_SHARED_EVENT));
   vyre_var_id_t seen = let(l, "seen", event);
   vyre_expr_id_t sleepers = at(l, l->shared, VYRE_SHARED_SLEEPERS);
   let(l, "before", vyre_build_raw_atomic_add(b, U32, VYRE_ORDER_SEQ_CST, sleepers, c32(l, 1)));
   vyre_build_plain(b, VYRE_STMT_HEAVY_FENCE);
+  vyre_expr_id_t is_idle_now = is_idle(l, context);
   vyre_var_id_t taken =
       let(l, "next_ticket", load(l, U64, VYRE_ORDER_ACQUIRE, SYSTEM, at(l, l->shared, VYRE_SHARED_TAKEN)));
   vyre_var_id_t slot = let(l, "next_slot", element(l, l->ring, in_ring(l, var(l, taken)), 6));
@@ -271,7 +272,7 @@ void vyre_loop_sleep(loop_t *l, vyre_expr_id_t queue_is_empty) {
   vyre_expr_id_t is_empty =
       op(l, VYRE_EXPR_NE, op(l, VYRE_EXPR_SHR, last_tag, c32(l, 16)), op(l, VYRE_EXPR_AND, lap, c32(l, 0xFFFF)));
   vyre_expr_id_t is_running = is(l, control_word(l, VYRE_CONTROL_STOP, U32, VYRE_ORDER_ACQUIRE), VYRE_STOP_RUN);
-  begin_if(l, both(l, both(l, is_empty, queue_is_empty), is_running));
+  begin_if(l, both(l, both(l, is_empty, is_idle_now), is_running));
   vyre_build_sleep(b, at(l, l->shared, VYRE_SHARED_EVENT), var(l, seen));
   end(l);
   sleepers = at(l, l->shared, VYRE_SHARED_SLEEPERS);

@@ -190,7 +190,8 @@ static void build_pop(loop_t *l, vyre_var_id_t worked) {
   end(l);
 }
 
-static vyre_expr_id_t queue_is_empty(loop_t *l) {
+static vyre_expr_id_t queue_is_empty(loop_t *l, void *unused) {
+  (void)unused;
   return op(l, VYRE_EXPR_EQ, control_word(l, VYRE_CONTROL_QUEUE_HEAD, U64, VYRE_ORDER_ACQUIRE),
             control_word(l, VYRE_CONTROL_QUEUE_TAIL, U64, VYRE_ORDER_ACQUIRE));
 }
@@ -209,7 +210,7 @@ static void build_idle(loop_t *l, vyre_var_id_t worked, vyre_var_id_t idle_round
   begin_if(l, op(l, VYRE_EXPR_LT, var(l, idle_rounds), var(l, l->spin_limit)));
   vyre_build_plain(b, VYRE_STMT_PAUSE);
   vyre_build_else(b);
-  vyre_loop_sleep(l, queue_is_empty(l));
+  vyre_loop_sleep(l, queue_is_empty, NULL);
   end(l);
   end(l);
 }
@@ -238,7 +239,7 @@ void vyre_loop_build_direct(loop_t *l) {
   begin_if(l,
            both(l, is_not(l, var(l, stop), VYRE_STOP_RUN), vyre_build_unary(b, VYRE_EXPR_LOGICAL_NOT, var(l, worked))));
   vyre_expr_id_t has_no_fence = is(l, control_word(l, VYRE_CONTROL_OPEN_FENCES, U32, VYRE_ORDER_RELAXED), 0);
-  begin_if(l, both(l, queue_is_empty(l), has_no_fence));
+  begin_if(l, both(l, queue_is_empty(l, NULL), has_no_fence));
   vyre_build_plain(b, VYRE_STMT_RETURN);
   end(l);
   end(l);

@@ -22,7 +22,8 @@ enum {
   RECORDS = STAGE + ROUND_SLOTS * VYRE_SLOT_BYTES,
   MARKS = RECORDS + ROUND_SLOTS * 4,
   FREE = MARKS + VYRE_WORKERS_MAX * 4,
-  DISPATCHER_LOCAL_BYTES = FREE + VYRE_WORKERS_MAX * 4,
+  GIVEN = FREE + VYRE_WORKERS_MAX * 4, /* the workers of the letters that were sent last */
+  DISPATCHER_LOCAL_BYTES = GIVEN + LANES * 4,
 };
 _Static_assert((int)DISPATCHER_LOCAL_BYTES <= (int)VYRE_LOCAL_BYTES, "fits into a worker's local memory");
 _Static_assert((int)ROUND_SLOTS == (int)LANES, "a lane per slot");
@@ -279,8 +280,33 @@ static void build_take_worker(dispatcher_t *d, vyre_var_id_t rank, vyre_var_id_t
   /* A free worker's mark is odd: one more than the number of its last letter. */
   vyre_expr_id_t next = add(l, load32(l, WORKER, var(l, mark)), c32(l, VYRE_LETTER_STEP - 1));
   *out_number = let(l, "number", next);
+  if (l->sleeps) store32(l, WORKER, local_element(l, d->local, GIVEN, var(l, rank), 2), var(l, worker));
   store32(l, WORKER, var(l, mark), var(l, *out_number));
   *out_letter = let(l, "letter", worker_block(l, var(l, worker), VYRE_WORKER_LETTER));
+}
+
+/* Wakes who sleeps of the first `count` in GIVEN. A worker announces its sleep, fences and looks for a letter once
+ * more; here the letter is written, then comes the fence: one of the two sees the other. */
+static void build_wake(dispatcher_t *d, vyre_expr_id_t count) {
+  loop_t *l = d->l;
+  if (!l->sleeps) return;
+  vyre_var_id_t letters = let(l, "sent", count);
+  begin_if(l, is_not(l, var(l, letters), 0));
+  vyre_build_fence(l->b, VYRE_ORDER_SEQ_CST);
+  vyre_var_id_t asleep = mutable(l, "asleep", c32(l, 0));
+  vyre_var_id_t lane = vyre_build_lanes(l->b, "lane");
+  begin_if(l, op(l, VYRE_EXPR_LT, var(l, lane), var(l, letters)));
+  vyre_expr_id_t worker = load32(l, WORKER, local_element(l, d->local, GIVEN, var(l, lane), 2));
+  vyre_build_vote(l->b, asleep, is_not(l, load32(l, DEVICE, worker_block(l, worker, VYRE_WORKER_ASLEEP)), 0));
+  end(l);
+  end(l);
+  vyre_build_while(l->b, is_not(l, var(l, asleep), 0));
+  vyre_var_id_t index = let(l, "index", bits_below(l, asleep));
+  set(l, asleep, and32(l, var(l, asleep), op(l, VYRE_EXPR_SUB, var(l, asleep), c32(l, 1))));
+  vyre_expr_id_t sleeper = load32(l, WORKER, local_element(l, d->local, GIVEN, var(l, index), 2));
+  vyre_build_wake(l->b, worker_block(l, sleeper, VYRE_WORKER_LETTER + VYRE_ENTRY_BYTES_EACH - 4));
+  end(l);
+  end(l);
 }
 
 /* A registered opcode: a letter to a free worker while there is one, else a place in the queue. */
@@ -395,6 +421,7 @@ static void build_batch(dispatcher_t *d) {
   end(l);
   end(l);
   build_shutdown(d);
+  build_wake(d, var(l, d->letters));
   set(l, d->free_count, op(l, VYRE_EXPR_SUB, var(l, d->free_count), var(l, d->letters)));
   vyre_expr_id_t queued = op(l, VYRE_EXPR_SUB, var(l, user_count), var(l, d->letters));
   set(l, d->tail, add(l, var(l, d->tail), wide(l, queued)));
@@ -425,6 +452,7 @@ static void build_single_user(dispatcher_t *d, vyre_var_id_t slot, vyre_var_id_t
           var(l, number));
   end(l);
   end(l);
+  build_wake(d, c32(l, 1));
   end(l);
   build_taken(d);
 }
@@ -481,6 +509,7 @@ static void build_hand_out(dispatcher_t *d) {
             var(l, words[quarter][2]), var(l, number));
   end(l);
   end(l);
+  build_wake(d, var(l, count));
   set(l, d->free_count, op(l, VYRE_EXPR_SUB, var(l, d->free_count), var(l, count)));
   set(l, d->head, add(l, var(l, d->head), wide(l, var(l, count))));
   end(l);
@@ -504,8 +533,21 @@ static void build_recall(dispatcher_t *d) {
   end(l);
 }
 
+/* The workers look at STOP and PARK, which are set. */
+static void build_wake_all(dispatcher_t *d) {
+  loop_t *l = d->l;
+  if (!l->sleeps) return;
+  vyre_build_fence(l->b, VYRE_ORDER_SEQ_CST);
+  vyre_var_id_t worker = mutable(l, "worker_index", c32(l, 0));
+  vyre_build_while(l->b, op(l, VYRE_EXPR_LT, var(l, worker), var(l, d->workers)));
+  vyre_build_wake(l->b, worker_block(l, var(l, worker), VYRE_WORKER_LETTER + VYRE_ENTRY_BYTES_EACH - 4));
+  set(l, worker, add(l, var(l, worker), c32(l, 1)));
+  end(l);
+}
+
 static void build_leave(dispatcher_t *d) {
   loop_t *l = d->l;
+  build_wake_all(d);
   store64(l, DEVICE, at(l, l->control, VYRE_CONTROL_TICKET), var(l, d->ticket));
   store64(l, DEVICE, at(l, l->control, VYRE_CONTROL_QUEUE_HEAD), var(l, d->head));
   store64(l, DEVICE, at(l, l->control, VYRE_CONTROL_QUEUE_TAIL), var(l, d->tail));
@@ -536,6 +578,24 @@ static void build_finish(dispatcher_t *d) {
   end(l);
 }
 
+/* No worker has answered: what stands in the queue or is fenced waits for one of them. */
+static vyre_expr_id_t is_idle(loop_t *l, void *dispatcher) {
+  dispatcher_t *d = dispatcher;
+  vyre_var_id_t group = mutable(l, "group", c32(l, 0)), answered = mutable(l, "answered_now", c32(l, 0));
+  vyre_build_while(l->b, op(l, VYRE_EXPR_LT, var(l, group), var(l, d->groups)));
+  vyre_var_id_t lane = vyre_build_lanes(l->b, "lane");
+  vyre_var_id_t worker = let(l, "worker_index", add(l, op(l, VYRE_EXPR_SHL, var(l, group), c32(l, 5)), var(l, lane)));
+  begin_if(l, op(l, VYRE_EXPR_LT, var(l, worker), var(l, d->workers)));
+  vyre_expr_id_t done = load32(l, DEVICE, worker_block(l, var(l, worker), VYRE_WORKER_DONE));
+  vyre_expr_id_t mark = load32(l, WORKER, local_element(l, d->local, MARKS, var(l, worker), 2));
+  vyre_build_vote(l->b, answered, op(l, VYRE_EXPR_EQ, done, mark));
+  end(l);
+  end(l);
+  set(l, group, add(l, var(l, group), c32(l, 1)));
+  end(l);
+  return is(l, var(l, answered), 0);
+}
+
 static void build_idle(dispatcher_t *d, vyre_var_id_t idle_rounds, vyre_var_id_t worked) {
   loop_t *l = d->l;
   begin_if(l, var(l, worked));
@@ -546,7 +606,7 @@ static void build_idle(dispatcher_t *d, vyre_var_id_t idle_rounds, vyre_var_id_t
   vyre_build_plain(l->b, VYRE_STMT_PAUSE);
   vyre_build_else(l->b);
   if (l->sleeps)
-    vyre_loop_sleep(l, both(l, queue_is_empty(d), is(l, var(l, l->open_fences), 0)));
+    vyre_loop_sleep(l, is_idle, d);
   else
     vyre_build_sleep(l->b, at(l, l->shared, VYRE_SHARED_EVENT), c32(l, 0));
   end(l);

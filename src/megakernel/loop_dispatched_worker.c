@@ -93,6 +93,37 @@ static void build_frame(loop_t *l, vyre_var_id_t local) {
   end(l);
 }
 
+/* To the dispatcher, when it sleeps, a worker that has answered is what a publisher is. */
+static void build_tell(loop_t *l) {
+  if (!l->sleeps) return;
+  vyre_build_fence(l->b, VYRE_ORDER_SEQ_CST);
+  begin_if(l, is_not(l, load32(l, SYSTEM, at(l, l->shared, VYRE_SHARED_SLEEPERS)), 0));
+  vyre_expr_id_t event = at(l, l->shared, VYRE_SHARED_EVENT);
+  let(l, "before", vyre_build_raw_atomic_add(l->b, U32, VYRE_ORDER_RELEASE, event, c32(l, 1)));
+  vyre_build_wake(l->b, at(l, l->shared, VYRE_SHARED_EVENT));
+  end(l);
+}
+
+/* Until the last quarter of a letter is written. On a GPU a sleep is a pause, and nobody is told of it. */
+static void build_sleep(loop_t *l, vyre_var_id_t number) {
+  vyre_var_id_t before = let(l, "last_number", op(l, VYRE_EXPR_SUB, var(l, number), c32(l, VYRE_LETTER_STEP)));
+  uint32_t last_word = VYRE_WORKER_LETTER + VYRE_ENTRY_BYTES_EACH - 4;
+  if (!l->sleeps) {
+    vyre_build_sleep(l->b, at(l, l->self, last_word), var(l, before));
+    return;
+  }
+  store32(l, DEVICE, at(l, l->self, VYRE_WORKER_ASLEEP), c32(l, 1));
+  vyre_build_fence(l->b, VYRE_ORDER_SEQ_CST);
+  vyre_expr_id_t is_same = op(l, VYRE_EXPR_EQ, load32(l, DEVICE, at(l, l->self, last_word)), var(l, before));
+  vyre_expr_id_t stop = control_word(l, VYRE_CONTROL_STOP, U32, VYRE_ORDER_RELAXED);
+  vyre_expr_id_t park = control_word(l, VYRE_CONTROL_PARK, U32, VYRE_ORDER_RELAXED);
+  vyre_expr_id_t is_running = both(l, op(l, VYRE_EXPR_LT, stop, c32(l, VYRE_STOP_NOW)), is(l, park, 0));
+  begin_if(l, both(l, is_same, is_running));
+  vyre_build_sleep(l->b, at(l, l->self, last_word), var(l, before));
+  end(l);
+  store32(l, DEVICE, at(l, l->self, VYRE_WORKER_ASLEEP), c32(l, 0));
+}
+
 void vyre_loop_build_dispatched_worker(loop_t *l) {
   vyre_builder_t *b = l->b;
   vyre_var_id_t local = let(l, "local_memory", vyre_build_leaf(b, VYRE_EXPR_LOCAL));
@@ -107,6 +138,7 @@ void vyre_loop_build_dispatched_worker(loop_t *l) {
   begin_if(l, is(l, var(l, quarters), 0xF));
   build_order(l, local);
   store32(l, DEVICE, at(l, l->self, VYRE_WORKER_DONE), var(l, number));
+  build_tell(l);
   set(l, number, add(l, var(l, number), c32(l, VYRE_LETTER_STEP)));
   set(l, idle_rounds, c32(l, 0));
   vyre_build_else(b);
@@ -115,12 +147,15 @@ void vyre_loop_build_dispatched_worker(loop_t *l) {
   vyre_build_plain(b, VYRE_STMT_RETURN);
   end(l);
   set(l, idle_rounds, add(l, var(l, idle_rounds), c32(l, 1)));
+  if (l->sleeps) {
+    begin_if(l, is_not(l, vyre_build_leaf(b, VYRE_EXPR_PUMP), 0));
+    set(l, idle_rounds, c32(l, 0));
+    end(l);
+  }
   begin_if(l, op(l, VYRE_EXPR_LT, var(l, idle_rounds), var(l, l->spin_limit)));
   vyre_build_plain(b, VYRE_STMT_PAUSE);
   vyre_build_else(b);
-  /* The last quarter is written last. */
-  vyre_expr_id_t before = op(l, VYRE_EXPR_SUB, var(l, number), c32(l, VYRE_LETTER_STEP));
-  vyre_build_sleep(b, at(l, l->self, VYRE_WORKER_LETTER + VYRE_ENTRY_BYTES_EACH - 4), before);
+  build_sleep(l, number);
   end(l);
   end(l);
   end(l);

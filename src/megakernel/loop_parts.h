@@ -164,8 +164,9 @@ void vyre_loop_take_elements(loop_t *l, vyre_loop_order_t *order, vyre_expr_id_t
 void vyre_loop_copy(loop_t *l, const vyre_loop_order_t *order, vyre_var_id_t fault, vyre_var_id_t copied);
 /* Checks the operands, fills the frame, calls, completes; or copies. */
 void vyre_loop_execute(loop_t *l, const vyre_loop_order_t *order);
-/* Sleeps on EVENT unless there is something to do: the protocol with publishers. */
-void vyre_loop_sleep(loop_t *l, vyre_expr_id_t queue_is_empty);
+/* Sleeps on EVENT unless there is something to do: the protocol with publishers. `is_idle` builds a last look at what
+ * the ring does not tell, behind the announcement. */
+void vyre_loop_sleep(loop_t *l, vyre_expr_id_t (*is_idle)(loop_t *l, void *context), void *context);
 
 void vyre_loop_build_direct(loop_t *l);
 void vyre_loop_build_dispatched(loop_t *l);

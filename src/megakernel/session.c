@@ -78,6 +78,18 @@ static vyre_status_t choose_builder(const vyre_device_t *device, vyre_session_pa
   return NULL;
 }
 
+static vyre_status_t choose_topology(const vyre_device_t *device, vyre_session_params_t *p) {
+  if ((unsigned)p->topology > VYRE_TOPOLOGY_DISPATCHED)
+    return vyre_status_make(VYRE_E_ARGUMENT, "topology is %d; VYRE_TOPOLOGY_DIRECT and _DISPATCHED are allowed",
+                            (int)p->topology);
+  if (p->topology == VYRE_TOPOLOGY_DIRECT && device->only_fused)
+    return vyre_status_with_fix(
+        vyre_status_make(VYRE_E_UNSUPPORTED, "the topology 'direct' on device %s", device->name),
+        "Choose the topology 'dispatched', which is the default on a GPU, or a device that has both: cpu or ref.");
+  if (p->topology == VYRE_TOPOLOGY_DEFAULT) p->topology = device->topology;
+  return NULL;
+}
+
 vyre_status_t vyre_session_create(vyre_device_t *device, const vyre_session_params_t *params,
                                   vyre_session_t **out_session) {
   if (!device) return vyre_status_make(VYRE_E_ARGUMENT, "the device is NULL");
@@ -85,6 +97,7 @@ vyre_status_t vyre_session_create(vyre_device_t *device, const vyre_session_para
   vyre_device_info_t info = vyre_device_info(device);
   VYRE_TRY(fill_defaults(&info, &filled));
   VYRE_TRY(choose_builder(device, &filled));
+  VYRE_TRY(choose_topology(device, &filled));
   vyre_session_t *session = vyre_alloc_aligned(64, sizeof *session);
   vyre_memory_t *windows = vyre_calloc(filled.windows + 2, sizeof *windows);
   if (!session || !windows) {
@@ -152,7 +165,7 @@ vyre_status_t vyre_session_register(vyre_session_t *session, const vyre_program_
 
 static vyre_status_t build_image(vyre_session_t *session, vyre_image_t **out_image) {
   if (!session->loop) {
-    vyre_loop_params_t params = {.topology = session->device->topology, .sleeps = session->device->sleeps};
+    vyre_loop_params_t params = {.topology = session->params.topology, .sleeps = session->device->sleeps};
     VYRE_TRY(vyre_megakernel_build(&params, &session->loop));
   }
   const vyre_program_t *programs[VYRE_HANDLERS_MAX];
@@ -174,6 +187,7 @@ static vyre_status_t request_stop(vyre_session_t *session) {
 static vyre_status_t launch(vyre_session_t *session) {
   vyre_launch_params_t params = {.workers = session->block_count,
                                  .worker_blocks = session->blocks,
+                                 .first_pump = session->params.topology == VYRE_TOPOLOGY_DISPATCHED,
                                  .block_bytes = VYRE_WORKER_BYTES_EACH,
                                  .call_frame = VYRE_WORKER_CALL_FRAME};
   vyre_status_t status = session->device->ops->launch(session->device, session->image, &params, &session->launch);
@@ -390,5 +404,6 @@ vyre_session_stats_t vyre_session_stats(const vyre_session_t *session) {
                                 .swaps = atomic_load(&session->swaps),
                                 .published = published,
                                 .workers = session->params.workers,
-                                .builder = session->params.builder};
+                                .builder = session->params.builder,
+                                .topology = session->params.topology};
 }

@@ -143,7 +143,7 @@ static void fill_control(const vyre_session_t *session, const layout_t *l, uint8
   store_word(control, VYRE_CONTROL_WINDOW_COUNT, p->windows + 2);
   store_word(control, VYRE_CONTROL_OPCODE_SHIFT, l->opcode_shift);
   store_word(control, VYRE_CONTROL_BLOCK_COUNT, session->block_count);
-  bool is_direct = session->device->topology == VYRE_TOPOLOGY_DIRECT;
+  bool is_direct = session->params.topology == VYRE_TOPOLOGY_DIRECT;
   uint64_t rounds = p->spin_ns / (is_direct ? ROUND_NS : DISPATCHED_ROUND_NS);
   store_word(control, VYRE_CONTROL_SPIN_LIMIT, rounds > UINT32_MAX ? UINT32_MAX : (uint32_t)rounds);
 }
@@ -182,7 +182,7 @@ vyre_status_t vyre_session_allocate(vyre_session_t *session) {
   const vyre_session_params_t *p = &session->params;
   const vyre_device_ops_t *device = session->device->ops;
   vyre_ring_t *ring = &session->ring;
-  bool is_dispatched = session->device->topology == VYRE_TOPOLOGY_DISPATCHED;
+  bool is_dispatched = session->params.topology == VYRE_TOPOLOGY_DISPATCHED;
   session->block_count = p->workers + is_dispatched;
   layout_t l = lay_out(session);
   VYRE_TRY(device->allocate(session->device, VYRE_MEMORY_HOST, lay_out_shared(session), &session->shared));

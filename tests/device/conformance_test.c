@@ -123,7 +123,7 @@ static void open_session(conformance_t *c, const char *device, uint64_t seed, ui
                                   .builder = test_device_builder(device),
                                   .first_ticket = random_next(&c->random) >> (2 + random_below(&c->random, 62))};
   if (!test_device_is_gpu(device)) params.workers = 1 + random_below(&c->random, 3);
-  if (test_device_is_dispatched_host(device)) params.spin_ns = TEST_AWAKE_NS;
+  params.topology = test_device_topology(device);
   ok(vyre_session_create(c->device, &params, &c->session));
   make_programs(c, count);
   c->bytes = vyre_alloc(DATA_BYTES);

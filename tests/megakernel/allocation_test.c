@@ -65,12 +65,8 @@ static int tear_down(void **state) {
 
 static vyre_status_t begin(life_t *life) {
   VYRE_TRY(vyre_device_open(life->device, &life->opened));
-  if (life->is_dispatched) {
-    life->opened->topology = VYRE_TOPOLOGY_DISPATCHED;
-    life->opened->sleeps = false;
-  }
   vyre_session_params_t params = {.workers = life->workers, .ring_slots = 16, .builder = life->builder};
-  if (life->is_dispatched) params.spin_ns = UINT64_C(10000000000);
+  if (life->is_dispatched) params.topology = VYRE_TOPOLOGY_DISPATCHED;
   VYRE_TRY(vyre_session_create(life->opened, &params, &life->session));
   for (uint32_t i = 0; i < PROGRAMS; i++) {
     uint32_t opcode = OPCODE + i;

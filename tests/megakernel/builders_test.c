@@ -133,7 +133,7 @@ static uint64_t open_pair(pair_t *p, const char *device, uint64_t seed, uint32_t
   vyre_session_params_t params = {.workers = 1,
                                   .ring_slots = IN_FLIGHT_MAX,
                                   .fuel = fuels[random_below(&p->random, 5)] + random_below(&p->random, 50)};
-  if (test_device_is_dispatched_host(device)) params.spin_ns = TEST_AWAKE_NS;
+  params.topology = test_device_topology(device);
   for (int i = 0; i < 2; i++) {
     params.builder = i ? VYRE_BUILDER_JIT : VYRE_BUILDER_INTERPRETED;
     open_side(p, &p->sides[i], &params);

@@ -76,7 +76,7 @@ static void open_session(fixture_t *f, const char *device, const vyre_session_pa
   ok(test_device_open(device, &f->device));
   vyre_session_params_t all = *params;
   all.builder = test_device_builder(device);
-  if (test_device_is_dispatched_host(device)) all.spin_ns = TEST_AWAKE_NS;
+  all.topology = test_device_topology(device);
   ok(vyre_session_create(f->device, &all, &f->session));
   vyre_program_t *program = count_program();
   ok(vyre_session_register(f->session, program, &f->count_opcode));
@@ -131,7 +131,7 @@ static void every_opcode_and_fault(fixture_t *f) {
   assert_int_equal(c.result[0], 0xCAFE);
   assert_null(vyre_completion_status(f->session, VYRE_OP_LOAD_U32, &c));
 
-  expect_fault(f, (vyre_slot_t){.opcode = 2}, VYRE_FAULT_UNKNOWN_OPCODE);
+  expect_fault(f, (vyre_slot_t){.opcode = 0xFFF0}, VYRE_FAULT_UNKNOWN_OPCODE);
   expect_fault(f, (vyre_slot_t){.opcode = 0x7FFFFFFF}, VYRE_FAULT_UNKNOWN_OPCODE);
   expect_fault(f, (vyre_slot_t){.opcode = f->endless_opcode + 1}, VYRE_FAULT_UNKNOWN_OPCODE);
   expect_fault(f, (vyre_slot_t){.opcode = VYRE_OP_STORE_U32, .arg = {0, 0, 1}}, VYRE_FAULT_BAD_HANDLE);
@@ -205,7 +205,7 @@ static void no_programs_at_all(void **state) {
   fixture_t f = {0};
   ok(test_device_open(*state, &f.device));
   vyre_session_params_t params = {.workers = 1, .builder = test_device_builder(*state)};
-  if (test_device_is_dispatched_host(*state)) params.spin_ns = TEST_AWAKE_NS;
+  params.topology = test_device_topology(*state);
   ok(vyre_session_create(f.device, &params, &f.session));
   ok(vyre_session_start(f.session));
   assert_int_equal(run_slot(&f, (vyre_slot_t){.opcode = VYRE_OP_NOP}).state, VYRE_SLOT_DONE);

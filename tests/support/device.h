@@ -11,9 +11,6 @@
 #include "device/device.h"
 #include "support/require.h"
 
-/* spin_ns of a session where nobody wakes a worker that has gone to sleep: dispatched, on a host device. */
-#define TEST_AWAKE_NS UINT64_C(10000000000)
-
 static inline bool test_device_is_gpu(const char *name) { return strncmp(name, "cuda", 4) == 0; }
 static inline bool test_device_is_ref(const char *name) { return strncmp(name, "ref", 3) == 0; }
 static inline bool test_device_is_dispatched_host(const char *name) { return strstr(name, "/dispatched") != NULL; }
@@ -23,14 +20,14 @@ static inline vyre_session_builder_t test_device_builder(const char *name) {
   return end && strcmp(end, "/jit") == 0 ? VYRE_BUILDER_JIT : VYRE_BUILDER_DEFAULT;
 }
 
+static inline vyre_topology_t test_device_topology(const char *name) {
+  return test_device_is_dispatched_host(name) ? VYRE_TOPOLOGY_DISPATCHED : VYRE_TOPOLOGY_DEFAULT;
+}
+
 static inline vyre_status_t test_device_open(const char *name, vyre_device_t **out_device) {
   char base[32];
   snprintf(base, sizeof base, "%.*s", (int)strcspn(name, "/"), name);
-  vyre_status_t status = vyre_device_open(base, out_device);
-  if (status || !test_device_is_dispatched_host(name)) return status;
-  (*out_device)->topology = VYRE_TOPOLOGY_DISPATCHED;
-  (*out_device)->sleeps = false;
-  return NULL;
+  return vyre_device_open(base, out_device);
 }
 
 /* Before the tests of a device: 0 when it can be had, 77 when there is no GPU and the test may be skipped, 1 when

@@ -1,0 +1,40 @@
+/* PACKED_SLOT: several operations in one slot, as docs/protocol/megakernel.md says. */
+#include <vyre/session.h>
+
+#include "base/status.h"
+#include "megakernel/protocol.h"
+
+/* Words behind the header: the arguments without the window. UINT32_MAX: cannot be packed. */
+static uint32_t operand_count(uint32_t opcode) {
+  switch (opcode) {
+    case VYRE_OP_NOP: return 0;
+    case VYRE_OP_LOAD_U32: return 1;
+    case VYRE_OP_STORE_U32:
+    case VYRE_OP_ATOMIC_ADD: return 2;
+    case VYRE_OP_COMPARE_SWAP: return 3;
+    default: return UINT32_MAX;
+  }
+}
+
+vyre_status_t vyre_slot_pack(const vyre_operation_t *operations, uint32_t count, vyre_slot_t *out_slot) {
+  vyre_slot_t slot = {.opcode = VYRE_OP_PACKED_SLOT, .arg = {count}};
+  uint32_t word = 1;
+  for (uint32_t i = 0; i < count; i++) {
+    uint32_t operands = operand_count(operations[i].opcode);
+    if (operands == UINT32_MAX)
+      return vyre_status_with_fix(
+          vyre_status_make(VYRE_E_ARGUMENT, "operation %u: opcode 0x%x cannot be packed", i, operations[i].opcode),
+          "Pack NOP, STORE_U32, ATOMIC_ADD, LOAD_U32 and COMPARE_SWAP; submit others as slots of their own.");
+    if (operations[i].window > 0xFFFF)
+      return vyre_status_make(VYRE_E_ARGUMENT, "operation %u: window %u", i, operations[i].window);
+    if (word + 1 + operands > VYRE_SLOT_ARGS)
+      return vyre_status_with_fix(
+          vyre_status_make(VYRE_E_ARGUMENT, "operation %u of %u needs %u words; a packed slot has %d for all", i, count,
+                           1 + operands, VYRE_SLOT_ARGS - 1),
+          "Pack fewer operations; a batch of several slots takes any number.");
+    slot.arg[word++] = operations[i].opcode | operations[i].window << 8;
+    for (uint32_t k = 0; k < operands; k++) slot.arg[word++] = operations[i].arg[k];
+  }
+  *out_slot = slot;
+  return NULL;
+}
