@@ -127,7 +127,7 @@ static void pinning_is_refused(void **state) {
   expect_no_session("fail=cuMemHostAlloc:2@1", VYRE_E_MEMORY,
                     "1024 KiB of the host's memory cannot be pinned|Fix: Free memory");
   expect_no_session("fail=cuMemHostAlloc:2@2", VYRE_E_MEMORY,
-                    "2 KiB of the host's memory cannot be pinned|Fix: Free memory");
+                    "34 KiB of the host's memory cannot be pinned|Fix: Free memory");
   expect_no_session("fail=cuMemHostAlloc:2@3", VYRE_E_MEMORY,
                     "8 KiB of the host's memory cannot be pinned|Fix: Free memory");
   expect_no_session("fail=cuMemHostAlloc:304@3", VYRE_E_DRIVER, "cuMemHostAlloc gives 304|pinning 8 KiB|Fix: ");
