@@ -148,6 +148,12 @@ static const char *fix_of_fault(uint32_t fault) {
       return "Fill the slot's arguments as docs/protocol/megakernel.md says: unused ones are 0, operands are there "
              "when "
              "the Program has any.";
+    case VYRE_FAULT_HOST_MEMORY:
+      return "Name a window in the device's own memory in ATOMIC_ADD and COMPARE_SWAP.";
+    case VYRE_FAULT_BAD_FENCE:
+      return "Fence tickets of this session that were submitted before: vyre_session_submit_batch makes such a fence.";
+    case VYRE_FAULT_FENCES:
+      return "Wait for one of the open fences first.";
     case VYRE_FAULT_RECORDS:
       return "Declare the output for more records, or append fewer in a call: with smaller chunks (--chunk).";
     default: return NULL;

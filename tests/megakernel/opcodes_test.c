@@ -1,0 +1,415 @@
+/* The built-in opcodes of a session, one at a time: results, every fault and every refusal of the host; fences that
+ * wait, batches, packed slots, observables, the log. On cpu and ref, in both topologies. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <pthread.h>
+#include <string.h>
+
+#include <vyre/session.h>
+
+#include "base/clock.h"
+#include "ir/frame.h"
+#include "support/device.h"
+#include "support/expect.h"
+
+#define SECOND VYRE_NS_PER_S
+
+enum { BYTES = 4096, OPEN_FENCES_MAX = 32 };
+
+typedef struct fixture {
+  vyre_device_t *device;
+  vyre_session_t *session;
+  uint32_t wait_opcode; /* runs until the first word of `gate` is not 0 */
+  uint32_t window, gate;
+  uint8_t *memory;
+  volatile uint32_t *gate_word;
+} fixture_t;
+
+static void open_session(fixture_t *f, const char *device, vyre_session_params_t params) {
+  *f = (fixture_t){0};
+  ok(test_device_open(device, &f->device));
+  params.builder = test_device_builder(device);
+  params.topology = test_device_topology(device);
+  params.workers = 2;
+  if (!params.ring_slots) params.ring_slots = 64;
+  ok(vyre_session_create(f->device, &params, &f->session));
+  static const char text[] =
+      "program wait\nwindow gate : u32 read_write\noutput n : u64 sum\n"
+      "while atomic_load.acquire.system(gate[0]) == 0 { }\nn += 1\n";
+  vyre_program_t *program;
+  ok(vyre_program_parse(text, sizeof text - 1, "wait.vyre", &program));
+  ok(vyre_session_register(f->session, program, &f->wait_opcode));
+  vyre_program_destroy(&program);
+  ok(vyre_session_start(f->session));
+  void *memory;
+  ok(vyre_session_window_create(f->session, BYTES, &f->window, &memory));
+  f->memory = memory;
+  ok(vyre_session_window_create(f->session, 256, &f->gate, &memory));
+  f->gate_word = memory;
+}
+
+static void close_session(fixture_t *f) {
+  ok(vyre_session_stop(f->session, 10 * SECOND));
+  vyre_session_destroy(&f->session);
+  vyre_device_close(&f->device);
+}
+
+static vyre_ticket_t submit(fixture_t *f, vyre_slot_t slot) {
+  vyre_ticket_t ticket;
+  ok(vyre_session_submit(f->session, &slot, SECOND, &ticket));
+  return ticket;
+}
+
+static vyre_completion_t wait_for(fixture_t *f, vyre_ticket_t ticket) {
+  vyre_completion_t completion;
+  ok(vyre_session_wait(f->session, ticket, 20 * SECOND, &completion));
+  return completion;
+}
+
+static vyre_completion_t run_slot(fixture_t *f, vyre_slot_t slot) { return wait_for(f, submit(f, slot)); }
+
+static uint32_t done(fixture_t *f, vyre_slot_t slot) {
+  vyre_completion_t c = run_slot(f, slot);
+  assert_int_equal(c.state, VYRE_SLOT_DONE);
+  return c.result[0];
+}
+
+static void expect_fault(fixture_t *f, vyre_slot_t slot, uint32_t fault) {
+  vyre_completion_t c = run_slot(f, slot);
+  if (c.state != VYRE_SLOT_FAULT || c.fault != fault)
+    fail_msg("opcode 0x%x: state %d, %s; not %s", slot.opcode, (int)c.state, vyre_fault_summary(c.fault),
+             vyre_fault_summary(fault));
+  vyre_status_t status = vyre_completion_status(f->session, slot.opcode, &c);
+  assert_true(strlen(vyre_status_fix(status)) > 10);
+  assert_true(strncmp(vyre_status_fix(status), "Correct the Program", 19) != 0);
+  vyre_status_destroy(&status);
+}
+
+/* A slot that runs until the gate is opened. Its operands lie behind its output. */
+static vyre_ticket_t submit_waiting(fixture_t *f) {
+  uint32_t operand[8] = {f->gate, 0, 0, 0, 4, 0, 0, 0};
+  memcpy((uint8_t *)(uintptr_t)f->gate_word + 128, operand, sizeof operand);
+  return submit(f, (vyre_slot_t){.opcode = f->wait_opcode, .arg = {[7] = f->gate, [8] = 64, [9] = 128}});
+}
+
+static vyre_slot_t fence(uint64_t first, uint32_t count, uint32_t tag) {
+  return (vyre_slot_t){.opcode = VYRE_OP_BATCH_FENCE, .arg = {(uint32_t)first, (uint32_t)(first >> 32), count, tag}};
+}
+
+/* ---- words, tables, copies ---- */
+
+static void words(void **state) {
+  fixture_t f;
+  open_session(&f, *state, (vyre_session_params_t){0});
+  uint32_t *word = (uint32_t *)(void *)f.memory;
+  word[1] = 40;
+  assert_int_equal(done(&f, (vyre_slot_t){.opcode = VYRE_OP_ATOMIC_ADD, .arg = {f.window, 4, 2}}), 40);
+  assert_int_equal(done(&f, (vyre_slot_t){.opcode = VYRE_OP_COMPARE_SWAP, .arg = {f.window, 4, 41, 7}}), 42);
+  assert_int_equal(word[1], 42);
+  assert_int_equal(done(&f, (vyre_slot_t){.opcode = VYRE_OP_COMPARE_SWAP, .arg = {f.window, 4, 42, 7}}), 42);
+  assert_int_equal(word[1], 7);
+  word[256 * 2 + 65] = 9;
+  assert_int_equal(done(&f, (vyre_slot_t){.opcode = VYRE_OP_DFA_STEP, .arg = {f.window, 0, 2, 65}}), 9);
+  word[3 + 65] = 11;
+  assert_int_equal(done(&f, (vyre_slot_t){.opcode = VYRE_OP_DFA_STEP, .arg = {f.window, 12, 0, 65}}), 11);
+  static const uint32_t opcodes[] = {VYRE_OP_STORE_U32, VYRE_OP_ATOMIC_ADD, VYRE_OP_LOAD_U32, VYRE_OP_COMPARE_SWAP,
+                                     VYRE_OP_DFA_STEP};
+  for (unsigned i = 0; i < 5; i++) {
+    expect_fault(&f, (vyre_slot_t){.opcode = opcodes[i], .arg = {0, 0}}, VYRE_FAULT_BAD_HANDLE);
+    expect_fault(&f, (vyre_slot_t){.opcode = opcodes[i], .arg = {UINT32_MAX, 0}}, VYRE_FAULT_BAD_HANDLE);
+    expect_fault(&f, (vyre_slot_t){.opcode = opcodes[i], .arg = {f.window, 2}}, VYRE_FAULT_BAD_RANGE);
+    expect_fault(&f, (vyre_slot_t){.opcode = opcodes[i], .arg = {f.window, BYTES}}, VYRE_FAULT_BAD_RANGE);
+    expect_fault(&f, (vyre_slot_t){.opcode = opcodes[i], .arg = {f.window, UINT32_MAX - 3}}, VYRE_FAULT_BAD_RANGE);
+  }
+  expect_fault(&f, (vyre_slot_t){.opcode = VYRE_OP_DFA_STEP, .arg = {f.window, 0, 0, 256}}, VYRE_FAULT_BAD_ARGUMENT);
+  expect_fault(&f, (vyre_slot_t){.opcode = VYRE_OP_DFA_STEP, .arg = {f.window, 0, UINT32_MAX, 255}},
+               VYRE_FAULT_BAD_RANGE);
+  close_session(&f);
+}
+
+static vyre_slot_t copy(uint32_t from, uint64_t from_offset, uint32_t to, uint64_t to_offset, uint32_t bytes) {
+  return (vyre_slot_t){.opcode = VYRE_OP_MEMCPY,
+                       .arg = {from, (uint32_t)from_offset, (uint32_t)(from_offset >> 32), to, (uint32_t)to_offset,
+                               (uint32_t)(to_offset >> 32), bytes}};
+}
+
+static void copies(void **state) {
+  fixture_t f;
+  open_session(&f, *state, (vyre_session_params_t){0});
+  static const uint32_t lengths[] = {0, 1, 7, 255, 256, 257, 1000, 2048};
+  for (unsigned i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+    for (uint32_t k = 0; k < BYTES; k++) f.memory[k] = (uint8_t)(k * 13 + i);
+    uint8_t expected[BYTES];
+    memcpy(expected, f.memory, BYTES);
+    memcpy(expected + 2048 - i, expected, lengths[i]);
+    assert_int_equal(done(&f, copy(f.window, 0, f.window, 2048 - i, lengths[i] - (lengths[i] == 2048 ? i : 0))),
+                     lengths[i] - (lengths[i] == 2048 ? i : 0));
+    if (lengths[i] == 2048) memcpy(expected + 4096 - i - i, f.memory + 4096 - i - i, i);
+    assert_memory_equal(f.memory, expected, BYTES - 2 * i);
+  }
+  for (unsigned i = 0; i < 2; i++) {
+    uint32_t bytes = i ? 1024 : 64; /* by a worker; by the dispatcher */
+    expect_fault(&f, copy(0, 0, f.window, 0, bytes), VYRE_FAULT_BAD_HANDLE);
+    expect_fault(&f, copy(f.window, 0, 999, 0, bytes), VYRE_FAULT_BAD_HANDLE);
+    expect_fault(&f, copy(f.window, BYTES - bytes + 1, f.window, 0, bytes), VYRE_FAULT_BAD_RANGE);
+    expect_fault(&f, copy(f.window, 0, f.window, BYTES - bytes + 1, bytes), VYRE_FAULT_BAD_RANGE);
+    expect_fault(&f, copy(f.window, UINT64_C(1) << 32, f.window, 0, bytes), VYRE_FAULT_BAD_RANGE);
+    expect_fault(&f, copy(f.window, 0, f.window, UINT64_MAX, bytes), VYRE_FAULT_BAD_RANGE);
+    expect_fault(&f, copy(f.window, 0, f.window, bytes - 1, bytes), VYRE_FAULT_BAD_RANGE);
+    expect_fault(&f, copy(f.window, bytes - 1, f.window, 0, bytes), VYRE_FAULT_BAD_RANGE);
+    expect_fault(&f, copy(f.window, 8, f.window, 8, bytes), VYRE_FAULT_BAD_RANGE);
+  }
+  expect_fault(&f, copy(f.window, 0, f.window, 0, UINT32_MAX), VYRE_FAULT_BAD_RANGE);
+  close_session(&f);
+}
+
+/* ---- packed slots ---- */
+
+static void packed(void **state) {
+  fixture_t f;
+  open_session(&f, *state, (vyre_session_params_t){0});
+  uint32_t *word = (uint32_t *)(void *)f.memory;
+  vyre_operation_t operations[] = {{VYRE_OP_STORE_U32, f.window, {8, 5}},
+                                   {VYRE_OP_ATOMIC_ADD, f.window, {8, 3}},
+                                   {VYRE_OP_LOAD_U32, f.window, {8}},
+                                   {VYRE_OP_NOP, 0, {0}}};
+  vyre_slot_t slot;
+  ok(vyre_slot_pack(operations, 3, &slot));
+  assert_int_equal(done(&f, slot), 8);
+  assert_int_equal(word[2], 8);
+  ok(vyre_slot_pack(operations, 4, &slot));
+  assert_int_equal(done(&f, slot), 0); /* NOP has none */
+  ok(vyre_slot_pack(operations, 0, &slot));
+  assert_int_equal(done(&f, slot), 0);
+  /* What comes behind the fault is not done; what came before it is. */
+  operations[1].arg[0] = BYTES;
+  operations[2] = (vyre_operation_t){VYRE_OP_STORE_U32, f.window, {8, 99}};
+  ok(vyre_slot_pack(operations, 3, &slot));
+  vyre_completion_t c = run_slot(&f, slot);
+  assert_int_equal(c.state, VYRE_SLOT_FAULT);
+  assert_int_equal(c.fault, VYRE_FAULT_BAD_RANGE);
+  assert_int_equal(c.fault_node, 1);
+  assert_int_equal(word[2], 5);
+  /* The host refuses what does not fit, and so does the kernel. */
+  vyre_operation_t many[10] = {{VYRE_OP_NOP, 0, {0}}};
+  for (int i = 0; i < 10; i++) many[i] = (vyre_operation_t){VYRE_OP_NOP, 0, {0}};
+  ok(vyre_slot_pack(many, 9, &slot));
+  assert_int_equal(done(&f, slot), 0);
+  expect(vyre_slot_pack(many, 10, &slot), VYRE_E_ARGUMENT);
+  expect(vyre_slot_pack(&(vyre_operation_t){.opcode = VYRE_OP_MEMCPY}, 1, &slot), VYRE_E_ARGUMENT);
+  expect(vyre_slot_pack(&(vyre_operation_t){.opcode = VYRE_OP_LOAD_U32, .window = 0x10000}, 1, &slot), VYRE_E_ARGUMENT);
+  expect_fault(&f, (vyre_slot_t){.opcode = VYRE_OP_PACKED_SLOT, .arg = {10}}, VYRE_FAULT_BAD_ARGUMENT);
+  expect_fault(&f, (vyre_slot_t){.opcode = VYRE_OP_PACKED_SLOT, .arg = {1, VYRE_OP_MEMCPY}}, VYRE_FAULT_BAD_ARGUMENT);
+  expect_fault(&f, (vyre_slot_t){.opcode = VYRE_OP_PACKED_SLOT, .arg = {1, 1u << 24}}, VYRE_FAULT_BAD_ARGUMENT);
+  expect_fault(&f, (vyre_slot_t){.opcode = VYRE_OP_PACKED_SLOT, .arg = {9, 0, 0, 0, 0, 0, 0, 0, 0, VYRE_OP_LOAD_U32}},
+               VYRE_FAULT_BAD_ARGUMENT);
+  close_session(&f);
+}
+
+/* ---- fences and batches ---- */
+
+static void fences(void **state) {
+  fixture_t f;
+  open_session(&f, *state, (vyre_session_params_t){.first_ticket = 100});
+  expect_fault(&f, fence(100, 1, 0), VYRE_FAULT_BAD_FENCE); /* itself */
+  expect_fault(&f, fence(99, 1, 0), VYRE_FAULT_BAD_FENCE);  /* no ticket of this session */
+  expect_fault(&f, fence(500, 1, 0), VYRE_FAULT_BAD_FENCE);
+  expect_fault(&f, fence(100, UINT32_MAX, 0), VYRE_FAULT_BAD_FENCE);
+  vyre_completion_t c = run_slot(&f, fence(100, 4, 77)); /* what was refused has completed, too */
+  assert_int_equal(c.state, VYRE_SLOT_DONE);
+  assert_int_equal(c.result[0], 1);
+  assert_int_equal(c.result[1], 77);
+  /* Behind a slot that runs: the fence waits, the slots behind it do not. */
+  vyre_ticket_t waiting = submit_waiting(&f);
+  vyre_ticket_t over = submit(&f, fence(waiting.number, 1, 1)), before = submit(&f, fence(100, 5, 2));
+  vyre_ticket_t on_fence = submit(&f, fence(over.number, 1, 3));
+  c = wait_for(&f, before);
+  assert_int_equal(c.result[0], 2);
+  assert_int_equal(done(&f, (vyre_slot_t){.opcode = VYRE_OP_NOP}), 0);
+  bool is_done = true;
+  ok(vyre_session_poll(f.session, over, &is_done, &c));
+  assert_false(is_done);
+  ok(vyre_session_poll(f.session, on_fence, &is_done, &c));
+  assert_false(is_done);
+  *f.gate_word = 1;
+  c = wait_for(&f, over);
+  assert_int_equal(c.result[1], 1);
+  ok(vyre_session_poll(f.session, waiting, &is_done, &c));
+  assert_true(is_done);
+  assert_int_equal(wait_for(&f, on_fence).result[1], 3);
+  close_session(&f);
+}
+
+static void too_many_fences(void **state) {
+  fixture_t f;
+  open_session(&f, *state, (vyre_session_params_t){0});
+  vyre_ticket_t waiting = submit_waiting(&f), tickets[OPEN_FENCES_MAX];
+  for (uint32_t i = 0; i < OPEN_FENCES_MAX; i++) tickets[i] = submit(&f, fence(waiting.number, 1, i));
+  expect_fault(&f, fence(waiting.number, 1, 0), VYRE_FAULT_FENCES);
+  *f.gate_word = 1;
+  for (uint32_t i = 0; i < OPEN_FENCES_MAX; i++) assert_int_equal(wait_for(&f, tickets[i]).result[1], i);
+  wait_for(&f, waiting);
+  close_session(&f);
+}
+
+/* SHUTDOWN lets an open fence complete; a stop cancels it. */
+static void fences_at_the_end(void **state) {
+  fixture_t f;
+  for (int stops = 0; stops < 2; stops++) {
+    open_session(&f, *state, (vyre_session_params_t){0});
+    vyre_ticket_t waiting = submit_waiting(&f), open = submit(&f, fence(waiting.number, 1, 5)), shutdown = {0};
+    if (!stops) shutdown = submit(&f, (vyre_slot_t){.opcode = VYRE_OP_SHUTDOWN});
+    if (stops)
+      ok(vyre_session_stop(f.session, 10 * SECOND));
+    else
+      *f.gate_word = 1;
+    vyre_completion_t c = wait_for(&f, open);
+    assert_int_equal(c.state, stops ? VYRE_SLOT_FAULT : VYRE_SLOT_DONE);
+    if (stops) assert_int_equal(c.fault, VYRE_FAULT_CANCELLED);
+    assert_int_equal(wait_for(&f, waiting).state, c.state);
+    if (!stops) assert_int_equal(wait_for(&f, shutdown).state, VYRE_SLOT_DONE);
+    close_session(&f);
+  }
+}
+
+static void batches(void **state) {
+  fixture_t f;
+  open_session(&f, *state, (vyre_session_params_t){.ring_slots = 16});
+  vyre_slot_t slots[17] = {{.opcode = VYRE_OP_NOP}};
+  vyre_ticket_t tickets[17];
+  uint32_t tag = 3;
+  for (int i = 0; i < 8; i++) slots[i] = (vyre_slot_t){.opcode = VYRE_OP_ATOMIC_ADD, .arg = {f.window, 0, 1}};
+  ok(vyre_session_submit_batch(f.session, slots, 8, &tag, SECOND, tickets));
+  assert_int_equal(wait_for(&f, tickets[8]).result[1], 3);
+  for (uint32_t i = 0; i < 8; i++) {
+    assert_int_equal(tickets[i].number, tickets[0].number + i);
+    assert_int_equal(wait_for(&f, tickets[i]).result[0], i);
+  }
+  ok(vyre_session_submit_batch(f.session, slots, 0, NULL, 0, tickets));
+  ok(vyre_session_submit_batch(f.session, slots, 0, &tag, SECOND, tickets)); /* a fence over nothing */
+  assert_int_equal(wait_for(&f, tickets[0]).result[1], 3);
+  expect(vyre_session_submit_batch(f.session, slots, 16, &tag, SECOND, tickets), VYRE_E_ARGUMENT);
+  expect(vyre_session_submit_batch(f.session, slots, 17, NULL, SECOND, tickets), VYRE_E_ARGUMENT);
+  slots[3].priority = 5;
+  expect(vyre_session_submit_batch(f.session, slots, 8, NULL, SECOND, tickets), VYRE_E_ARGUMENT);
+  slots[3].priority = 0;
+  /* No credit for all: none is published. */
+  ok(vyre_session_submit_batch(f.session, slots, 12, NULL, SECOND, tickets));
+  vyre_ticket_t more[8];
+  expect(vyre_session_submit_batch(f.session, slots, 8, NULL, 0, more), VYRE_E_RING_FULL);
+  expect(vyre_session_submit_batch(f.session, slots, 8, NULL, 1000000, more), VYRE_E_RING_FULL);
+  ok(vyre_session_submit_batch(f.session, slots, 4, NULL, 0, more));
+  for (uint32_t i = 0; i < 12; i++) wait_for(&f, tickets[i]);
+  for (uint32_t i = 0; i < 4; i++) assert_int_equal(wait_for(&f, more[i]).result[0], 16 + i);
+  ok(vyre_session_stop(f.session, SECOND));
+  expect(vyre_session_submit_batch(f.session, slots, 1, NULL, 0, tickets), VYRE_E_STOPPED);
+  close_session(&f);
+}
+
+/* ---- observables and the log ---- */
+
+static void *store_later(void *argument) {
+  fixture_t *f = argument;
+  vyre_sleep_ns(20000000);
+  done(f, (vyre_slot_t){.opcode = VYRE_OP_STORE_U32, .arg = {VYRE_WINDOW_OBSERVABLES, 12, 500}});
+  return NULL;
+}
+
+static void observables(void **state) {
+  fixture_t f;
+  open_session(&f, *state, (vyre_session_params_t){.observables = 10});
+  uint32_t value = 1;
+  ok(vyre_session_observe(f.session, 3, &value));
+  assert_int_equal(value, 0);
+  expect(vyre_session_observe(f.session, 10, &value), VYRE_E_ARGUMENT);
+  expect(vyre_session_wait_observable(f.session, 10, VYRE_COMPARE_EQUAL, 0, 0, &value), VYRE_E_ARGUMENT);
+  expect(vyre_session_wait_observable(f.session, 0, (vyre_compare_t)9, 0, 0, &value), VYRE_E_ARGUMENT);
+  expect(vyre_session_wait_observable(f.session, 3, VYRE_COMPARE_NOT_EQUAL, 0, 2000000, &value), VYRE_E_DEADLINE);
+  expect_fault(&f, (vyre_slot_t){.opcode = VYRE_OP_STORE_U32, .arg = {VYRE_WINDOW_OBSERVABLES, 40, 1}},
+               VYRE_FAULT_BAD_RANGE);
+  pthread_t thread;
+  assert_int_equal(pthread_create(&thread, NULL, store_later, &f), 0);
+  ok(vyre_session_wait_observable(f.session, 3, VYRE_COMPARE_AT_LEAST, 400, 20 * SECOND, &value));
+  assert_int_equal(value, 500);
+  pthread_join(thread, NULL);
+  ok(vyre_session_wait_observable(f.session, 3, VYRE_COMPARE_EQUAL, 500, 0, &value));
+  ok(vyre_session_wait_observable(f.session, 3, VYRE_COMPARE_BEFORE, 501, 0, &value));
+  expect(vyre_session_window_remove(f.session, VYRE_WINDOW_OBSERVABLES), VYRE_E_ARGUMENT);
+  ok(vyre_session_stop(f.session, SECOND));
+  expect(vyre_session_wait_observable(f.session, 3, VYRE_COMPARE_EQUAL, 1, 20 * SECOND, &value), VYRE_E_STOPPED);
+  close_session(&f);
+}
+
+static void the_log(void **state) {
+  fixture_t f;
+  open_session(&f, *state, (vyre_session_params_t){.log_records = 4});
+  for (uint32_t i = 0; i < 6; i++)
+    done(&f, (vyre_slot_t){.opcode = VYRE_OP_PRINTF, .arg = {i, i + 10, i + 20, i + 30}});
+  vyre_log_record_t records[8];
+  uint32_t count;
+  uint64_t lost;
+  ok(vyre_session_log_read(f.session, records, 3, &count, &lost));
+  assert_int_equal(count, 3);
+  assert_int_equal(lost, 2);
+  done(&f, (vyre_slot_t){.opcode = VYRE_OP_PRINTF, .arg = {6, 16, 26, 36}});
+  ok(vyre_session_log_read(f.session, records + 3, 5, &count, NULL));
+  assert_int_equal(count, 2);
+  static const uint32_t expected[] = {0, 1, 2, 3, 6};
+  for (unsigned i = 0; i < 5; i++) {
+    assert_int_equal(records[i].format, expected[i]);
+    assert_int_equal(records[i].ticket, expected[i]);
+    for (uint32_t k = 0; k < 3; k++) assert_int_equal(records[i].value[k], expected[i] + 10 * (k + 1));
+  }
+  ok(vyre_session_log_read(f.session, records, 8, &count, &lost));
+  assert_int_equal(count, 0);
+  close_session(&f);
+}
+
+/* ---- what the host refuses before there is a kernel ---- */
+
+static void refusals(void **state) {
+  vyre_device_t *device;
+  ok(test_device_open(*state, &device));
+  vyre_session_t *session = NULL;
+  expect(vyre_session_create(device, &(vyre_session_params_t){.log_records = 3}, &session), VYRE_E_ARGUMENT);
+  expect(vyre_session_create(device, &(vyre_session_params_t){.log_records = 1u << 21}, &session), VYRE_E_ARGUMENT);
+  expect(vyre_session_create(device, &(vyre_session_params_t){.observables = (1u << 20) + 1}, &session),
+         VYRE_E_ARGUMENT);
+  expect(vyre_session_create(device, &(vyre_session_params_t){.topology = (vyre_topology_t)3}, &session),
+         VYRE_E_ARGUMENT);
+  ok(vyre_session_create(device, NULL, &session));
+  uint32_t value, count;
+  vyre_log_record_t record;
+  vyre_ticket_t ticket;
+  vyre_slot_t slot = {0};
+  expect(vyre_session_observe(session, 0, &value), VYRE_E_STATE);
+  expect(vyre_session_wait_observable(session, 0, VYRE_COMPARE_EQUAL, 0, 0, &value), VYRE_E_STATE);
+  expect(vyre_session_log_read(session, &record, 1, &count, NULL), VYRE_E_STATE);
+  expect(vyre_session_submit_batch(session, &slot, 1, NULL, 0, &ticket), VYRE_E_STATE);
+  vyre_session_destroy(&session);
+  vyre_device_close(&device);
+}
+
+int main(void) {
+  static char *devices[] = {"cpu", "cpu/dispatched", "cpu/jit", "cpu/dispatched/jit", "ref", "ref/dispatched"};
+  static const struct {
+    const char *name;
+    CMUnitTestFunction function;
+  } cases[] = {{"words", words},       {"copies", copies},
+               {"packed", packed},     {"fences", fences},
+               {"batches", batches},   {"too_many_fences", too_many_fences},
+               {"the_log", the_log},   {"fences_at_the_end", fences_at_the_end},
+               {"refusals", refusals}, {"observables", observables}};
+  int failed = 0;
+  for (unsigned d = 0; d < sizeof devices / sizeof *devices; d++) {
+    struct CMUnitTest tests[sizeof cases / sizeof *cases];
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++)
+      tests[i] =
+          (struct CMUnitTest){.name = cases[i].name, .test_func = cases[i].function, .initial_state = devices[d]};
+    failed += _cmocka_run_group_tests(devices[d], tests, sizeof cases / sizeof *cases, NULL, NULL);
+  }
+  return failed;
+}
