@@ -48,7 +48,8 @@ typedef struct vyre_session_params {
   uint32_t log_records;  /* (1024) of the log that PRINTF writes, a power of two, at most 2^20 */
   uint64_t fuel;         /* (2^40) loop iterations per slot: of each budget that docs/language.md tells of */
   uint64_t spin_ns;      /* (50 us) how long a worker without work stays awake before it sleeps */
-  uint64_t first_ticket; /* (0) at most 2^62: number of the first ticket; tests start close to where counters wrap */
+  uint64_t first_ticket; /* (0) at most 2^62: number of the first ticket, and of the first epoch and record of the log;
+                            tests start close to where counters wrap */
   vyre_session_builder_t builder; /* (the device's) VYRE_E_UNSUPPORTED for INTERPRETED on a GPU */
   vyre_topology_t topology;       /* (the device's) VYRE_E_UNSUPPORTED for DIRECT on a GPU */
 } vyre_session_params_t;
@@ -75,9 +76,15 @@ enum {
 
 typedef struct vyre_slot {
   uint32_t opcode;
-  uint32_t priority; /* 0 critical .. 4 idle; carried, not yet acted upon */
+  /* 0 critical, 1 high, 2 normal, 3 low, 4 idle: of the slots that wait for a worker those of the lowest number go
+   * first, in the order of their tickets. One in eight times another class begins, so that none starves. Built-in
+   * opcodes do not wait for workers and take no notice, but for long copies. */
+  uint32_t priority;
+  uint32_t flags; /* VYRE_SLOT_*, or 0 */
   uint32_t arg[10];
 } vyre_slot_t;
+
+enum { VYRE_SLOT_CLOCKS = 1 /* the completion tells when the slot began and ended; not of SHUTDOWN */ };
 
 /* One operation of a packed slot: NOP, STORE_U32, ATOMIC_ADD, LOAD_U32 or COMPARE_SWAP; the arguments behind the
  * window. */
@@ -97,12 +104,20 @@ typedef struct vyre_completion {
   uint32_t result[2];  /* of a DONE slot */
   uint32_t fault;      /* of a FAULT slot: the reason, see vyre_fault_summary */
   uint32_t fault_node; /* where in the Program, see vyre_completion_place */
+  uint32_t worker;     /* who has carried it out: of a FAULT slot that was not cancelled, and of one with clocks */
+  /* With VYRE_SLOT_CLOCKS, else 0: nanoseconds by the device's clock, which all its workers share. On ref and cpu that
+   * is CLOCK_MONOTONIC, on a GPU its global timer, which may move in steps of a microsecond. A cancelled slot has none.
+   */
+  uint64_t begin_ns, end_ns;
 } vyre_completion_t;
 
 typedef struct vyre_session_stats {
   uint64_t launches; /* of the megakernel: 1 + swaps */
   uint64_t swaps;
   uint64_t published; /* slots */
+  uint64_t taken;     /* slots that the kernel has taken from the ring */
+  uint64_t fences;    /* that have completed: epochs */
+  uint64_t log_lost;  /* records that found the log full */
   uint64_t workers;
   vyre_session_builder_t builder; /* INTERPRETED or JIT */
   vyre_topology_t topology;       /* DIRECT or DISPATCHED */
@@ -182,9 +197,22 @@ typedef struct vyre_log_record {
 } vyre_log_record_t;
 VYRE_API vyre_status_t vyre_session_log_read(vyre_session_t *session, vyre_log_record_t *out_records, uint32_t most,
                                              uint32_t *out_count, uint64_t *out_lost);
+/* Gives a format its number, for PRINTF slots to name: text with at most three conversions, %d, %u, %x, or %f for a
+ * value that is an f32, each with a width of up to two digits ("%08x"); %% is a percent sign. Copied; from any thread,
+ * before start or after. Errors: VYRE_E_ARGUMENT, _TABLE_FULL (1024 formats), _MEMORY. */
+VYRE_API vyre_status_t vyre_session_log_format(vyre_session_t *session, const char *text, uint32_t *out_format);
+/* The record as text, without a newline; the bare numbers when it names no format. Free with vyre_text_free. */
+VYRE_API vyre_status_t vyre_session_log_text(vyre_session_t *session, const vyre_log_record_t *record, char **out_text);
 
 /* Waits until every slot published before the call has completed (completions stay readable). */
 VYRE_API vyre_status_t vyre_session_drain(vyre_session_t *session, uint64_t timeout_ns);
+/* The watchdog's look, from any thread, every now and then: VYRE_E_DEVICE_STUCK names a worker that was found in the
+ * same slot by looks at least limit_ns apart, the slot's Program and its ticket. The session goes on. Errors, too:
+ * VYRE_E_STATE before start, _STOPPED; on a GPU, _DRIVER. */
+VYRE_API vyre_status_t vyre_session_check(vyre_session_t *session, uint64_t limit_ns);
+/* What the kernel is doing, as lines of text: the session's counters, what waits, and each worker with its slot. Words
+ * are read one after the other beside the live kernel: no moment's picture. Free with vyre_text_free. */
+VYRE_API vyre_status_t vyre_session_dump(const vyre_session_t *session, char **out_text);
 /* Ends the kernel. Slots that have not begun complete as FAULT, cancelled; running ones leave at their next look at
  * the stop word. VYRE_E_DEVICE_STUCK with the state of each worker when one does not leave in time: its code and
  * memory are then kept for ever and the process is best ended. */

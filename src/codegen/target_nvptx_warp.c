@@ -147,6 +147,10 @@ static LLVMValueRef lower_expr(vyre_lower_t *l, const vyre_expr_t *e, LLVMValueR
     case VYRE_EXPR_RAW_LOAD: return raw_load(l, e, operands[0]);
     case VYRE_EXPR_RAW_ATOMIC_ADD:
     case VYRE_EXPR_RAW_ATOMIC_CAS: return atomic(l, e, operands);
+    case VYRE_EXPR_CLOCK: {
+      LLVMValueRef now = assembly(l, l->i64, "mov.u64 $0, %globaltimer;", "=l,~{memory}", NULL, 0);
+      return l->in_lanes ? now : first_of(l, now);
+    }
     case VYRE_EXPR_PUMP: return i32_const(l, 0); /* io is pumped by a thread of the host */
     default: VYRE_UNREACHABLE();
   }

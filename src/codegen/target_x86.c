@@ -66,6 +66,7 @@ static LLVMValueRef lower_expr(vyre_lower_t *l, const vyre_expr_t *e, LLVMValueR
                                  vyre_lower_ordering(e->order), vyre_lower_failure_ordering(e->order), false);
       return LLVMBuildExtractValue(l->ir, pair, 0, "");
     }
+    case VYRE_EXPR_CLOCK: return call_hook(l, offsetof(vyre_hooks_t, clock), l->i64, NULL, NULL, 0);
     case VYRE_EXPR_PUMP: {
       LLVMValueRef arguments[] = {worker(l)};
       return call_hook(l, offsetof(vyre_hooks_t, pump), l->i32, arguments, (LLVMTypeRef[]){l->i32}, 1);

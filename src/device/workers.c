@@ -92,6 +92,11 @@ static void hook_wake(vyre_hooks_t *hooks, uint64_t word) {
   syscall(SYS_futex, (uint32_t *)(uintptr_t)word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
+static uint64_t hook_clock(vyre_hooks_t *hooks) {
+  (void)hooks;
+  return vyre_clock_ns();
+}
+
 /* With membarrier, publishers need no fence of their own (docs/architecture.md, "Sleep"). Where the kernel lacks it the
  * publishers fence, and so does the sleeper. */
 static void hook_heavy_fence(vyre_hooks_t *hooks) {
@@ -192,8 +197,12 @@ vyre_status_t vyre_workers_launch(vyre_entry_t loop, const vyre_entry_t *handler
                                   vyre_launch_t **out_launch) {
   workers_t *launch = vyre_alloc_aligned(64, sizeof *launch + params->workers * sizeof(worker_t));
   if (!launch) return vyre_out_of_memory(sizeof *launch);
-  launch->hooks = (vyre_hooks_t){
-      .handlers = handlers, .pump = hook_pump, .sleep = hook_sleep, .wake = hook_wake, .heavy_fence = hook_heavy_fence};
+  launch->hooks = (vyre_hooks_t){.handlers = handlers,
+                                 .pump = hook_pump,
+                                 .sleep = hook_sleep,
+                                 .wake = hook_wake,
+                                 .heavy_fence = hook_heavy_fence,
+                                 .clock = hook_clock};
   launch->first_pump = params->first_pump;
   launch->loop = loop;
   launch->has_membarrier = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;

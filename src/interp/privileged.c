@@ -23,6 +23,7 @@ vyre_cell_t vyre_run_eval_privileged(vyre_run_t *run, const vyre_expr_t *e) {
     case VYRE_EXPR_RAW_ATOMIC_ADD: return vyre_cell(vyre_memory_add(v[0], vyre_type_bytes(e->type), e->order, v[1]));
     case VYRE_EXPR_RAW_ATOMIC_CAS:
       return vyre_cell(vyre_memory_compare_exchange(v[0], vyre_type_bytes(e->type), e->order, v[1], v[2]));
+    case VYRE_EXPR_CLOCK: return vyre_cell(hooks->clock(hooks));
     case VYRE_EXPR_PUMP: return vyre_cell(hooks->pump(hooks, run->frame->worker));
     default: VYRE_UNREACHABLE();
   }

@@ -62,7 +62,7 @@ vyre_expr_id_t vyre_build_len(vyre_builder_t *b, vyre_param_id_t param);
 /* SCALAR and OUTPUT */
 vyre_expr_id_t vyre_build_param_value(vyre_builder_t *b, vyre_expr_op_t op, vyre_param_id_t param);
 /* STREAM_OFFSET, IS_LAST, LANE, WORKGROUP_SIZE, SUBGROUP, SUBGROUP_LANE, HALO_LEFT, HALO_RIGHT, CONTROL, FRAME, LOCAL,
- * WORKER, PUMP */
+ * WORKER, PUMP, CLOCK */
 vyre_expr_id_t vyre_build_leaf(vyre_builder_t *b, vyre_expr_op_t op);
 vyre_expr_id_t vyre_build_load(vyre_builder_t *b, vyre_param_id_t buffer, vyre_expr_id_t index);
 vyre_expr_id_t vyre_build_output_at(vyre_builder_t *b, vyre_param_id_t output, vyre_expr_id_t index);

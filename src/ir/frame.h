@@ -90,6 +90,7 @@ struct vyre_hooks {
   void (*sleep)(vyre_hooks_t *hooks, uint32_t worker, uint64_t word, uint32_t seen); /* SLEEP */
   void (*wake)(vyre_hooks_t *hooks, uint64_t word);                                  /* WAKE */
   void (*heavy_fence)(vyre_hooks_t *hooks);                                          /* HEAVY_FENCE */
+  uint64_t (*clock)(vyre_hooks_t *hooks);                                            /* CLOCK */
 };
 
 #endif

@@ -340,8 +340,8 @@ static vyre_status_t type_privileged(const vyre_program_t *p, const vyre_expr_t 
   bool is_memory =
       e->op == VYRE_EXPR_RAW_LOAD || e->op == VYRE_EXPR_RAW_ATOMIC_ADD || e->op == VYRE_EXPR_RAW_ATOMIC_CAS;
   if (!is_memory) {
-    bool is_address = e->op == VYRE_EXPR_CONTROL || e->op == VYRE_EXPR_FRAME || e->op == VYRE_EXPR_LOCAL;
-    *out_type = is_address ? VYRE_TYPE_U64 : VYRE_TYPE_U32;
+    bool is_number = e->op == VYRE_EXPR_WORKER || e->op == VYRE_EXPR_PUMP;
+    *out_type = is_number ? VYRE_TYPE_U32 : VYRE_TYPE_U64; /* addresses, times */
     return NULL;
   }
   VYRE_TRY(need(p, e->a, "the address", VYRE_TYPE_U64));

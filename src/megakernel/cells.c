@@ -43,7 +43,7 @@ static bool take(vyre_cell_list_t *list, uint32_t *out_cell) {
   }
 }
 
-vyre_status_t vyre_cells_init(vyre_cells_t *cells, uint32_t count) {
+vyre_status_t vyre_cells_init(vyre_cells_t *cells, uint32_t count, uint64_t first) {
   uint32_t lists = 1, places = 1;
   while (lists < VYRE_CELL_LISTS_MAX && count / (2 * lists) >= CELLS_PER_LIST_MIN) lists *= 2;
   while (places < (count + lists - 1) / lists) places *= 2;
@@ -52,8 +52,10 @@ vyre_status_t vyre_cells_init(vyre_cells_t *cells, uint32_t count) {
   cells->places = vyre_alloc_aligned(64, (size_t)lists * places * sizeof *cells->places);
   if (!cells->places) return vyre_out_of_memory((size_t)lists * places * sizeof *cells->places);
   for (uint32_t i = 0; i < lists; i++) {
-    cells->lists[i] = (vyre_cell_list_t){.places = cells->places + (size_t)i * places, .mask = places - 1};
-    for (uint32_t k = 0; k < places; k++) atomic_init(&cells->lists[i].places[k].sequence, k);
+    vyre_cell_list_t *list = &cells->lists[i];
+    *list = (vyre_cell_list_t){.head = first, .tail = first, .places = cells->places + (size_t)i * places};
+    list->mask = places - 1;
+    for (uint32_t k = 0; k < places; k++) atomic_init(&list->places[(first + k) & list->mask].sequence, first + k);
   }
   for (uint32_t cell = 0; cell < count; cell++) vyre_cells_return(cells, cell);
   return NULL;

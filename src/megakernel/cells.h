@@ -37,7 +37,8 @@ typedef struct vyre_cells {
   vyre_cell_list_t lists[VYRE_CELL_LISTS_MAX];
 } vyre_cells_t;
 
-vyre_status_t vyre_cells_init(vyre_cells_t *cells, uint32_t count);
+/* `first`: where the counters begin. */
+vyre_status_t vyre_cells_init(vyre_cells_t *cells, uint32_t count, uint64_t first);
 void vyre_cells_deinit(vyre_cells_t *cells); /* accepts zeros */
 /* False when all are taken. */
 bool vyre_cells_acquire(vyre_cells_t *cells, uint32_t *out_cell);

@@ -38,14 +38,84 @@ void vyre_loop_constants(loop_t *l) {
 
 /* ---- completions ---- */
 
-void vyre_loop_complete(loop_t *l, vyre_order_t order, vyre_var_id_t completion, vyre_var_id_t tag, vyre_state_t state,
-                        vyre_expr_id_t low, vyre_expr_id_t high) {
+void vyre_loop_complete(loop_t *l, vyre_order_t order, vyre_var_id_t completion, vyre_var_id_t tag, vyre_expr_id_t low,
+                        vyre_expr_id_t high) {
   vyre_build_store16(l->b, 0, order, var(l, completion),
-                     (vyre_expr_id_t[4]){var(l, tag), c32(l, (uint32_t)state), low, high});
+                     (vyre_expr_id_t[4]){var(l, tag), c32(l, VYRE_STATE_DONE), low, high});
 }
 
-void vyre_loop_complete_fault(loop_t *l, vyre_var_id_t completion, vyre_var_id_t tag, vyre_fault_t fault) {
-  vyre_loop_complete(l, VYRE_ORDER_RELAXED, completion, tag, VYRE_STATE_FAULT, c32(l, fault), c32(l, 0));
+static void write_fault(loop_t *l, vyre_var_id_t completion, vyre_var_id_t tag, vyre_var_id_t opcode) {
+  vyre_build_store16(
+      l->b, 0, VYRE_ORDER_RELAXED, at(l, completion, VYRE_COMPLETION_FAULT_TAG),
+      (vyre_expr_id_t[4]){var(l, tag), vyre_build_leaf(l->b, VYRE_EXPR_WORKER), var(l, opcode), c32(l, 0)});
+}
+
+void vyre_loop_complete_fault(loop_t *l, vyre_var_id_t completion, vyre_var_id_t tag, vyre_var_id_t opcode,
+                              vyre_fault_t fault) {
+  write_fault(l, completion, tag, opcode);
+  vyre_build_store16(
+      l->b, 0, VYRE_ORDER_RELEASE, var(l, completion),
+      (vyre_expr_id_t[4]){var(l, tag), c32(l, VYRE_STATE_FAULT | VYRE_COMPLETION_FAULT), c32(l, fault), c32(l, 0)});
+}
+
+vyre_var_id_t vyre_loop_begin(loop_t *l, vyre_var_id_t wants_clocks) {
+  vyre_var_id_t begin = mutable(l, "begin", c64(l, 0));
+  begin_if(l, var(l, wants_clocks));
+  set(l, begin, vyre_build_leaf(l->b, VYRE_EXPR_CLOCK));
+  end(l);
+  return begin;
+}
+
+static void write_time(loop_t *l, vyre_expr_id_t address, vyre_var_id_t tag, vyre_var_id_t time, vyre_expr_id_t last) {
+  vyre_expr_id_t high = narrow(l, op(l, VYRE_EXPR_SHR, var(l, time), c64(l, 32)));
+  vyre_build_store16(l->b, 0, VYRE_ORDER_RELAXED, address,
+                     (vyre_expr_id_t[4]){var(l, tag), narrow(l, var(l, time)), high, last});
+}
+
+/* A quarter that says of others is released behind them. */
+void vyre_loop_complete_end(loop_t *l, vyre_order_t order, const vyre_loop_end_t *e) {
+  vyre_expr_id_t has_fault = is_not(l, var(l, e->fault), 0);
+  begin_if(l, vyre_build_unary(l->b, VYRE_EXPR_LOGICAL_NOT,
+                               op(l, VYRE_EXPR_LOGICAL_OR, has_fault, var(l, e->wants_clocks))));
+  vyre_loop_complete(l, order, e->completion, e->tag, var(l, e->low), var(l, e->high));
+  vyre_build_else(l->b);
+  vyre_var_id_t status = mutable(l, "status", c32(l, VYRE_STATE_DONE)), low = mutable(l, "first", var(l, e->low));
+  begin_if(l, is_not(l, var(l, e->fault), 0));
+  write_fault(l, e->completion, e->tag, e->opcode);
+  set(l, status, c32(l, VYRE_STATE_FAULT | VYRE_COMPLETION_FAULT));
+  set(l, low, var(l, e->fault));
+  end(l);
+  begin_if(l, var(l, e->wants_clocks));
+  vyre_var_id_t now = let(l, "now", vyre_build_leaf(l->b, VYRE_EXPR_CLOCK));
+  vyre_expr_id_t worker = vyre_build_leaf(l->b, VYRE_EXPR_WORKER);
+  write_time(l, at(l, e->completion, VYRE_COMPLETION_BEGIN_TAG), e->tag, e->begin, worker);
+  write_time(l, at(l, e->completion, VYRE_COMPLETION_END_TAG), e->tag, now, c32(l, 0));
+  set(l, status, op(l, VYRE_EXPR_OR, var(l, status), c32(l, VYRE_COMPLETION_CLOCKS)));
+  end(l);
+  vyre_build_store16(l->b, 0, VYRE_ORDER_RELEASE, var(l, e->completion),
+                     (vyre_expr_id_t[4]){var(l, e->tag), var(l, status), var(l, low), var(l, e->high)});
+  end(l);
+}
+
+/* ---- classes ---- */
+
+vyre_expr_id_t vyre_loop_class(loop_t *l, vyre_expr_id_t who) {
+  vyre_expr_id_t priority = op(l, VYRE_EXPR_SHR, who, c32(l, VYRE_WHO_PRIORITY_SHIFT));
+  return op(l, VYRE_EXPR_MIN, op(l, VYRE_EXPR_AND, priority, c32(l, 7)), c32(l, VYRE_CLASSES - 1));
+}
+
+vyre_expr_id_t vyre_loop_queue_place(loop_t *l, vyre_expr_id_t class_, vyre_expr_id_t index) {
+  vyre_expr_id_t first = op(l, VYRE_EXPR_SHL, class_, var(l, l->ring_shift));
+  return element(l, l->queue, add(l, first, in_ring(l, index)), 2);
+}
+
+vyre_expr_id_t vyre_loop_class_in_round(loop_t *l, vyre_var_id_t round, vyre_var_id_t number) {
+  vyre_expr_id_t is_turn = is(l, op(l, VYRE_EXPR_AND, var(l, round), c32(l, 7)), 7);
+  vyre_expr_id_t turn = op(l, VYRE_EXPR_REM, op(l, VYRE_EXPR_SHR, var(l, round), c32(l, 3)), c32(l, VYRE_CLASSES));
+  vyre_expr_id_t first = vyre_build_select(l->b, is_turn, turn, c32(l, 0));
+  vyre_var_id_t sum = let(l, "sum", add(l, first, var(l, number)));
+  vyre_expr_id_t around = op(l, VYRE_EXPR_SUB, var(l, sum), c32(l, VYRE_CLASSES));
+  return vyre_build_select(l->b, op(l, VYRE_EXPR_GE, var(l, sum), c32(l, VYRE_CLASSES)), around, var(l, sum));
 }
 
 /* ---- windows ---- */
@@ -65,27 +135,33 @@ vyre_loop_window_t vyre_loop_window(loop_t *l, vyre_expr_id_t handle_for_range, 
 
 void vyre_loop_word_access(loop_t *l, bool is_store, vyre_var_id_t completion, vyre_var_id_t tag, vyre_var_id_t handle,
                            vyre_var_id_t offset, vyre_var_id_t value) {
+  vyre_var_id_t opcode = let(l, "this_opcode", c32(l, is_store ? VYRE_OPCODE_STORE_U32 : VYRE_OPCODE_LOAD_U32));
   vyre_loop_window_t w = vyre_loop_window(l, var(l, handle), var(l, handle));
   begin_if(l, op(l, VYRE_EXPR_EQ, var(l, w.base), c64(l, 0)));
-  vyre_loop_complete_fault(l, completion, tag, VYRE_FAULT_BAD_HANDLE);
+  vyre_loop_complete_fault(l, completion, tag, opcode, VYRE_FAULT_BAD_HANDLE);
   vyre_build_else(l->b);
   vyre_expr_id_t unaligned = is_not(l, op(l, VYRE_EXPR_AND, var(l, offset), c32(l, 3)), 0);
   vyre_expr_id_t outside = op(l, VYRE_EXPR_GT, add(l, wide(l, var(l, offset)), c64(l, 4)), var(l, w.bytes));
   begin_if(l, op(l, VYRE_EXPR_LOGICAL_OR, unaligned, outside));
-  vyre_loop_complete_fault(l, completion, tag, VYRE_FAULT_BAD_RANGE);
+  vyre_loop_complete_fault(l, completion, tag, opcode, VYRE_FAULT_BAD_RANGE);
   vyre_build_else(l->b);
   vyre_expr_id_t address = add(l, var(l, w.base), wide(l, var(l, offset)));
   if (is_store) {
     store32(l, SYSTEM, address, var(l, value));
-    vyre_loop_complete(l, VYRE_ORDER_RELEASE, completion, tag, VYRE_STATE_DONE, c32(l, 0), c32(l, 0));
+    vyre_loop_complete(l, VYRE_ORDER_RELEASE, completion, tag, c32(l, 0), c32(l, 0));
   } else {
-    vyre_loop_complete(l, VYRE_ORDER_RELAXED, completion, tag, VYRE_STATE_DONE, load32(l, SYSTEM, address), c32(l, 0));
+    vyre_loop_complete(l, VYRE_ORDER_RELAXED, completion, tag, load32(l, SYSTEM, address), c32(l, 0));
   }
   end(l);
   end(l);
 }
 
 /* ---- opcodes ---- */
+
+/* The flag over the opcode: PACKED_SLOT has that bit, too, and those of the fast path do not. */
+vyre_expr_id_t vyre_loop_fast_opcode(loop_t *l, vyre_expr_id_t opcode, vyre_expr_id_t who) {
+  return op(l, VYRE_EXPR_OR, opcode, op(l, VYRE_EXPR_AND, who, c32(l, VYRE_WHO_CLOCKS)));
+}
 
 /* Those of 0xFFF0 .. 0xFFFF that are no Program's are not in the table, or are carried out before it is asked. */
 vyre_expr_id_t vyre_loop_is_user(loop_t *l, vyre_var_id_t opcode) {
@@ -209,7 +285,9 @@ static void build_call(loop_t *l, const vyre_loop_order_t *o, const vyre_loop_ca
   build_fence(l, VYRE_ORDER_RELEASE, o->output.is_host);
   store32(l, DEVICE, at(l, l->self, VYRE_WORKER_RUNNING), c32(l, 0));
   set(l, x->fault, load32(l, WORKER, at(l, o->frame, offsetof(vyre_frame_t, fault))));
+  begin_if(l, is_not(l, var(l, x->fault), 0));
   set(l, place, load32(l, WORKER, at(l, o->frame, offsetof(vyre_frame_t, fault_node))));
+  end(l);
 }
 
 /* A Program's handler. */
@@ -234,6 +312,7 @@ static void build_long_copy(loop_t *l, const vyre_loop_order_t *o, vyre_var_id_t
 }
 
 void vyre_loop_execute(loop_t *l, const vyre_loop_order_t *o) {
+  vyre_var_id_t begin = vyre_loop_begin(l, o->wants_clocks);
   vyre_var_id_t completion = let(l, "completion", element(l, l->completions, var(l, o->cell), 6));
   vyre_var_id_t tag = let(l, "done_tag", load32(l, o->scope, at(l, o->entry, VYRE_ENTRY_TAG)));
   vyre_var_id_t fault = mutable(l, "fault", c32(l, 0)), place = mutable(l, "place", c32(l, 0));
@@ -243,11 +322,15 @@ void vyre_loop_execute(loop_t *l, const vyre_loop_order_t *o) {
   vyre_build_else(l->b);
   build_handler(l, o, fault, place);
   end(l);
-  begin_if(l, is(l, var(l, fault), 0));
-  vyre_loop_complete(l, VYRE_ORDER_RELAXED, completion, tag, VYRE_STATE_DONE, var(l, copied), c32(l, 0));
-  vyre_build_else(l->b);
-  vyre_loop_complete(l, VYRE_ORDER_RELAXED, completion, tag, VYRE_STATE_FAULT, var(l, fault), var(l, place));
-  end(l);
+  vyre_loop_end_t e = {.completion = completion,
+                       .tag = tag,
+                       .opcode = o->opcode,
+                       .fault = fault,
+                       .low = copied,
+                       .high = place,
+                       .wants_clocks = o->wants_clocks,
+                       .begin = begin};
+  vyre_loop_complete_end(l, VYRE_ORDER_RELAXED, &e);
 }
 
 /* ---- sleep ---- */

@@ -4,30 +4,34 @@
 /* A slot, and its arguments as they were read. */
 typedef struct slot_vars {
   vyre_loop_slot_t slot;
+  vyre_var_id_t who;
   vyre_var_id_t arg[VYRE_SLOT_ARGS];
 } slot_vars_t;
 
-/* What a worker runs: finds its opcode's record, fills the cell's table entry, pushes the cell. Each push is published
+/* QUEUE_HEAD or QUEUE_TAIL of a class. */
+static vyre_expr_id_t queue_word(loop_t *l, uint32_t offset, vyre_var_id_t class_) {
+  return add(l, element(l, l->control, var(l, class_), 3), c64(l, offset));
+}
+
+/* What a worker runs: fills the cell's table entry, pushes the cell. Each push is published
  * by itself, because another worker may be waiting for just this one. */
-static void build_enqueue(loop_t *l, const slot_vars_t *v, vyre_var_id_t tail) {
+static void build_enqueue(loop_t *l, const slot_vars_t *v, vyre_var_id_t record) {
   const vyre_loop_slot_t *s = &v->slot;
-  vyre_var_id_t record, found;
-  vyre_loop_find_opcode(l, s->opcode, &record, &found);
-  begin_if(l, is(l, var(l, found), 0));
-  vyre_loop_complete_fault(l, s->completion, s->tag, VYRE_FAULT_UNKNOWN_OPCODE);
-  vyre_build_else(l->b);
   vyre_var_id_t entry = let(l, "entry", element(l, l->table, var(l, s->cell), 6));
   vyre_expr_id_t cell_bits = op(l, VYRE_EXPR_SHL, var(l, s->cell), c32(l, VYRE_ENTRY_CELL_SHIFT));
-  store32(l, DEVICE, at(l, entry, VYRE_ENTRY_RECORD), op(l, VYRE_EXPR_OR, var(l, record), cell_bits));
+  vyre_expr_id_t clock_bit = vyre_build_select(l->b, var(l, s->wants_clocks), c32(l, VYRE_ENTRY_CLOCKS), c32(l, 0));
+  vyre_expr_id_t word = op(l, VYRE_EXPR_OR, op(l, VYRE_EXPR_OR, var(l, record), clock_bit), cell_bits);
+  store32(l, DEVICE, at(l, entry, VYRE_ENTRY_RECORD), word);
   store32(l, DEVICE, at(l, entry, VYRE_ENTRY_TAG), var(l, s->tag));
   vyre_expr_id_t behind = add(l, var(l, s->ticket), c64(l, 1));
   store64(l, DEVICE, at(l, l->control, VYRE_CONTROL_LAST_USER), behind);
   for (uint32_t i = 0; i < VYRE_SLOT_ARGS; i++)
     store32(l, DEVICE, at(l, entry, vyre_slot_arg_offset(i)), var(l, v->arg[i]));
-  store32(l, DEVICE, element(l, l->queue, in_ring(l, var(l, tail)), 2), var(l, s->cell));
-  set(l, tail, add(l, var(l, tail), c64(l, 1)));
-  store(l, U64, VYRE_ORDER_RELEASE, DEVICE, at(l, l->control, VYRE_CONTROL_QUEUE_TAIL), var(l, tail));
-  end(l);
+  vyre_var_id_t class_ = let(l, "class", vyre_loop_class(l, var(l, v->who)));
+  vyre_var_id_t tail_address = let(l, "tail_address", queue_word(l, VYRE_CONTROL_QUEUE_TAIL, class_));
+  vyre_var_id_t tail = let(l, "tail", load64(l, DEVICE, var(l, tail_address)));
+  store32(l, DEVICE, vyre_loop_queue_place(l, var(l, class_), var(l, tail)), var(l, s->cell));
+  store(l, U64, VYRE_ORDER_RELEASE, DEVICE, var(l, tail_address), add(l, var(l, tail), c64(l, 1)));
 }
 
 /* Reads the slot of `ticket`; leaves the enclosing loop when it is not published. */
@@ -57,6 +61,9 @@ static void build_read_slot(loop_t *l, vyre_var_id_t ticket, slot_vars_t *v) {
   /* The slot stays as it is until TAKEN is moved. */
   vyre_loop_slot_t *s = &v->slot;
   *s = (vyre_loop_slot_t){.scope = SYSTEM, .address = slot, .opcode = words[0][0]};
+  v->who = words[0][1];
+  vyre_expr_id_t clocks = op(l, VYRE_EXPR_AND, var(l, v->who), c32(l, VYRE_WHO_CLOCKS));
+  s->wants_clocks = let(l, "wants_clocks", is_not(l, clocks, 0));
   s->ticket = let(l, "own_ticket", var(l, ticket));
   s->cell = let(l, "cell", op(l, VYRE_EXPR_AND, var(l, words[3][3]), c32(l, 0xFFFF)));
   s->completion = let(l, "completion", element(l, l->completions, var(l, s->cell), 6));
@@ -87,7 +94,7 @@ static void build_shutdown(loop_t *l, const vyre_loop_slot_t *s) {
   vyre_expr_id_t run = c32(l, VYRE_STOP_RUN), finish = c32(l, VYRE_STOP_FINISH);
   let(l, "was", vyre_build_raw_atomic_cas(l->b, U32, VYRE_ORDER_ACQ_REL, stop, run, finish));
   store32(l, SYSTEM, at(l, l->shared, VYRE_SHARED_ENDING), c32(l, 1));
-  vyre_loop_complete(l, VYRE_ORDER_RELEASE, s->completion, s->tag, VYRE_STATE_DONE, c32(l, 0), c32(l, 0));
+  vyre_loop_complete(l, VYRE_ORDER_RELEASE, s->completion, s->tag, c32(l, 0), c32(l, 0));
   vyre_build_plain(l->b, VYRE_STMT_BREAK);
 }
 
@@ -113,23 +120,31 @@ static void end_lock(loop_t *l) {
 }
 
 /* Carries out the slot, or hands it on. */
-static void build_slot(loop_t *l, const slot_vars_t *v, vyre_var_id_t tail) {
+static void build_slot(loop_t *l, const slot_vars_t *v) {
   const vyre_loop_slot_t *s = &v->slot;
-  begin_if(l, is(l, var(l, s->opcode), (uint32_t)VYRE_OPCODE_NOP));
-  vyre_loop_complete(l, VYRE_ORDER_RELEASE, s->completion, s->tag, VYRE_STATE_DONE, c32(l, 0), c32(l, 0));
+  vyre_var_id_t fast = let(l, "fast", vyre_loop_fast_opcode(l, var(l, s->opcode), var(l, v->who)));
+  begin_if(l, is(l, var(l, fast), (uint32_t)VYRE_OPCODE_NOP));
+  vyre_loop_complete(l, VYRE_ORDER_RELEASE, s->completion, s->tag, c32(l, 0), c32(l, 0));
   vyre_build_else(l->b);
-  begin_if(l, is(l, var(l, s->opcode), (uint32_t)VYRE_OPCODE_STORE_U32));
+  begin_if(l, is(l, var(l, fast), (uint32_t)VYRE_OPCODE_STORE_U32));
   vyre_loop_word_access(l, true, s->completion, s->tag, v->arg[0], v->arg[1], v->arg[2]);
   vyre_build_else(l->b);
-  begin_if(l, is(l, var(l, s->opcode), (uint32_t)VYRE_OPCODE_LOAD_U32));
+  begin_if(l, is(l, var(l, fast), (uint32_t)VYRE_OPCODE_LOAD_U32));
   vyre_loop_word_access(l, false, s->completion, s->tag, v->arg[0], v->arg[1], v->arg[2]);
   vyre_build_else(l->b);
   begin_if(l, is(l, var(l, s->opcode), (uint32_t)VYRE_OPCODE_SHUTDOWN));
   build_shutdown(l, s);
   vyre_build_else(l->b);
+  vyre_var_id_t is_found = mutable(l, "is_found", boolean(l, false)), record = mutable(l, "record", c32(l, 0));
   vyre_expr_id_t is_long = vyre_loop_is_long_copy(l, s->opcode, var(l, v->arg[VYRE_ARG_COPY_BYTES]));
   begin_if(l, op(l, VYRE_EXPR_LOGICAL_OR, vyre_loop_is_user(l, s->opcode), is_long));
-  build_enqueue(l, v, tail);
+  vyre_var_id_t place, found;
+  vyre_loop_find_opcode(l, s->opcode, &place, &found);
+  set(l, is_found, is_not(l, var(l, found), 0));
+  set(l, record, var(l, place));
+  end(l);
+  begin_if(l, var(l, is_found));
+  build_enqueue(l, v, record);
   vyre_build_else(l->b);
   vyre_loop_builtin(l, s);
   for (int i = 0; i < 5; i++) end(l); /* the five tests of the opcode */
@@ -140,14 +155,13 @@ static void build_dispatch(loop_t *l, vyre_var_id_t worked) {
   begin_lock(l);
   vyre_var_id_t first = let(l, "first", load64(l, SYSTEM, at(l, l->shared, VYRE_SHARED_TAKEN)));
   vyre_var_id_t ticket = mutable(l, "ticket", var(l, first));
-  vyre_var_id_t tail = mutable(l, "tail", control_word(l, VYRE_CONTROL_QUEUE_TAIL, U64, VYRE_ORDER_RELAXED));
   vyre_expr_id_t budget = c64(l, VYRE_DISPATCH_BATCH);
   vyre_build_while(l->b, op(l, VYRE_EXPR_LT, op(l, VYRE_EXPR_SUB, var(l, ticket), var(l, first)), budget));
   build_prefetch(l, first, ticket);
   slot_vars_t v;
   build_read_slot(l, ticket, &v);
   set(l, ticket, add(l, var(l, ticket), c64(l, 1)));
-  build_slot(l, &v, tail);
+  build_slot(l, &v);
   end(l);
   begin_if(l, op(l, VYRE_EXPR_NE, var(l, ticket), var(l, first)));
   store(l, U64, VYRE_ORDER_RELEASE, SYSTEM, at(l, l->shared, VYRE_SHARED_TAKEN), var(l, ticket));
@@ -161,9 +175,12 @@ static void build_order(loop_t *l, vyre_var_id_t cell) {
   vyre_loop_order_t o = {.scope = DEVICE, .cell = cell};
   o.entry = let(l, "entry", element(l, l->table, var(l, cell), 6));
   o.frame = let(l, "call_frame", at(l, l->self, VYRE_WORKER_CALL_FRAME));
-  vyre_expr_id_t index = op(l, VYRE_EXPR_AND, load32(l, DEVICE, at(l, o.entry, VYRE_ENTRY_RECORD)),
-                            c32(l, (1u << VYRE_ENTRY_CELL_SHIFT) - 1));
+  vyre_var_id_t word = let(l, "record_and_cell", load32(l, DEVICE, at(l, o.entry, VYRE_ENTRY_RECORD)));
+  vyre_expr_id_t clocks = op(l, VYRE_EXPR_AND, var(l, word), c32(l, VYRE_ENTRY_CLOCKS));
+  o.wants_clocks = let(l, "wants_clocks", is_not(l, clocks, 0));
+  vyre_expr_id_t index = op(l, VYRE_EXPR_AND, var(l, word), c32(l, VYRE_ENTRY_CLOCKS - 1));
   vyre_var_id_t record = let(l, "record", element(l, l->opcodes, index, 4));
+  o.opcode = let(l, "opcode", load32(l, WORKER, at(l, record, VYRE_OPCODE_CODE)));
   o.handler = let(l, "handler", load32(l, WORKER, at(l, record, VYRE_OPCODE_HANDLER)));
   o.output_bytes = let(l, "block_bytes", load32(l, WORKER, at(l, record, VYRE_OPCODE_OUTPUT_BYTES)));
   vyre_loop_take_elements(l, &o, load32(l, WORKER, at(l, record, VYRE_OPCODE_ELEMENT_BYTES)));
@@ -173,27 +190,46 @@ static void build_order(loop_t *l, vyre_var_id_t cell) {
   vyre_loop_execute(l, &o);
 }
 
-/* Pops one cell of the run queue and executes it. */
-static void build_pop(loop_t *l, vyre_var_id_t worked) {
+static vyre_expr_id_t queue_is_empty(loop_t *l, void *unused) {
+  (void)unused;
+  vyre_expr_id_t are_empty = 0;
+  for (uint32_t i = 0; i < VYRE_CLASSES; i++) {
+    vyre_expr_id_t head = control_word(l, VYRE_CONTROL_QUEUE_HEAD + 8 * i, U64, VYRE_ORDER_ACQUIRE);
+    vyre_expr_id_t tail = control_word(l, VYRE_CONTROL_QUEUE_TAIL + 8 * i, U64, VYRE_ORDER_ACQUIRE);
+    vyre_expr_id_t is_empty = op(l, VYRE_EXPR_EQ, head, tail);
+    are_empty = i ? both(l, are_empty, is_empty) : is_empty;
+  }
+  return are_empty;
+}
+
+/* Pops one cell of a run queue and executes it: of the first class that has any, in the order of this round. */
+static void build_pop(loop_t *l, vyre_var_id_t rounds, vyre_var_id_t worked) {
   vyre_builder_t *b = l->b;
-  vyre_var_id_t head = let(l, "head", control_word(l, VYRE_CONTROL_QUEUE_HEAD, U64, VYRE_ORDER_ACQUIRE));
-  begin_if(l, op(l, VYRE_EXPR_NE, control_word(l, VYRE_CONTROL_QUEUE_TAIL, U64, VYRE_ORDER_ACQUIRE), var(l, head)));
+  begin_if(l, vyre_build_unary(b, VYRE_EXPR_LOGICAL_NOT, queue_is_empty(l, NULL)));
+  vyre_var_id_t number = mutable(l, "queue_number", c32(l, 0)), has_run = mutable(l, "has_run", boolean(l, false));
+  vyre_expr_id_t goes_on = vyre_build_unary(b, VYRE_EXPR_LOGICAL_NOT, var(l, has_run));
+  vyre_build_while(b, both(l, goes_on, op(l, VYRE_EXPR_LT, var(l, number), c32(l, VYRE_CLASSES))));
+  vyre_var_id_t class_ = let(l, "class", vyre_loop_class_in_round(l, rounds, number));
+  set(l, number, add(l, var(l, number), c32(l, 1)));
+  vyre_var_id_t head_address = let(l, "head_address", queue_word(l, VYRE_CONTROL_QUEUE_HEAD, class_));
+  vyre_var_id_t head = let(l, "head", load(l, U64, VYRE_ORDER_ACQUIRE, DEVICE, var(l, head_address)));
+  vyre_expr_id_t tail = load(l, U64, VYRE_ORDER_ACQUIRE, DEVICE, queue_word(l, VYRE_CONTROL_QUEUE_TAIL, class_));
+  begin_if(l, op(l, VYRE_EXPR_NE, tail, var(l, head)));
   /* The entry is read before it is claimed: should the queue have gone round meanwhile, the claim fails. */
-  vyre_var_id_t cell = let(l, "cell", load32(l, DEVICE, element(l, l->queue, in_ring(l, var(l, head)), 2)));
-  vyre_expr_id_t claimed =
-      vyre_build_raw_atomic_cas(b, U64, VYRE_ORDER_ACQ_REL, at(l, l->control, VYRE_CONTROL_QUEUE_HEAD), var(l, head),
-                                add(l, var(l, head), c64(l, 1)));
+  vyre_var_id_t cell = let(l, "cell", load32(l, DEVICE, vyre_loop_queue_place(l, var(l, class_), var(l, head))));
+  vyre_expr_id_t claimed = vyre_build_raw_atomic_cas(b, U64, VYRE_ORDER_ACQ_REL, var(l, head_address), var(l, head),
+                                                     add(l, var(l, head), c64(l, 1)));
   begin_if(l, op(l, VYRE_EXPR_EQ, claimed, var(l, head)));
-  set(l, worked, boolean(l, true));
+  set(l, has_run, boolean(l, true));
   build_order(l, cell);
   end(l);
   end(l);
-}
-
-static vyre_expr_id_t queue_is_empty(loop_t *l, void *unused) {
-  (void)unused;
-  return op(l, VYRE_EXPR_EQ, control_word(l, VYRE_CONTROL_QUEUE_HEAD, U64, VYRE_ORDER_ACQUIRE),
-            control_word(l, VYRE_CONTROL_QUEUE_TAIL, U64, VYRE_ORDER_ACQUIRE));
+  end(l);
+  begin_if(l, var(l, has_run));
+  set(l, worked, boolean(l, true));
+  set(l, rounds, add(l, var(l, rounds), c32(l, 1)));
+  end(l);
+  end(l);
 }
 
 static void build_idle(loop_t *l, vyre_var_id_t worked, vyre_var_id_t idle_rounds) {
@@ -218,7 +254,7 @@ static void build_idle(loop_t *l, vyre_var_id_t worked, vyre_var_id_t idle_round
 void vyre_loop_build_direct(loop_t *l) {
   vyre_builder_t *b = l->b;
   vyre_var_id_t idle_rounds = mutable(l, "idle_rounds", c32(l, 0));
-  vyre_var_id_t beats = mutable(l, "beats", c64(l, 0));
+  vyre_var_id_t beats = mutable(l, "beats", c64(l, 0)), queue_rounds = mutable(l, "queue_rounds", c32(l, 0));
   vyre_build_forever(b);
   set(l, beats, add(l, var(l, beats), c64(l, 1)));
   store64(l, DEVICE, at(l, l->self, VYRE_WORKER_HEARTBEAT), var(l, beats));
@@ -233,7 +269,7 @@ void vyre_loop_build_direct(loop_t *l) {
   begin_lock(l); /* for the fences that are open */
   end_lock(l);
   end(l);
-  build_pop(l, worked);
+  build_pop(l, queue_rounds, worked);
   /* SHUTDOWN: everything before it was pushed before STOP was set, so an empty queue means that all of it has begun. An
    * open fence waits for what others still run. */
   begin_if(l,

@@ -23,16 +23,23 @@ enum {
   MARKS = RECORDS + ROUND_SLOTS * 4,
   FREE = MARKS + VYRE_WORKERS_MAX * 4,
   GIVEN = FREE + VYRE_WORKERS_MAX * 4, /* the workers of the letters that were sent last */
-  DISPATCHER_LOCAL_BYTES = GIVEN + LANES * 4,
+  HEADS = GIVEN + LANES * 4,           /* of the run queues, by class: u64, next to hand out */
+  TAILS = HEADS + VYRE_CLASSES * 8,    /* and next place */
+  DISPATCHER_LOCAL_BYTES = TAILS + VYRE_CLASSES * 8,
 };
 _Static_assert((int)DISPATCHER_LOCAL_BYTES <= (int)VYRE_LOCAL_BYTES, "fits into a worker's local memory");
 _Static_assert((int)ROUND_SLOTS == (int)LANES, "a lane per slot");
+enum { CLOCK_BIT = 15 };
+_Static_assert(VYRE_ENTRY_CLOCKS == 1 << CLOCK_BIT && VYRE_WHO_CLOCKS == UINT32_C(1) << 31,
+               "one is shifted to the other");
 
 typedef struct dispatcher {
   loop_t *l;
   vyre_var_id_t local, workers, groups;
-  vyre_var_id_t ticket, head, tail; /* u64: next to take, next to hand out, next place in the queue */
+  vyre_var_id_t ticket;             /* u64: next to take */
+  vyre_var_id_t waiting;            /* u64: in the run queues */
   vyre_var_id_t free_count;         /* u32: on the stack of free workers */
+  vyre_var_id_t rounds;             /* u32: of handing out */
   vyre_var_id_t scan;               /* u32: the 32 workers whose answers are read in this round */
   vyre_var_id_t is_loaded;          /* the batch before this one had all the slots that a single load finds */
   vyre_var_id_t is_open;            /* no SHUTDOWN was taken */
@@ -41,7 +48,7 @@ typedef struct dispatcher {
   vyre_var_id_t count;              /* of the batch: its slots */
   vyre_var_id_t shutdowns, users;   /* of the batch, by lane: SHUTDOWN; what workers run */
   vyre_var_id_t others;             /* of the batch, by lane: what vyre_loop_builtin carries out, or refuses */
-  vyre_var_id_t letters;            /* of the batch: users that go to workers at once */
+  vyre_var_id_t letters;            /* of the batch: users, when all go to workers at once, or 0 */
 } dispatcher_t;
 
 static vyre_expr_id_t not32(loop_t *l, vyre_expr_id_t a) { return vyre_build_unary(l->b, VYRE_EXPR_NOT, a); }
@@ -65,7 +72,7 @@ static vyre_expr_id_t worker_block(loop_t *l, vyre_expr_id_t worker, uint32_t of
 _Static_assert(VYRE_WORKER_BYTES_EACH == 1 << 9, "a block is found by a shift");
 
 static vyre_expr_id_t queue_is_empty(dispatcher_t *d) {
-  return op(d->l, VYRE_EXPR_EQ, var(d->l, d->head), var(d->l, d->tail));
+  return op(d->l, VYRE_EXPR_EQ, var(d->l, d->waiting), c64(d->l, 0));
 }
 
 /* ---- a round's reads ---- */
@@ -194,13 +201,17 @@ static vyre_expr_id_t staged(dispatcher_t *d, vyre_var_id_t slot, uint32_t offse
   return load32(d->l, WORKER, at(d->l, slot, offset));
 }
 
+/* The bit of an entry, of a slot's WHO. */
+static vyre_expr_id_t clock_bit(loop_t *l, vyre_var_id_t who) {
+  return and32(l, shr32(l, var(l, who), 31 - CLOCK_BIT), c32(l, VYRE_ENTRY_CLOCKS));
+}
+
 /* What a lane can carry out by itself. */
-static vyre_expr_id_t is_simple_opcode(loop_t *l, vyre_var_id_t opcode) {
-  static const uint32_t simple[] = {VYRE_OPCODE_NOP, VYRE_OPCODE_STORE_U32, VYRE_OPCODE_LOAD_U32,
-                                    (uint32_t)VYRE_OPCODE_SHUTDOWN};
-  vyre_expr_id_t is_one = boolean(l, false);
+static vyre_expr_id_t is_simple_opcode(loop_t *l, vyre_var_id_t opcode, vyre_var_id_t fast) {
+  static const uint32_t simple[] = {VYRE_OPCODE_NOP, VYRE_OPCODE_STORE_U32, VYRE_OPCODE_LOAD_U32};
+  vyre_expr_id_t is_one = is(l, var(l, opcode), (uint32_t)VYRE_OPCODE_SHUTDOWN);
   for (unsigned i = 0; i < sizeof simple / sizeof *simple; i++)
-    is_one = op(l, VYRE_EXPR_LOGICAL_OR, is_one, is(l, var(l, opcode), simple[i]));
+    is_one = op(l, VYRE_EXPR_LOGICAL_OR, is_one, is(l, var(l, fast), simple[i]));
   return is_one;
 }
 
@@ -217,17 +228,20 @@ static vyre_var_id_t build_classify(dispatcher_t *d, vyre_var_id_t *out_is_order
   vyre_var_id_t slot = let(l, "slot", local_element(l, d->local, STAGE, var(l, lane), 6));
   vyre_var_id_t opcode = let(l, "opcode", staged(d, slot, 0));
   vyre_build_vote(l->b, d->shutdowns, is(l, var(l, opcode), (uint32_t)VYRE_OPCODE_SHUTDOWN));
+  vyre_var_id_t who = let(l, "who", staged(d, slot, 4));
+  vyre_var_id_t fast = let(l, "fast", vyre_loop_fast_opcode(l, var(l, opcode), var(l, who)));
   vyre_build_vote(l->b, stores, is(l, var(l, opcode), (uint32_t)VYRE_OPCODE_STORE_U32));
   vyre_build_vote(l->b, accesses,
                   op(l, VYRE_EXPR_LOGICAL_OR, is(l, var(l, opcode), (uint32_t)VYRE_OPCODE_STORE_U32),
                      is(l, var(l, opcode), (uint32_t)VYRE_OPCODE_LOAD_U32)));
-  vyre_var_id_t is_simple = let(l, "is_simple", is_simple_opcode(l, opcode));
+  vyre_var_id_t is_simple = let(l, "is_simple", is_simple_opcode(l, opcode, fast));
   vyre_expr_id_t is_long =
       vyre_loop_is_long_copy(l, opcode, staged(d, slot, vyre_slot_arg_offset(VYRE_ARG_COPY_BYTES)));
   begin_if(l, op(l, VYRE_EXPR_LOGICAL_OR, vyre_loop_is_user(l, opcode), is_long));
   vyre_var_id_t record, found;
   vyre_loop_find_opcode(l, opcode, &record, &found);
-  store32(l, WORKER, local_element(l, d->local, RECORDS, var(l, lane), 2), var(l, record));
+  vyre_expr_id_t word = op(l, VYRE_EXPR_OR, var(l, record), clock_bit(l, who));
+  store32(l, WORKER, local_element(l, d->local, RECORDS, var(l, lane), 2), word);
   vyre_build_vote(l->b, d->users, is_not(l, var(l, found), 0));
   vyre_build_vote(l->b, d->others, is(l, var(l, found), 0));
   vyre_build_else(l->b);
@@ -309,22 +323,52 @@ static void build_wake(dispatcher_t *d, vyre_expr_id_t count) {
   end(l);
 }
 
-/* A registered opcode: a letter to a free worker while there is one, else a place in the queue. */
+/* A registered opcode, when all of the batch go to workers at once. */
 static void build_user(dispatcher_t *d, vyre_var_id_t lane, vyre_var_id_t slot, vyre_var_id_t cell, vyre_var_id_t tag) {
   loop_t *l = d->l;
-  vyre_var_id_t rank = let(l, "rank", rank_in(l, d->users, lane));
-  begin_if(l, op(l, VYRE_EXPR_LT, var(l, rank), var(l, d->letters)));
-  vyre_var_id_t letter, number;
+  begin_if(l, is_not(l, var(l, d->letters), 0));
+  vyre_var_id_t rank = let(l, "rank", rank_in(l, d->users, lane)), letter, number;
   build_take_worker(d, rank, &letter, &number);
   build_entry(d, letter, lane, slot, cell, tag, number);
-  vyre_build_else(l->b);
-  vyre_var_id_t entry = let(l, "entry", element(l, l->table, var(l, cell), 6));
-  vyre_var_id_t none = let(l, "none", c32(l, 0));
-  build_entry(d, entry, lane, slot, cell, tag, none);
-  vyre_expr_id_t waiting = op(l, VYRE_EXPR_SUB, var(l, rank), var(l, d->letters));
-  vyre_expr_id_t place = in_ring(l, add(l, var(l, d->tail), wide(l, waiting)));
-  store32(l, DEVICE, element(l, l->queue, place, 2), var(l, cell));
   end(l);
+}
+
+/* Else all of them: places in the queues of their classes. */
+static void build_queue(dispatcher_t *d) {
+  loop_t *l = d->l;
+  vyre_var_id_t of_class[VYRE_CLASSES];
+  for (uint32_t i = 0; i < VYRE_CLASSES; i++) of_class[i] = mutable(l, "of_class", c32(l, 0));
+  vyre_var_id_t lane = vyre_build_lanes(l->b, "lane");
+  begin_if(l, has_bit(l, d->users, lane));
+  vyre_var_id_t slot = let(l, "slot", local_element(l, d->local, STAGE, var(l, lane), 6));
+  vyre_var_id_t class_ = let(l, "class", vyre_loop_class(l, staged(d, slot, 4)));
+  for (uint32_t i = 0; i < VYRE_CLASSES; i++) vyre_build_vote(l->b, of_class[i], is(l, var(l, class_), i));
+  end(l);
+  end(l);
+  lane = vyre_build_lanes(l->b, "lane");
+  begin_if(l, has_bit(l, d->users, lane));
+  slot = let(l, "slot", local_element(l, d->local, STAGE, var(l, lane), 6));
+  class_ = let(l, "class", vyre_loop_class(l, staged(d, slot, 4)));
+  vyre_expr_id_t same = var(l, of_class[0]);
+  for (uint32_t i = 1; i < VYRE_CLASSES; i++)
+    same = vyre_build_select(l->b, is(l, var(l, class_), i), var(l, of_class[i]), same);
+  vyre_var_id_t mates = let(l, "mates", same), none = let(l, "none", c32(l, 0));
+  vyre_expr_id_t tail = load64(l, WORKER, local_element(l, d->local, TAILS, var(l, class_), 3));
+  vyre_var_id_t place = let(l, "place", add(l, tail, wide(l, rank_in(l, mates, lane))));
+  vyre_var_id_t cell = let(l, "cell", and32(l, staged(d, slot, 60), c32(l, 0xFFFF)));
+  vyre_expr_id_t ticket = add(l, narrow(l, var(l, d->ticket)), var(l, lane));
+  vyre_var_id_t tag = let(l, "done_tag", add(l, ticket, c32(l, 1)));
+  vyre_var_id_t entry = let(l, "entry", element(l, l->table, var(l, cell), 6));
+  build_entry(d, entry, lane, slot, cell, tag, none);
+  store32(l, DEVICE, vyre_loop_queue_place(l, var(l, class_), var(l, place)), var(l, cell));
+  end(l);
+  end(l);
+  for (uint32_t i = 0; i < VYRE_CLASSES; i++) {
+    vyre_var_id_t address = let(l, "tail_address", at(l, d->local, TAILS + 8 * i));
+    vyre_expr_id_t moved = add(l, load64(l, WORKER, var(l, address)), wide(l, popcount(l, var(l, of_class[i]))));
+    store64(l, WORKER, var(l, address), moved);
+  }
+  set(l, d->waiting, add(l, var(l, d->waiting), wide(l, popcount(l, var(l, d->users)))));
 }
 
 /* One lane's slot. */
@@ -339,7 +383,7 @@ static void build_slot(dispatcher_t *d, vyre_var_id_t lane) {
   vyre_loop_note_life(l, ticket, cell);
   vyre_expr_id_t is_nop = is(l, var(l, opcode), (uint32_t)VYRE_OPCODE_NOP);
   begin_if(l, op(l, VYRE_EXPR_LOGICAL_OR, is_nop, is(l, var(l, opcode), (uint32_t)VYRE_OPCODE_SHUTDOWN)));
-  vyre_loop_complete(l, VYRE_ORDER_RELAXED, completion, tag, VYRE_STATE_DONE, c32(l, 0), c32(l, 0));
+  vyre_loop_complete(l, VYRE_ORDER_RELAXED, completion, tag, c32(l, 0), c32(l, 0));
   vyre_build_else(l->b);
   begin_if(l, has_bit(l, d->users, lane));
   build_user(d, lane, slot, cell, tag);
@@ -363,6 +407,7 @@ static void build_other(dispatcher_t *d, vyre_var_id_t now) {
   s.ticket = let(l, "own_ticket", add(l, var(l, d->ticket), wide(l, var(l, index))));
   s.opcode = let(l, "opcode", staged(d, s.address, 0));
   s.cell = let(l, "cell", and32(l, staged(d, s.address, 60), c32(l, 0xFFFF)));
+  s.wants_clocks = let(l, "wants_clocks", is_not(l, and32(l, staged(d, s.address, 4), c32(l, VYRE_WHO_CLOCKS)), 0));
   s.completion = let(l, "completion", element(l, l->completions, var(l, s.cell), 6));
   s.tag = let(l, "done_tag", add(l, narrow(l, var(l, s.ticket)), c32(l, 1)));
   vyre_loop_note_life(l, s.ticket, s.cell);
@@ -397,9 +442,10 @@ static void build_batch(dispatcher_t *d) {
   vyre_var_id_t is_ordered;
   vyre_var_id_t all = build_classify(d, &is_ordered);
   vyre_var_id_t user_count = let(l, "user_count", popcount(l, var(l, d->users)));
-  /* Who stands in the queue goes first. */
-  vyre_expr_id_t at_once = op(l, VYRE_EXPR_MIN, var(l, user_count), var(l, d->free_count));
-  d->letters = let(l, "letters", vyre_build_select(l->b, queue_is_empty(d), at_once, c32(l, 0)));
+  /* Who stands in a queue goes first, and where not all can go at once their classes count. */
+  vyre_expr_id_t are_few = op(l, VYRE_EXPR_LE, var(l, user_count), var(l, d->free_count));
+  vyre_expr_id_t at_once = both(l, queue_is_empty(d), are_few);
+  d->letters = let(l, "letters", vyre_build_select(l->b, at_once, var(l, user_count), c32(l, 0)));
   begin_if(l, is_not(l, var(l, d->users), 0));
   vyre_expr_id_t above = vyre_build_unary(l->b, VYRE_EXPR_CLZ, var(l, d->users));
   vyre_expr_id_t behind = wide(l, op(l, VYRE_EXPR_SUB, c32(l, LANES), above));
@@ -423,26 +469,29 @@ static void build_batch(dispatcher_t *d) {
   build_shutdown(d);
   build_wake(d, var(l, d->letters));
   set(l, d->free_count, op(l, VYRE_EXPR_SUB, var(l, d->free_count), var(l, d->letters)));
-  vyre_expr_id_t queued = op(l, VYRE_EXPR_SUB, var(l, user_count), var(l, d->letters));
-  set(l, d->tail, add(l, var(l, d->tail), wide(l, queued)));
+  begin_if(l, op(l, VYRE_EXPR_NE, var(l, d->letters), var(l, user_count)));
+  build_queue(d);
+  end(l);
   build_taken(d);
 }
 
 /* A registered opcode with a worker free for it: four lanes write the letter. */
 static void build_single_user(dispatcher_t *d, vyre_var_id_t slot, vyre_var_id_t opcode, vyre_var_id_t cell,
-                              vyre_var_id_t completion, vyre_var_id_t tag) {
+                              vyre_var_id_t tag, vyre_var_id_t is_left) {
   loop_t *l = d->l;
   vyre_var_id_t record, found;
   vyre_loop_find_opcode(l, opcode, &record, &found);
   begin_if(l, is(l, var(l, found), 0));
-  vyre_loop_complete_fault(l, completion, tag, VYRE_FAULT_UNKNOWN_OPCODE);
+  set(l, is_left, boolean(l, true));
   vyre_build_else(l->b);
+  vyre_var_id_t who = let(l, "who", staged(d, slot, 4));
   vyre_var_id_t first = let(l, "first_free", c32(l, 0)), letter, number;
   build_take_worker(d, first, &letter, &number);
   set(l, d->free_count, op(l, VYRE_EXPR_SUB, var(l, d->free_count), c32(l, 1)));
   store64(l, DEVICE, at(l, l->control, VYRE_CONTROL_LAST_USER), add(l, var(l, d->ticket), c64(l, 1)));
   vyre_expr_id_t cell_bits = op(l, VYRE_EXPR_SHL, var(l, cell), c32(l, VYRE_ENTRY_CELL_SHIFT));
-  store32(l, WORKER, at(l, slot, VYRE_ENTRY_RECORD), op(l, VYRE_EXPR_OR, var(l, record), cell_bits));
+  vyre_expr_id_t word = op(l, VYRE_EXPR_OR, op(l, VYRE_EXPR_OR, var(l, record), clock_bit(l, who)), cell_bits);
+  store32(l, WORKER, at(l, slot, VYRE_ENTRY_RECORD), word);
   store32(l, WORKER, at(l, slot, VYRE_ENTRY_TAG), var(l, tag));
   vyre_var_id_t lane = vyre_build_lanes(l->b, "lane");
   begin_if(l, op(l, VYRE_EXPR_LT, var(l, lane), c32(l, 4)));
@@ -453,8 +502,8 @@ static void build_single_user(dispatcher_t *d, vyre_var_id_t slot, vyre_var_id_t
   end(l);
   end(l);
   build_wake(d, c32(l, 1));
-  end(l);
   build_taken(d);
+  end(l);
 }
 
 /* The first slot, when it is the only one: what an idle session gets takes the shortest way. Says whether it is left to
@@ -467,11 +516,12 @@ static void build_single(dispatcher_t *d, vyre_var_id_t is_left) {
   vyre_var_id_t completion = let(l, "completion", element(l, l->completions, var(l, cell), 6));
   vyre_var_id_t tag = let(l, "done_tag", add(l, narrow(l, var(l, d->ticket)), c32(l, 1)));
   vyre_loop_note_life(l, d->ticket, cell);
-  begin_if(l, is(l, var(l, opcode), (uint32_t)VYRE_OPCODE_NOP));
-  vyre_loop_complete(l, VYRE_ORDER_RELAXED, completion, tag, VYRE_STATE_DONE, c32(l, 0), c32(l, 0));
+  vyre_var_id_t fast = let(l, "fast", vyre_loop_fast_opcode(l, var(l, opcode), staged(d, slot, 4)));
+  begin_if(l, is(l, var(l, fast), (uint32_t)VYRE_OPCODE_NOP));
+  vyre_loop_complete(l, VYRE_ORDER_RELAXED, completion, tag, c32(l, 0), c32(l, 0));
   build_taken(d);
   vyre_build_else(l->b);
-  begin_if(l, is(l, var(l, opcode), (uint32_t)VYRE_OPCODE_LOAD_U32));
+  begin_if(l, is(l, var(l, fast), (uint32_t)VYRE_OPCODE_LOAD_U32));
   vyre_var_id_t handle = let(l, "handle", staged(d, slot, vyre_slot_arg_offset(0)));
   vyre_var_id_t offset = let(l, "offset", staged(d, slot, vyre_slot_arg_offset(1)));
   vyre_loop_word_access(l, false, completion, tag, handle, offset, 0);
@@ -479,29 +529,31 @@ static void build_single(dispatcher_t *d, vyre_var_id_t is_left) {
   vyre_build_else(l->b);
   vyre_expr_id_t has_worker = both(l, queue_is_empty(d), is_not(l, var(l, d->free_count), 0));
   begin_if(l, both(l, vyre_loop_is_user(l, opcode), has_worker));
-  build_single_user(d, slot, opcode, cell, completion, tag);
+  build_single_user(d, slot, opcode, cell, tag, is_left);
   vyre_build_else(l->b);
   set(l, is_left, boolean(l, true));
   for (int i = 0; i < 3; i++) end(l);
 }
 
-/* ---- the queue ---- */
+/* ---- the queues ---- */
 
-/* Gives the first cells of the queue to workers that have become free. */
-static void build_hand_out(dispatcher_t *d) {
+/* Gives up to 32 of the first cells in a class's queue to workers that have become free. */
+static void build_hand_out_of(dispatcher_t *d, vyre_var_id_t class_) {
   loop_t *l = d->l;
-  vyre_expr_id_t has_free = is_not(l, var(l, d->free_count), 0);
-  begin_if(l, both(l, op(l, VYRE_EXPR_NE, var(l, d->head), var(l, d->tail)), has_free));
-  vyre_expr_id_t waiting = op(l, VYRE_EXPR_SUB, var(l, d->tail), var(l, d->head));
+  vyre_var_id_t head_address = let(l, "head_address", local_element(l, d->local, HEADS, var(l, class_), 3));
+  vyre_var_id_t head = let(l, "head", load64(l, WORKER, var(l, head_address)));
+  vyre_expr_id_t tail = load64(l, WORKER, local_element(l, d->local, TAILS, var(l, class_), 3));
+  vyre_expr_id_t standing = op(l, VYRE_EXPR_SUB, tail, var(l, head));
   vyre_expr_id_t fits =
-      op(l, VYRE_EXPR_MIN, op(l, VYRE_EXPR_MIN, waiting, c64(l, LANES)), wide(l, var(l, d->free_count)));
+      op(l, VYRE_EXPR_MIN, op(l, VYRE_EXPR_MIN, standing, c64(l, LANES)), wide(l, var(l, d->free_count)));
   vyre_var_id_t count = let(l, "letters", narrow(l, fits));
+  begin_if(l, is_not(l, var(l, count), 0));
   vyre_var_id_t lane = vyre_build_lanes(l->b, "lane");
   begin_if(l, op(l, VYRE_EXPR_LT, var(l, lane), var(l, count)));
   vyre_var_id_t letter, number, words[4][4];
   build_take_worker(d, lane, &letter, &number);
-  vyre_expr_id_t place = in_ring(l, add(l, var(l, d->head), wide(l, var(l, lane))));
-  vyre_expr_id_t cell = load32(l, DEVICE, element(l, l->queue, place, 2));
+  vyre_expr_id_t index = add(l, var(l, head), wide(l, var(l, lane)));
+  vyre_expr_id_t cell = load32(l, DEVICE, vyre_loop_queue_place(l, var(l, class_), index));
   vyre_var_id_t entry = let(l, "entry", element(l, l->table, cell, 6));
   for (uint32_t quarter = 0; quarter < 4; quarter++) load16(l, DEVICE, at(l, entry, 16 * quarter), words[quarter]);
   for (uint32_t quarter = 0; quarter < 4; quarter++)
@@ -511,7 +563,50 @@ static void build_hand_out(dispatcher_t *d) {
   end(l);
   build_wake(d, var(l, count));
   set(l, d->free_count, op(l, VYRE_EXPR_SUB, var(l, d->free_count), var(l, count)));
-  set(l, d->head, add(l, var(l, d->head), wide(l, var(l, count))));
+  set(l, d->waiting, op(l, VYRE_EXPR_SUB, var(l, d->waiting), wide(l, var(l, count))));
+  store64(l, WORKER, var(l, head_address), add(l, var(l, head), wide(l, var(l, count))));
+  end(l);
+}
+
+/* Class by class, in the order of this round. */
+static void build_hand_out(dispatcher_t *d) {
+  loop_t *l = d->l;
+  vyre_expr_id_t has_free = is_not(l, var(l, d->free_count), 0);
+  begin_if(l, both(l, vyre_build_unary(l->b, VYRE_EXPR_LOGICAL_NOT, queue_is_empty(d)), has_free));
+  vyre_var_id_t number = mutable(l, "queue_number", c32(l, 0));
+  vyre_expr_id_t goes_on =
+      both(l, op(l, VYRE_EXPR_LT, var(l, number), c32(l, VYRE_CLASSES)), is_not(l, var(l, d->free_count), 0));
+  vyre_build_while(l->b, goes_on);
+  vyre_var_id_t class_ = let(l, "class", vyre_loop_class_in_round(l, d->rounds, number));
+  build_hand_out_of(d, class_);
+  set(l, number, add(l, var(l, number), c32(l, 1)));
+  end(l);
+  set(l, d->rounds, add(l, var(l, d->rounds), c32(l, 1)));
+  end(l);
+}
+
+/* The queues' words between the control block and local memory, which has them while the dispatcher lives. */
+static void build_move_queues(dispatcher_t *d, bool is_leaving) {
+  loop_t *l = d->l;
+  static const struct {
+    uint32_t control, local;
+  } words[] = {{VYRE_CONTROL_QUEUE_HEAD, HEADS}, {VYRE_CONTROL_QUEUE_TAIL, TAILS}};
+  vyre_var_id_t class_ = mutable(l, "class", c32(l, 0));
+  vyre_build_while(l->b, op(l, VYRE_EXPR_LT, var(l, class_), c32(l, VYRE_CLASSES)));
+  vyre_var_id_t value[2];
+  for (unsigned i = 0; i < 2; i++) {
+    vyre_var_id_t control =
+        let(l, "control_address", add(l, element(l, l->control, var(l, class_), 3), c64(l, words[i].control)));
+    vyre_var_id_t local = let(l, "local_address", local_element(l, d->local, words[i].local, var(l, class_), 3));
+    value[i] = let(l, "value", is_leaving ? load64(l, WORKER, var(l, local)) : load64(l, DEVICE, var(l, control)));
+    if (is_leaving)
+      store64(l, DEVICE, var(l, control), var(l, value[i]));
+    else
+      store64(l, WORKER, var(l, local), var(l, value[i]));
+  }
+  if (!is_leaving)
+    set(l, d->waiting, add(l, var(l, d->waiting), op(l, VYRE_EXPR_SUB, var(l, value[1]), var(l, value[0]))));
+  set(l, class_, add(l, var(l, class_), c32(l, 1)));
   end(l);
 }
 
@@ -549,8 +644,7 @@ static void build_leave(dispatcher_t *d) {
   loop_t *l = d->l;
   build_wake_all(d);
   store64(l, DEVICE, at(l, l->control, VYRE_CONTROL_TICKET), var(l, d->ticket));
-  store64(l, DEVICE, at(l, l->control, VYRE_CONTROL_QUEUE_HEAD), var(l, d->head));
-  store64(l, DEVICE, at(l, l->control, VYRE_CONTROL_QUEUE_TAIL), var(l, d->tail));
+  build_move_queues(d, true);
   store32(l, DEVICE, at(l, l->control, VYRE_CONTROL_OPEN_FENCES), var(l, l->open_fences));
   vyre_build_plain(l->b, VYRE_STMT_RETURN);
 }
@@ -620,8 +714,9 @@ static void build_dispatcher(loop_t *l) {
   d.workers = let(l, "workers", op(l, VYRE_EXPR_SUB, var(l, l->block_count), c32(l, 1)));
   d.groups = let(l, "groups", shr32(l, add(l, var(l, d.workers), c32(l, LANES - 1)), 5));
   d.ticket = mutable(l, "ticket", control_word(l, VYRE_CONTROL_TICKET, U64, VYRE_ORDER_RELAXED));
-  d.head = mutable(l, "head", control_word(l, VYRE_CONTROL_QUEUE_HEAD, U64, VYRE_ORDER_RELAXED));
-  d.tail = mutable(l, "tail", control_word(l, VYRE_CONTROL_QUEUE_TAIL, U64, VYRE_ORDER_RELAXED));
+  d.waiting = mutable(l, "waiting", c64(l, 0));
+  build_move_queues(&d, false);
+  d.rounds = mutable(l, "rounds", c32(l, 0));
   d.free_count = mutable(l, "free_count", c32(l, 0));
   d.scan = mutable(l, "scan", c32(l, 0));
   vyre_expr_id_t open = control_word(l, VYRE_CONTROL_OPEN_FENCES, U32, VYRE_ORDER_RELAXED);

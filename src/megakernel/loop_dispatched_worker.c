@@ -66,7 +66,8 @@ static void build_order(loop_t *l, vyre_var_id_t local) {
   o.frame = let(l, "call_frame", at(l, local, CALL_FRAME));
   vyre_var_id_t word = let(l, "record_and_cell", load32(l, WORKER, at(l, o.entry, VYRE_ENTRY_RECORD)));
   o.cell = let(l, "cell", shr32(l, var(l, word), VYRE_ENTRY_CELL_SHIFT));
-  vyre_var_id_t record = let(l, "record", and32(l, var(l, word), c32(l, (1u << VYRE_ENTRY_CELL_SHIFT) - 1)));
+  o.wants_clocks = let(l, "wants_clocks", is_not(l, and32(l, var(l, word), c32(l, VYRE_ENTRY_CLOCKS)), 0));
+  vyre_var_id_t record = let(l, "record", and32(l, var(l, word), c32(l, VYRE_ENTRY_CLOCKS - 1)));
   vyre_var_id_t lane = vyre_build_lanes(l->b, "lane");
   begin_if(l, op(l, VYRE_EXPR_LT, var(l, lane), c32(l, 5)));
   vyre_var_id_t words[4];
@@ -74,6 +75,7 @@ static void build_order(loop_t *l, vyre_var_id_t local) {
   store_words(l, local_element(l, local, FOUND, var(l, lane), 4), words);
   end(l);
   end(l);
+  o.opcode = let(l, "opcode", load32(l, WORKER, at(l, local, FOUND + VYRE_OPCODE_CODE)));
   o.handler = let(l, "handler", load32(l, WORKER, at(l, local, FOUND + VYRE_OPCODE_HANDLER)));
   o.output_bytes = let(l, "block_bytes", load32(l, WORKER, at(l, local, FOUND + VYRE_OPCODE_OUTPUT_BYTES)));
   vyre_loop_take_elements(l, &o, load32(l, WORKER, at(l, local, FOUND + VYRE_OPCODE_ELEMENT_BYTES)));

@@ -26,11 +26,11 @@ static vyre_expr_id_t fence_record(loop_t *l, vyre_expr_id_t index) {
 }
 
 void vyre_loop_note_life(loop_t *l, vyre_var_id_t ticket, vyre_var_id_t cell) {
-  store64(l, DEVICE, element(l, l->life, var(l, cell), 3), add(l, var(l, ticket), c64(l, 1)));
+  store64(l, DEVICE, element(l, l->life, var(l, cell), 3), var(l, ticket));
 }
 
-void vyre_loop_fence_begin(loop_t *l, const vyre_loop_slot_t *s, vyre_var_id_t fault, vyre_var_id_t low,
-                           vyre_var_id_t high, vyre_var_id_t is_open) {
+void vyre_loop_fence_begin(loop_t *l, const vyre_loop_slot_t *s, vyre_var_id_t begin, vyre_var_id_t fault,
+                           vyre_var_id_t low, vyre_var_id_t high, vyre_var_id_t is_open) {
   vyre_expr_id_t lower = wide(l, load32(l, s->scope, at(l, s->address, vyre_slot_arg_offset(0))));
   vyre_expr_id_t upper = wide(l, load32(l, s->scope, at(l, s->address, vyre_slot_arg_offset(1))));
   vyre_var_id_t first = let(l, "first_ticket", op(l, VYRE_EXPR_OR, lower, op(l, VYRE_EXPR_SHL, upper, c64(l, 32))));
@@ -65,6 +65,9 @@ void vyre_loop_fence_begin(loop_t *l, const vyre_loop_slot_t *s, vyre_var_id_t f
   store32(l, DEVICE, at(l, record, VYRE_FENCE_TAG), var(l, s->tag));
   store32(l, DEVICE, at(l, record, VYRE_FENCE_USER_TAG), var(l, user_tag));
   store32(l, DEVICE, at(l, record, VYRE_FENCE_CELL), c32(l, 0));
+  vyre_expr_id_t wants_clocks = vyre_build_select(l->b, var(l, s->wants_clocks), c32(l, 1), c32(l, 0));
+  store32(l, DEVICE, at(l, record, VYRE_FENCE_WANTS_CLOCKS), wants_clocks);
+  store64(l, DEVICE, at(l, record, VYRE_FENCE_BEGIN), var(l, begin));
   vyre_expr_id_t bit = op(l, VYRE_EXPR_SHL, c32(l, 1), var(l, index));
   set(l, open, op(l, VYRE_EXPR_OR, var(l, open), bit));
   /* It is a slot that others may wait for. */
@@ -80,12 +83,23 @@ void vyre_loop_fence_begin(loop_t *l, const vyre_loop_slot_t *s, vyre_var_id_t f
 
 /* Whether the slot of `cell` is in the range and has not completed. */
 static vyre_var_id_t build_is_live(loop_t *l, vyre_var_id_t first, vyre_var_id_t count, vyre_var_id_t cell) {
-  vyre_var_id_t next = let(l, "next", load64(l, DEVICE, element(l, l->life, var(l, cell), 3)));
-  vyre_expr_id_t place = op(l, VYRE_EXPR_SUB, op(l, VYRE_EXPR_SUB, var(l, next), c64(l, 1)), var(l, first));
-  vyre_expr_id_t is_inside =
-      both(l, op(l, VYRE_EXPR_NE, var(l, next), c64(l, 0)), op(l, VYRE_EXPR_LT, place, var(l, count)));
+  vyre_var_id_t ticket = let(l, "its_ticket", load64(l, DEVICE, element(l, l->life, var(l, cell), 3)));
+  vyre_expr_id_t place = op(l, VYRE_EXPR_SUB, var(l, ticket), var(l, first));
+  vyre_expr_id_t is_inside = op(l, VYRE_EXPR_LT, place, var(l, count));
   vyre_expr_id_t tag = load(l, U32, VYRE_ORDER_ACQUIRE, SYSTEM, element(l, l->completions, var(l, cell), 6));
-  return let(l, "is_live", both(l, is_inside, op(l, VYRE_EXPR_NE, tag, narrow(l, var(l, next)))));
+  return let(l, "is_live", both(l, is_inside, op(l, VYRE_EXPR_NE, tag, add(l, narrow(l, var(l, ticket)), c32(l, 1)))));
+}
+
+static void build_fence_end(loop_t *l, vyre_var_id_t record) {
+  vyre_loop_end_t e = {.completion = let(l, "completion", load64(l, DEVICE, at(l, record, VYRE_FENCE_COMPLETION))),
+                       .tag = let(l, "done_tag", load32(l, DEVICE, at(l, record, VYRE_FENCE_TAG))),
+                       .opcode = let(l, "opcode", c32(l, VYRE_OPCODE_BATCH_FENCE)),
+                       .fault = let(l, "no_fault", c32(l, 0)),
+                       .low = let(l, "low", narrow(l, var(l, next_epoch(l)))),
+                       .high = let(l, "high", load32(l, DEVICE, at(l, record, VYRE_FENCE_USER_TAG)))};
+  e.wants_clocks = let(l, "wants_clocks", is_not(l, load32(l, DEVICE, at(l, record, VYRE_FENCE_WANTS_CLOCKS)), 0));
+  e.begin = let(l, "begin", load64(l, DEVICE, at(l, record, VYRE_FENCE_BEGIN)));
+  vyre_loop_complete_end(l, VYRE_ORDER_RELEASE, &e);
 }
 
 /* The open fence of the lowest bit of `todo` goes on; completes when it has seen all cells. */
@@ -110,11 +124,7 @@ static void build_fence(loop_t *l, vyre_var_id_t todo) {
   end(l);
   store32(l, DEVICE, at(l, record, VYRE_FENCE_CELL), var(l, cell));
   begin_if(l, op(l, VYRE_EXPR_EQ, var(l, cell), var(l, cells)));
-  vyre_var_id_t completion = let(l, "completion", load64(l, DEVICE, at(l, record, VYRE_FENCE_COMPLETION)));
-  vyre_var_id_t tag = let(l, "done_tag", load32(l, DEVICE, at(l, record, VYRE_FENCE_TAG)));
-  vyre_var_id_t epoch = next_epoch(l);
-  vyre_loop_complete(l, VYRE_ORDER_RELEASE, completion, tag, VYRE_STATE_DONE, narrow(l, var(l, epoch)),
-                     load32(l, DEVICE, at(l, record, VYRE_FENCE_USER_TAG)));
+  build_fence_end(l, record);
   vyre_expr_id_t bit = op(l, VYRE_EXPR_SHL, c32(l, 1), var(l, index));
   set(l, l->open_fences, op(l, VYRE_EXPR_XOR, var(l, l->open_fences), bit));
   end(l);

@@ -1,5 +1,5 @@
-/* The built-in opcodes that are not on the fast path: the dispatcher carries them out one by one, in the order of
- * tickets. Their arguments are read where the slot lies. */
+/* The built-in opcodes, but for what takes the fast path (NOP, STORE_U32 and LOAD_U32 that want no clocks): the
+ * dispatcher carries them out one by one, in the order of tickets. Their arguments are read where the slot lies. */
 #include "megakernel/loop_parts.h"
 
 enum { COPY_STRIP_BYTES = 1 << 20 /* between two looks at the stop word: some 0.1 ms */ };
@@ -63,12 +63,13 @@ static place_t word_place(loop_t *l, vyre_expr_id_t handle, vyre_expr_id_t offse
   return (place_t){let(l, "handle", handle), let(l, "offset", offset), let(l, "bytes", c64(l, 4))};
 }
 
-static void build_update(loop_t *l, const builtin_t *b, uint32_t opcode) {
+static void build_access(loop_t *l, const builtin_t *b, uint32_t opcode) {
   const vyre_loop_slot_t *s = b->slot;
   begin_if(l, is(l, var(l, s->opcode), opcode));
   place_t p = word_place(l, arg(l, s, 0), wide(l, arg(l, s, 1)));
+  vyre_expr_id_t first = opcode == VYRE_OPCODE_LOAD_U32 ? 0 : arg(l, s, 2);
   vyre_expr_id_t second = opcode == VYRE_OPCODE_COMPARE_SWAP ? arg(l, s, 3) : 0;
-  build_word(l, b->fault, b->low, opcode, &p, arg(l, s, 2), second);
+  build_word(l, b->fault, b->low, opcode, &p, first, second);
   end(l);
 }
 
@@ -248,7 +249,11 @@ void vyre_loop_builtin(loop_t *l, const vyre_loop_slot_t *s) {
                  .low = mutable(l, "low", c32(l, 0)),
                  .high = mutable(l, "high", c32(l, 0)),
                  .is_open = mutable(l, "is_open", boolean(l, false))};
-  static const uint32_t known[] = {VYRE_OPCODE_ATOMIC_ADD,
+  vyre_var_id_t begin = vyre_loop_begin(l, s->wants_clocks);
+  static const uint32_t known[] = {VYRE_OPCODE_NOP,
+                                   VYRE_OPCODE_STORE_U32,
+                                   VYRE_OPCODE_LOAD_U32,
+                                   VYRE_OPCODE_ATOMIC_ADD,
                                    VYRE_OPCODE_COMPARE_SWAP,
                                    VYRE_OPCODE_DFA_STEP,
                                    VYRE_OPCODE_MEMCPY,
@@ -259,20 +264,26 @@ void vyre_loop_builtin(loop_t *l, const vyre_loop_slot_t *s) {
   for (unsigned i = 0; i < sizeof known / sizeof *known; i++)
     is_known = op(l, VYRE_EXPR_LOGICAL_OR, is_known, is(l, var(l, s->opcode), known[i]));
   vyre_loop_set_fault(l, b.fault, vyre_build_unary(l->b, VYRE_EXPR_LOGICAL_NOT, is_known), VYRE_FAULT_UNKNOWN_OPCODE);
-  build_update(l, &b, VYRE_OPCODE_ATOMIC_ADD);
-  build_update(l, &b, VYRE_OPCODE_COMPARE_SWAP);
+  build_access(l, &b, VYRE_OPCODE_STORE_U32);
+  build_access(l, &b, VYRE_OPCODE_LOAD_U32);
+  build_access(l, &b, VYRE_OPCODE_ATOMIC_ADD);
+  build_access(l, &b, VYRE_OPCODE_COMPARE_SWAP);
   build_dfa_step(l, &b);
   build_copy(l, &b);
   build_printf(l, &b);
   build_packed(l, &b);
   begin_if(l, is(l, var(l, s->opcode), VYRE_OPCODE_BATCH_FENCE));
-  vyre_loop_fence_begin(l, s, b.fault, b.low, b.high, b.is_open);
+  vyre_loop_fence_begin(l, s, begin, b.fault, b.low, b.high, b.is_open);
   end(l);
   begin_if(l, vyre_build_unary(l->b, VYRE_EXPR_LOGICAL_NOT, var(l, b.is_open)));
-  begin_if(l, is(l, var(l, b.fault), 0));
-  vyre_loop_complete(l, VYRE_ORDER_RELEASE, s->completion, s->tag, VYRE_STATE_DONE, var(l, b.low), var(l, b.high));
-  vyre_build_else(l->b);
-  vyre_loop_complete(l, VYRE_ORDER_RELEASE, s->completion, s->tag, VYRE_STATE_FAULT, var(l, b.fault), var(l, b.high));
-  end(l);
+  vyre_loop_end_t e = {.completion = s->completion,
+                       .tag = s->tag,
+                       .opcode = s->opcode,
+                       .fault = b.fault,
+                       .low = b.low,
+                       .high = b.high,
+                       .wants_clocks = s->wants_clocks,
+                       .begin = begin};
+  vyre_loop_complete_end(l, VYRE_ORDER_RELEASE, &e);
   end(l);
 }

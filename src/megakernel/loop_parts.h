@@ -15,7 +15,7 @@ typedef struct loop {
   vyre_builder_t *b;
   bool sleeps;
   vyre_var_id_t control, self, shared, ring, completions, table, queue, windows, opcodes, blocks;
-  vyre_var_id_t life;        /* u64: 1 + ticket of the last slot of each cell that a worker runs */
+  vyre_var_id_t life;        /* u64: the ticket of the last slot of each cell */
   vyre_var_id_t open_fences; /* u32, mutable, the dispatcher's */
   vyre_var_id_t ring_mask, ring_shift, window_count, opcode_shift, spin_limit, block_count;
 } loop_t;
@@ -97,13 +97,33 @@ static inline vyre_expr_id_t boolean(loop_t *l, bool value) { return vyre_build_
 
 /* loop.c */
 void vyre_loop_constants(loop_t *l);
-/* order: RELEASE when the slot wrote other memory that no fence stands behind. The completion is the host's. */
-void vyre_loop_complete(loop_t *l, vyre_order_t order, vyre_var_id_t completion, vyre_var_id_t tag, vyre_state_t state,
-                        vyre_expr_id_t low, vyre_expr_id_t high);
-void vyre_loop_complete_fault(loop_t *l, vyre_var_id_t completion, vyre_var_id_t tag, vyre_fault_t fault);
+/* DONE, in one quarter. order: RELEASE when the slot wrote other memory that no fence stands behind. The completion is
+ * the host's. */
+void vyre_loop_complete(loop_t *l, vyre_order_t order, vyre_var_id_t completion, vyre_var_id_t tag, vyre_expr_id_t low,
+                        vyre_expr_id_t high);
+void vyre_loop_complete_fault(loop_t *l, vyre_var_id_t completion, vyre_var_id_t tag, vyre_var_id_t opcode,
+                              vyre_fault_t fault);
+/* How a slot has ended. */
+typedef struct vyre_loop_end {
+  vyre_var_id_t completion, tag, opcode;
+  vyre_var_id_t fault, low, high;    /* u32; fault is 0, or else high its place */
+  vyre_var_id_t wants_clocks, begin; /* bool; u64, when it began, then */
+} vyre_loop_end_t;
+/* With all quarters that it takes; `order` as above. */
+void vyre_loop_complete_end(loop_t *l, vyre_order_t order, const vyre_loop_end_t *end);
+/* The time, if it is wanted: a u64 variable. */
+vyre_var_id_t vyre_loop_begin(loop_t *l, vyre_var_id_t wants_clocks);
 /* STORE_U32 and LOAD_U32: checks the operand, stores or loads, completes. */
 void vyre_loop_word_access(loop_t *l, bool is_store, vyre_var_id_t completion, vyre_var_id_t tag, vyre_var_id_t handle,
                            vyre_var_id_t offset, vyre_var_id_t value);
+/* A slot's class, of its WHO. */
+vyre_expr_id_t vyre_loop_class(loop_t *l, vyre_expr_id_t who);
+/* The address of place `index`, a u64, in the run queue of a class. */
+vyre_expr_id_t vyre_loop_queue_place(loop_t *l, vyre_expr_id_t class_, vyre_expr_id_t index);
+/* The class that queue number `number` of a round is: critical first, but in every eighth round another one. */
+vyre_expr_id_t vyre_loop_class_in_round(loop_t *l, vyre_var_id_t round, vyre_var_id_t number);
+/* The opcode, or a number that no opcode of the fast path has when clocks are wanted. */
+vyre_expr_id_t vyre_loop_fast_opcode(loop_t *l, vyre_expr_id_t opcode, vyre_expr_id_t who);
 /* The number may be a Program's. */
 vyre_expr_id_t vyre_loop_is_user(loop_t *l, vyre_var_id_t opcode);
 /* Finds an opcode's record: *out_record is its index, *out_found whether there is one (u32 variables; found is 0 or the
@@ -121,6 +141,7 @@ typedef struct vyre_loop_slot {
   vyre_scope_t scope;
   vyre_var_id_t address, ticket;   /* u64 */
   vyre_var_id_t opcode, cell, tag; /* u32 */
+  vyre_var_id_t wants_clocks;      /* bool */
   vyre_var_id_t completion;        /* u64 */
 } vyre_loop_slot_t;
 
@@ -130,9 +151,10 @@ void vyre_loop_builtin(loop_t *l, const vyre_loop_slot_t *slot);
 /* A MEMCPY that is for a worker. */
 vyre_expr_id_t vyre_loop_is_long_copy(loop_t *l, vyre_var_id_t opcode, vyre_expr_id_t bytes);
 
-/* loop_fences.c: takes a BATCH_FENCE, whose results are in low and high unless it stays open. */
-void vyre_loop_fence_begin(loop_t *l, const vyre_loop_slot_t *slot, vyre_var_id_t fault, vyre_var_id_t low,
-                           vyre_var_id_t high, vyre_var_id_t is_open);
+/* loop_fences.c: takes a BATCH_FENCE, whose results are in low and high unless it stays open; `begin`, a u64, is when.
+ */
+void vyre_loop_fence_begin(loop_t *l, const vyre_loop_slot_t *slot, vyre_var_id_t begin, vyre_var_id_t fault,
+                           vyre_var_id_t low, vyre_var_id_t high, vyre_var_id_t is_open);
 /* The open fences go on, by the dispatcher. */
 void vyre_loop_fences(loop_t *l);
 /* A worker gets the slot of this ticket. */
@@ -144,6 +166,8 @@ typedef struct vyre_loop_order {
   vyre_var_id_t entry, cell, frame;                   /* u64, u32, u64: the frame that the handler is called with */
   vyre_var_id_t handler, output_bytes, element_bytes; /* u32, of the opcode's record */
   vyre_var_id_t flags_max;                            /* u32 */
+  vyre_var_id_t opcode;                               /* u32 */
+  vyre_var_id_t wants_clocks;                         /* bool */
   vyre_var_id_t parameters;                           /* u32: how many templates there are, 0 when nothing is bound */
   vyre_loop_window_t data, output;
 } vyre_loop_order_t;

@@ -2,15 +2,12 @@
  *
  * Slot: 64 bytes, little endian, in a ring of 2^RING_SHIFT slots. Ticket t uses slot t mod 2^RING_SHIFT; its lap is
  * (t >> RING_SHIFT) + 1, as a u32. Each 16-byte quarter ends in a tag word that is written last (release):
- *   quarter 0: OPCODE, WHO (tenant | priority << 24), ARG0, lap
+ *   quarter 0: OPCODE, WHO, ARG0, lap
  *   quarter 1: ARG1, ARG2, ARG3, lap
  *   quarter 2: ARG4, ARG5, ARG6, lap
  *   quarter 3: ARG7, ARG8, ARG9, (lap & 0xFFFF) << 16 | cell
- * A slot is published when all four tags are those of its lap; the device never writes them.
- *
- * Completion: 64 bytes per cell, of which quarter 0 is in use: {tag, status, low, high}, tag written last (release).
- * The tag is the ticket + 1, as a u32. status is VYRE_STATE_DONE (low, high: the result) or VYRE_STATE_FAULT (low: the
- * reason, high: the node of the Program). */
+ * WHO is tenant | priority << 24 | 1 << 31 when clocks are wanted. A slot is published when all four tags are those of
+ * its lap; the device never writes them. */
 #ifndef VYRE_MEGAKERNEL_PROTOCOL_H
 #define VYRE_MEGAKERNEL_PROTOCOL_H
 
@@ -35,6 +32,11 @@ enum {
   VYRE_COMPLETION_BYTES = 64,
   VYRE_QUEUE_BYTES_EACH = 4,
   VYRE_ENTRY_CELL_SHIFT = 16,
+  VYRE_ENTRY_CLOCKS = 1 << 15,    /* in RECORD; the index is what lies below */
+  VYRE_COMPLETION_FAULT = 1 << 8, /* in STATUS */
+  VYRE_COMPLETION_CLOCKS = 1 << 9,
+  VYRE_CLASSES = 5, /* of priority: a run queue each */
+  VYRE_WHO_PRIORITY_SHIFT = 24,
   VYRE_LETTER_STEP = 2, /* between the numbers of two letters to a worker: an even number */
   VYRE_WINDOW_BYTES_EACH = 32,
   VYRE_OPCODE_BYTES_EACH = 16,
@@ -59,6 +61,7 @@ enum {
 };
 
 #define VYRE_HANDLER_COPY UINT32_MAX          /* an opcode's HANDLER: MEMCPY; in RUNNING: a worker copies */
+#define VYRE_WHO_CLOCKS (UINT32_C(1) << 31)   /* the slot wants to know when it began and ended */
 #define VYRE_OPCODE_HASH UINT32_C(0x9E3779B1) /* 2^32 / golden ratio: Knuth, The Art of Computer Programming 3, 6.4 */
 
 enum {

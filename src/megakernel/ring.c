@@ -13,7 +13,7 @@
 enum { WORDS = 16, PUBLISH_AHEAD_SLOTS = 16 /* whose lines a producer asks for early */, STALLED_LOOKS = 4096 };
 
 vyre_status_t vyre_ring_init(vyre_ring_t *ring, uint64_t first_ticket) {
-  VYRE_TRY(vyre_cells_init(&ring->cells, ring->cell_count));
+  VYRE_TRY(vyre_cells_init(&ring->cells, ring->cell_count, first_ticket));
   ring->cell_tickets = vyre_calloc(ring->cell_count, sizeof *ring->cell_tickets);
   if (!ring->cell_tickets) {
     vyre_cells_deinit(&ring->cells);
@@ -24,6 +24,7 @@ vyre_status_t vyre_ring_init(vyre_ring_t *ring, uint64_t first_ticket) {
   atomic_init(&ring->next_ticket, first_ticket);
   atomic_init(&ring->taken_seen, first_ticket);
   atomic_store(VYRE_SHARED_WORD64(ring->shared, TAKEN), first_ticket);
+  atomic_store(VYRE_SHARED_WORD32(ring->shared, EVENT), (uint32_t)first_ticket);
   /* Stale words: slots carry the lap before the one they are used in next, completions a tag that no first use has. */
   for (uint64_t i = 0; i <= ring->mask; i++) {
     uint64_t ticket = first_ticket + i;
@@ -89,7 +90,8 @@ static inline void write_slot(vyre_ring_t *ring, const vyre_slot_t *slot, uint64
   prefetch_for_writing(&ring->slots[((ticket + PUBLISH_AHEAD_SLOTS) & ring->mask) * WORDS]);
   uint32_t lap = vyre_lap(ticket, ring->shift);
   const uint32_t *arg = slot->arg;
-  write_quarter(words, slot->opcode, slot->priority << 24, arg[0], lap);
+  uint32_t who = slot->priority << VYRE_WHO_PRIORITY_SHIFT | (slot->flags & VYRE_SLOT_CLOCKS ? VYRE_WHO_CLOCKS : 0);
+  write_quarter(words, slot->opcode, who, arg[0], lap);
   write_quarter(words + 4, arg[1], arg[2], arg[3], lap);
   write_quarter(words + 8, arg[4], arg[5], arg[6], lap);
   write_quarter(words + 12, arg[7], arg[8], arg[9], lap << 16 | cell);
@@ -151,6 +153,29 @@ static bool has_completed(const vyre_ring_t *ring, uint32_t cell, uint64_t ticke
   return atomic_load_explicit(&ring->completions[cell * WORDS], memory_order_acquire) == vyre_completion_tag(ticket);
 }
 
+static uint64_t read_time(_Atomic uint32_t *words) {
+  return atomic_load_explicit(&words[0], memory_order_relaxed) |
+         (uint64_t)atomic_load_explicit(&words[1], memory_order_relaxed) << 32;
+}
+
+/* The quarters that the status tells of. They were written before quarter 0 was released; where one is not seen yet all
+ * the same, the completion has not come. */
+static bool read_more(_Atomic uint32_t *words, uint32_t status, uint32_t tag, vyre_completion_t *out) {
+  if (status & VYRE_COMPLETION_FAULT) {
+    if (atomic_load_explicit(&words[VYRE_COMPLETION_FAULT_TAG / 4], memory_order_acquire) != tag) return false;
+    out->worker = atomic_load_explicit(&words[VYRE_COMPLETION_FAULT_WORKER / 4], memory_order_relaxed);
+  }
+  if (status & VYRE_COMPLETION_CLOCKS) {
+    if (atomic_load_explicit(&words[VYRE_COMPLETION_BEGIN_TAG / 4], memory_order_acquire) != tag ||
+        atomic_load_explicit(&words[VYRE_COMPLETION_END_TAG / 4], memory_order_acquire) != tag)
+      return false;
+    out->begin_ns = read_time(&words[VYRE_COMPLETION_BEGIN_LOW / 4]);
+    out->end_ns = read_time(&words[VYRE_COMPLETION_END_LOW / 4]);
+    out->worker = atomic_load_explicit(&words[VYRE_COMPLETION_WORKER / 4], memory_order_relaxed);
+  }
+  return true;
+}
+
 bool vyre_ring_take(vyre_ring_t *ring, vyre_ticket_t ticket, vyre_completion_t *out_completion) {
   if (!has_completed(ring, ticket.cell, ticket.number)) return false;
   /* With a backlog the next ones have completed too, most likely, and cells come round in order. Past the
@@ -158,13 +183,16 @@ bool vyre_ring_take(vyre_ring_t *ring, vyre_ticket_t ticket, vyre_completion_t *
   if (atomic_load_explicit(&ring->next_ticket, memory_order_relaxed) - ticket.number > 2 * VYRE_PREFETCH_SLOTS)
     __builtin_prefetch((const void *)&ring->completions[(ticket.cell + VYRE_PREFETCH_SLOTS) * WORDS]);
   _Atomic uint32_t *words = &ring->completions[ticket.cell * WORDS];
-  uint32_t state = atomic_load_explicit(&words[1], memory_order_relaxed);
+  uint32_t status = atomic_load_explicit(&words[1], memory_order_relaxed), state = status & 0xFF;
   uint32_t low = atomic_load_explicit(&words[2], memory_order_relaxed);
   uint32_t high = atomic_load_explicit(&words[3], memory_order_relaxed);
   if (state == VYRE_STATE_FAULT)
     *out_completion = (vyre_completion_t){.state = VYRE_SLOT_FAULT, .fault = low, .fault_node = high};
   else
     *out_completion = (vyre_completion_t){.state = VYRE_SLOT_DONE, .result = {low, high}};
+  if (__builtin_expect(status != state, 0) &&
+      !read_more(words, status, vyre_completion_tag(ticket.number), out_completion))
+    return false;
   atomic_store_explicit(&ring->cell_tickets[ticket.cell], 0, memory_order_relaxed);
   vyre_cells_return(&ring->cells, ticket.cell);
   return true;

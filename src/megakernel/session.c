@@ -100,14 +100,17 @@ vyre_status_t vyre_session_create(vyre_device_t *device, const vyre_session_para
   VYRE_TRY(choose_topology(device, &filled));
   vyre_session_t *session = vyre_alloc_aligned(64, sizeof *session);
   vyre_memory_t *windows = vyre_calloc(filled.windows + 2, sizeof *windows);
-  if (!session || !windows) {
+  vyre_watch_t *watches = vyre_calloc(filled.workers + 1ull, sizeof *watches);
+  if (!session || !windows || !watches) {
     vyre_free(session);
     vyre_free(windows);
+    vyre_free(watches);
     return vyre_out_of_memory(sizeof *session);
   }
   session->device = device;
   session->params = filled;
   session->window_memory = windows;
+  session->watches = watches;
   pthread_mutex_init(&session->lock, NULL);
   pthread_mutex_init(&session->stop_lock, NULL);
   *out_session = session;
@@ -233,39 +236,6 @@ bool vyre_session_has_ended(const vyre_session_t *session) {
 
 bool vyre_session_is_stuck(const vyre_session_t *session) { return vyre_session_phase(session) == VYRE_SESSION_STUCK; }
 
-/* What the worker of `block`, VYRE_WORKER_BYTES_EACH bytes, does. */
-static void describe_worker(const vyre_session_t *session, uint32_t index, const uint8_t *block, vyre_strbuf_t *out) {
-  uint64_t beats;
-  uint32_t running, cell;
-  memcpy(&beats, block + VYRE_WORKER_HEARTBEAT, sizeof beats);
-  memcpy(&running, block + VYRE_WORKER_RUNNING, sizeof running);
-  memcpy(&cell, block + VYRE_WORKER_CELL, sizeof cell);
-  vyre_strbuf_printf(out, "%sworker %u: %llu rounds, ", index ? "; " : "", index, (unsigned long long)beats);
-  if (running == 0 || running > session->handler_count)
-    vyre_strbuf_append(out, "in the loop");
-  else
-    vyre_strbuf_printf(out, "runs %s in cell %u", session->handlers[running - 1].program->name, cell);
-}
-
-/* Which worker does what, for a session that does not stop. Where there is no memory for that its code is given all the
- * same: whoever gets it leaves the session's memory alone. */
-static vyre_status_t stuck(vyre_session_t *session) {
-  vyre_strbuf_t dump;
-  vyre_strbuf_init(&dump);
-  vyre_status_t unread = NULL;
-  for (uint32_t i = 0; i < session->block_count && !unread; i++) {
-    uint8_t block[VYRE_WORKER_BYTES_EACH];
-    unread = session->device->ops->read(session->device, block, session->blocks + (uint64_t)i * VYRE_WORKER_BYTES_EACH,
-                                        sizeof block);
-    if (!unread) describe_worker(session, i, block, &dump);
-  }
-  char *text = vyre_strbuf_take(&dump);
-  vyre_status_t status = vyre_status_make(VYRE_E_DEVICE_STUCK, "%s", text ? text : "");
-  vyre_free(text);
-  if (vyre_status_code(status) != VYRE_E_DEVICE_STUCK) status = vyre_status_fixed(VYRE_E_DEVICE_STUCK);
-  return vyre_status_because(status, unread);
-}
-
 /* Takes the lock of those who stop or swap; the time that is left comes back. */
 static vyre_status_t lock_until(vyre_session_t *session, uint64_t deadline_ns) {
   struct timespec until = {(time_t)(deadline_ns / VYRE_NS_PER_S), (long)(deadline_ns % VYRE_NS_PER_S)};
@@ -284,7 +254,7 @@ static vyre_status_t join(vyre_session_t *session, uint64_t deadline_ns) {
   if (vyre_status_code(joined) != VYRE_E_DEADLINE) return joined;
   vyre_status_destroy(&joined);
   atomic_store(&session->phase, VYRE_SESSION_STUCK);
-  return stuck(session);
+  return vyre_session_stuck(session);
 }
 
 vyre_status_t vyre_session_stop(vyre_session_t *session, uint64_t timeout_ns) {
@@ -367,6 +337,8 @@ void vyre_session_destroy(vyre_session_t **session_pointer) {
   for (uint32_t i = VYRE_WINDOW_FIRST; i <= session->params.windows + 1; i++)
     device->release(session->device, &session->window_memory[i]);
   vyre_free(session->window_memory);
+  vyre_free(session->watches);
+  vyre_session_free_formats(session);
   vyre_session_release(session);
   /* After the memory: it is the launch that keeps other sessions from the device. */
   if (session->launch) session->launch->ops->destroy(session->launch);
@@ -399,11 +371,17 @@ void vyre_session_detach(vyre_session_t *session, vyre_pump_t *pump) {
 bool vyre_session_pumps_on(const vyre_session_t *session) { return session->launch->pumps_on; }
 
 vyre_session_stats_t vyre_session_stats(const vyre_session_t *session) {
-  uint64_t published = session->launch ? atomic_load(&session->ring.next_ticket) - session->params.first_ticket : 0;
-  return (vyre_session_stats_t){.launches = atomic_load(&session->launches),
+  vyre_session_stats_t stats = {.launches = atomic_load(&session->launches),
                                 .swaps = atomic_load(&session->swaps),
-                                .published = published,
                                 .workers = session->params.workers,
                                 .builder = session->params.builder,
                                 .topology = session->params.topology};
+  if (!session->launch) return stats;
+  uint64_t first = session->params.first_ticket;
+  stats.published = atomic_load(&session->ring.next_ticket) - first;
+  stats.taken = atomic_load_explicit(VYRE_SHARED_WORD64(session->ring.shared, TAKEN), memory_order_relaxed) - first;
+  stats.fences =
+      atomic_load_explicit(VYRE_SHARED_WORD64(session->ring.shared, EPOCH_SEEN), memory_order_relaxed) - first;
+  stats.log_lost = atomic_load_explicit(VYRE_SHARED_WORD64(session->ring.shared, LOG_LOST), memory_order_relaxed);
+  return stats;
 }

@@ -52,7 +52,7 @@ static layout_t lay_out(vyre_session_t *session) {
   l.table = carve(&next, (uint64_t)p->cells * VYRE_ENTRY_BYTES_EACH);
   l.lives = carve(&next, (uint64_t)p->cells * VYRE_LIFE_BYTES_EACH);
   l.fences = carve(&next, (uint64_t)VYRE_FENCES_MAX * VYRE_FENCE_BYTES_EACH);
-  l.queue = carve(&next, (uint64_t)p->ring_slots * VYRE_QUEUE_BYTES_EACH);
+  l.queue = carve(&next, (uint64_t)VYRE_CLASSES * p->ring_slots * VYRE_QUEUE_BYTES_EACH);
   l.windows = carve(&next, (p->windows + 2ull) * VYRE_WINDOW_BYTES_EACH);
   l.opcodes = carve(&next, (uint64_t)VYRE_OPCODE_BYTES_EACH << l.opcode_shift);
   l.templates = carve(&next, vyre_session_template_bytes(session));
@@ -137,6 +137,13 @@ static void fill_control(const vyre_session_t *session, const layout_t *l, uint8
   store_address(control, VYRE_CONTROL_TICKET, p->first_ticket);
   store_address(control, VYRE_CONTROL_FIRST_TICKET, p->first_ticket);
   store_address(control, VYRE_CONTROL_LAST_USER, p->first_ticket); /* none, so the one before the first */
+  /* Every counter begins where tickets do, so that a session that starts close to a border takes all over theirs. */
+  for (uint32_t i = 0; i < VYRE_CLASSES; i++) {
+    store_address(control, VYRE_CONTROL_QUEUE_HEAD + 8 * i, p->first_ticket);
+    store_address(control, VYRE_CONTROL_QUEUE_TAIL + 8 * i, p->first_ticket);
+  }
+  store_address(control, VYRE_CONTROL_EPOCH, p->first_ticket);
+  store_address(control, VYRE_CONTROL_LOG_CURSOR, p->first_ticket);
   store_word(control, VYRE_CONTROL_CELL_COUNT, p->cells);
   store_word(control, VYRE_CONTROL_LOG_MASK, p->log_records - 1);
   store_word(control, VYRE_CONTROL_RING_SHIFT, session->ring.shift);
@@ -160,6 +167,10 @@ static void fill_blocks(const vyre_session_t *session, const layout_t *l, uint8_
     frame.bindings = frame.scratch + l->bindings;
     frame.scratch += VYRE_LOCAL_BYTES;
     memcpy(block + VYRE_WORKER_CALL_FRAME, &frame, sizeof frame);
+    uint32_t last_letter = (uint32_t)session->params.first_ticket & ~1u;
+    store_word(block, VYRE_WORKER_DONE, last_letter);
+    for (uint32_t tag = 12; tag < VYRE_ENTRY_BYTES_EACH; tag += 16)
+      store_word(block, VYRE_WORKER_LETTER + tag, last_letter);
   }
 }
 
@@ -171,11 +182,26 @@ static vyre_status_t fill_own(vyre_session_t *session, const layout_t *l) {
   fill_opcodes(session, bytes + l->opcodes, l->opcode_shift);
   add_opcode(bytes + l->opcodes, l->opcode_shift, VYRE_OPCODE_MEMCPY, VYRE_HANDLER_COPY);
   fill_windows(session, bytes + l->windows);
+  for (uint32_t cell = 0; cell < session->params.cells; cell++)
+    store_address(bytes + l->lives, cell * VYRE_LIFE_BYTES_EACH, session->params.first_ticket - 1);
   vyre_session_fill_templates(session, bytes + l->templates, session->own.address + l->templates);
   fill_blocks(session, l, bytes + l->blocks);
   vyre_status_t status = session->device->ops->write(session->device, session->own.address, bytes, l->filled);
   vyre_free(bytes);
   return status;
+}
+
+/* Stale tags: each is that of the record before, so that no record is there. */
+static void init_log(vyre_session_t *session) {
+  uint64_t first = session->params.first_ticket;
+  _Atomic uint32_t *words = (_Atomic uint32_t *)(void *)(session->shared.host + session->places.log);
+  for (uint64_t i = 0; i < session->params.log_records; i++) {
+    _Atomic uint32_t *record = words + ((first + i) & (session->params.log_records - 1)) * 8;
+    atomic_init(&record[3], (uint32_t)(first + i));
+    atomic_init(&record[7], (uint32_t)(first + i));
+  }
+  atomic_init(VYRE_SHARED_WORD64(session->shared.host, LOG_READ), first);
+  atomic_init(VYRE_SHARED_WORD64(session->shared.host, EPOCH_SEEN), first);
 }
 
 vyre_status_t vyre_session_allocate(vyre_session_t *session) {
@@ -199,6 +225,7 @@ vyre_status_t vyre_session_allocate(vyre_session_t *session) {
   ring->stalled = vyre_session_settle_ring;
   VYRE_TRY(fill_own(session, &l));
   VYRE_TRY(vyre_session_write_constants(session));
+  init_log(session);
   return vyre_ring_init(ring, p->first_ticket);
 }
 

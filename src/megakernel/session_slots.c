@@ -32,9 +32,12 @@ static vyre_status_t may_submit(const vyre_session_t *session, const vyre_slot_t
     return vyre_session_phase(session) == VYRE_SESSION_CREATED
                ? vyre_status_make(VYRE_E_STATE, "the session is not started")
                : vyre_status_fixed(VYRE_E_STOPPED);
-  for (uint32_t i = 0; i < count; i++)
-    if (__builtin_expect(slots[i].priority > 4, 0))
+  for (uint32_t i = 0; i < count; i++) {
+    if (__builtin_expect(slots[i].priority >= VYRE_CLASSES, 0))
       return vyre_status_make(VYRE_E_ARGUMENT, "priority %u; 0 to 4 are allowed", slots[i].priority);
+    if (__builtin_expect((slots[i].flags & ~(uint32_t)VYRE_SLOT_CLOCKS) != 0, 0))
+      return vyre_status_make(VYRE_E_ARGUMENT, "flags 0x%x; VYRE_SLOT_CLOCKS is what there is", slots[i].flags);
+  }
   return NULL;
 }
 
@@ -148,12 +151,10 @@ static const char *fix_of_fault(uint32_t fault) {
       return "Fill the slot's arguments as docs/protocol/megakernel.md says: unused ones are 0, operands are there "
              "when "
              "the Program has any.";
-    case VYRE_FAULT_HOST_MEMORY:
-      return "Name a window in the device's own memory in ATOMIC_ADD and COMPARE_SWAP.";
+    case VYRE_FAULT_HOST_MEMORY: return "Name a window in the device's own memory in ATOMIC_ADD and COMPARE_SWAP.";
     case VYRE_FAULT_BAD_FENCE:
       return "Fence tickets of this session that were submitted before: vyre_session_submit_batch makes such a fence.";
-    case VYRE_FAULT_FENCES:
-      return "Wait for one of the open fences first.";
+    case VYRE_FAULT_FENCES: return "Wait for one of the open fences first.";
     case VYRE_FAULT_RECORDS:
       return "Declare the output for more records, or append fewer in a call: with smaller chunks (--chunk).";
     default: return NULL;

@@ -1,6 +1,6 @@
 /* A session's own state, shared by session.c (its life), session_bindings.c (values of Programs' parameters),
- * session_memory.c (what host and kernel share), session_observe.c (observables and the log), session_slots.c
- * (publishing and waiting) and session_windows.c.
+ * session_log.c, session_memory.c (what host and kernel share), session_observe.c, session_slots.c (publishing and
+ * waiting), session_watch.c (dump and watchdog) and session_windows.c.
  *
  * Owns: everything it points to, but for the device. */
 #ifndef VYRE_MEGAKERNEL_SESSION_STATE_H
@@ -12,7 +12,7 @@
 #include "megakernel/ring.h"
 #include "megakernel/session.h"
 
-enum { VYRE_HANDLERS_MAX = 256, VYRE_WINDOW_FIRST = VYRE_WINDOW_OBSERVABLES + 1 };
+enum { VYRE_HANDLERS_MAX = 256, VYRE_FORMATS_MAX = 1024, VYRE_WINDOW_FIRST = VYRE_WINDOW_OBSERVABLES + 1 };
 
 typedef enum vyre_session_phase {
   VYRE_SESSION_CREATED,
@@ -39,6 +39,11 @@ typedef struct vyre_session_shared {
   uint64_t ring, completions, log, observables;
 } vyre_session_shared_t;
 
+/* Of a worker, for the watchdog: a slot runs since then at least; 0 when none did at the last look. */
+typedef struct vyre_watch {
+  uint64_t rounds, since_ns;
+} vyre_watch_t;
+
 struct vyre_session {
   vyre_ring_t ring; /* first: its hot words are aligned */
   vyre_device_t *device;
@@ -46,7 +51,7 @@ struct vyre_session {
   _Atomic int phase;            /* vyre_session_phase_t */
   bool was_started;             /* or failed to */
   atomic_bool stop_requested;   /* by the host */
-  pthread_mutex_t lock;         /* windows */
+  pthread_mutex_t lock;         /* windows, watches, formats, the log's reader */
   pthread_mutex_t stop_lock;    /* held by the one thread that stops or swaps */
 
   vyre_memory_t shared;              /* the shared block, the ring, the completions */
@@ -55,6 +60,10 @@ struct vyre_session {
   uint32_t block_count;              /* workers, and the dispatcher where it is one of its own */
   vyre_session_shared_t places;      /* in `shared` */
   vyre_memory_t *window_memory;      /* by handle; bytes is 0 while the entry is free */
+
+  vyre_watch_t *watches; /* by worker */
+  uint32_t format_count;
+  char *formats[VYRE_FORMATS_MAX];
 
   uint32_t handler_count;
   vyre_handler_t handlers[VYRE_HANDLERS_MAX];
@@ -90,6 +99,12 @@ vyre_status_t vyre_session_allocate(vyre_session_t *session);
 void vyre_session_release(vyre_session_t *session);
 /* One u32 of the control block; offset is a VYRE_CONTROL_*. */
 vyre_status_t vyre_session_write_control(vyre_session_t *session, uint32_t offset, uint32_t value);
+
+/* session_watch.c: VYRE_E_DEVICE_STUCK, with which worker does what. Where there is no memory for that its code is
+ * given all the same: whoever gets it leaves the session's memory alone. */
+vyre_status_t vyre_session_stuck(vyre_session_t *session);
+/* session_log.c */
+void vyre_session_free_formats(vyre_session_t *session);
 
 /* session_slots.c: gives the processor away, more and more, while a thread waits. `turn` counts the calls. */
 void vyre_session_back_off(uint32_t turn);

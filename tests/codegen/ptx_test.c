@@ -199,7 +199,7 @@ static void privileged_nodes(void **state) {
     for (unsigned o = 1; o < 5; o++) ADD("fence.%s%s()\n", atomics[o], scopes[scope]);
     ADD("heavy_fence\npause\nprefetch(a)\nprefetch_write(a)\nsleep(a, mask)\nwake(a)\nraw_copy(a, a + 64, "
         "32)\ncall_handler(mask, frame())\n"
-        "raw_store.u64.relaxed(a, control() + u64(worker()) + u64(pump()))\n");
+        "raw_store.u64.relaxed(a, control() + u64(worker()) + u64(pump()) + clock())\n");
 #undef ADD
     vyre_program_t *program;
     ok(vyre_text_parse(text, (size_t)n, "privileged.vyre", true, &program));

@@ -149,6 +149,10 @@ static void on_sleep(vyre_hooks_t *hooks, uint32_t worker, uint64_t address, uin
   hooked->slept_seen = seen;
 }
 static void on_wake(vyre_hooks_t *hooks, uint64_t address) { ((hooked_t *)(void *)hooks)->woken_word = address; }
+static uint64_t on_clock(vyre_hooks_t *hooks) {
+  (void)hooks;
+  return UINT64_C(0x0123456789ABCDEF);
+}
 static void on_fence(vyre_hooks_t *hooks) { ((hooked_t *)(void *)hooks)->fences++; }
 static void on_call(vyre_frame_t *frame, void *context) {
   hooked_t *hooked = context;
@@ -159,7 +163,8 @@ static void on_call(vyre_frame_t *frame, void *context) {
 
 static void hooks_are_called(void **state) {
   (void)state;
-  hooked_t hooked = {.hooks = {.pump = on_pump, .sleep = on_sleep, .wake = on_wake, .heavy_fence = on_fence}};
+  hooked_t hooked = {
+      .hooks = {.pump = on_pump, .sleep = on_sleep, .wake = on_wake, .heavy_fence = on_fence, .clock = on_clock}};
   const vyre_entry_t handlers[] = {{NULL, NULL}, {NULL, NULL}, {on_call, &hooked}};
   hooked.hooks.handlers = handlers;
   vyre_builder_t b;
@@ -171,14 +176,16 @@ static void hooks_are_called(void **state) {
   vyre_build_wake(&b, word(&b, 20));
   vyre_build_plain(&b, VYRE_STMT_HEAVY_FENCE);
   vyre_build_call_handler(&b, u32(&b, 2), vyre_build_raw_load(&b, VYRE_TYPE_U64, VYRE_ORDER_RELAXED, word(&b, 16)));
+  vyre_build_raw_store(&b, VYRE_TYPE_U64, VYRE_ORDER_RELAXED, word(&b, 24), vyre_build_leaf(&b, VYRE_EXPR_CLOCK));
   vyre_program_t *program = finish(&b);
   vyre_frame_t callee = {0};
-  uint64_t memory[3] = {0, 0, (uint64_t)(uintptr_t)&callee};
+  uint64_t memory[4] = {0, 0, (uint64_t)(uintptr_t)&callee, 0};
   vyre_frame_t frame = {
       .control = (uint64_t)(uintptr_t)memory, .hooks = (uint64_t)(uintptr_t)&hooked.hooks, .worker = 3};
   call(program, &frame);
   assert_int_equal(memory[0], 77 | UINT64_C(3) << 32);
   assert_int_equal(memory[1], (uint64_t)(uintptr_t)&frame);
+  assert_int_equal(memory[3], UINT64_C(0x0123456789ABCDEF));
   assert_int_equal(hooked.pumped_by, 3);
   assert_int_equal(hooked.slept_by, 3);
   assert_int_equal(hooked.slept_word, (uint64_t)(uintptr_t)memory + 4);

@@ -106,10 +106,6 @@ static void launch(run_t *r, vyre_entry_t loop) {
   }
 }
 
-static uint64_t queued(const finite_host_t *h) {
-  return get64(h->image->control, VYRE_CONTROL_QUEUE_TAIL) - get64(h->image->control, VYRE_CONTROL_QUEUE_HEAD);
-}
-
 static uint32_t letters_open(const finite_host_t *h) {
   uint32_t open = 0;
   for (uint32_t i = 1; i < h->blocks; i++)
@@ -171,10 +167,10 @@ static void check_parked(run_t *r) {
   if (!r->is_parking) FINITE_WRONG(h, "all have left, and nobody asked for it");
   if (get64(control, VYRE_CONTROL_TICKET) != get64(h->image->shared, VYRE_SHARED_TAKEN))
     FINITE_WRONG(h, "TICKET is not TAKEN at a park");
-  if (queued(h) > h->cells) FINITE_WRONG(h, "%llu in the queue at a park", (unsigned long long)queued(h));
+  if (finite_queued(h) > h->cells) FINITE_WRONG(h, "%llu in the queue at a park", (unsigned long long)finite_queued(h));
   parks++;
-  queued_at_park += queued(h) > 0;
-  queued_behind_busy += queued(h) > h->blocks - 1;
+  queued_at_park += finite_queued(h) > 0;
+  queued_behind_busy += finite_queued(h) > h->blocks - 1;
   letters_at_park += letters_open(h) > 0;
 }
 

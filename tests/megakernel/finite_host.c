@@ -31,6 +31,10 @@ static void lay_out_block(finite_host_t *h, uint32_t worker) {
   memcpy(m->blocks[worker], &frame, sizeof frame);
   frame.scratch = finite_address(m->scratches[worker]);
   memcpy(m->blocks[worker] + VYRE_WORKER_CALL_FRAME, &frame, sizeof frame);
+  uint32_t letter = (uint32_t)h->first & ~1u;
+  put32(m->blocks[worker], VYRE_WORKER_DONE, letter);
+  for (uint32_t quarter = 0; quarter < 4; quarter++)
+    put32(m->blocks[worker], VYRE_WORKER_LETTER + 16 * quarter + 12, letter);
 }
 
 static void lay_out(finite_host_t *h, uint32_t spin_limit) {
@@ -57,10 +61,22 @@ static void lay_out(finite_host_t *h, uint32_t spin_limit) {
   put64(m->control, VYRE_CONTROL_BLOCKS, finite_address(m->blocks));
   put32(m->control, VYRE_CONTROL_BLOCK_COUNT, h->blocks);
   put64(m->control, VYRE_CONTROL_TICKET, h->first);
-  /* The queue's counters may stand anywhere as well. */
-  uint64_t pushed = random_next(&h->random) | (random_once_in(&h->random, 2) ? ~UINT64_C(0xF) : 0);
-  put64(m->control, VYRE_CONTROL_QUEUE_TAIL, pushed);
-  put64(m->control, VYRE_CONTROL_QUEUE_HEAD, pushed);
+  /* The queues' counters may stand anywhere as well; epochs and records are counted from the first ticket on. A ring is
+   * a queue's length: they lie one behind the other. */
+  for (uint32_t i = 0; i < VYRE_CLASSES; i++) {
+    uint64_t pushed = random_next(&h->random) | (random_once_in(&h->random, 2) ? ~UINT64_C(0xF) : 0);
+    put64(m->control, VYRE_CONTROL_QUEUE_TAIL + 8 * i, pushed);
+    put64(m->control, VYRE_CONTROL_QUEUE_HEAD + 8 * i, pushed);
+  }
+  put64(m->control, VYRE_CONTROL_EPOCH, h->first);
+  put64(m->shared, VYRE_SHARED_EPOCH_SEEN, h->first);
+  put64(m->control, VYRE_CONTROL_LOG_CURSOR, h->first);
+  put64(m->shared, VYRE_SHARED_LOG_READ, h->first);
+  for (uint64_t i = 0; i < FINITE_LOG; i++) {
+    uint8_t *record = m->log + (h->first + i) % FINITE_LOG * VYRE_LOG_RECORD_BYTES_EACH;
+    put32(record, VYRE_LOG_RECORD_TAG0, (uint32_t)(h->first + i));
+    put32(record, VYRE_LOG_RECORD_TAG1, (uint32_t)(h->first + i));
+  }
   for (uint64_t i = 0; i < (1u << h->shift); i++) {
     uint8_t *slot = m->ring + ((h->first + i) & ((1u << h->shift) - 1)) * 64;
     uint32_t stale = lap_of(h, h->first + i) - 1;
@@ -68,6 +84,7 @@ static void lay_out(finite_host_t *h, uint32_t spin_limit) {
     put32(slot, 60, stale << 16);
   }
   for (uint32_t i = 0; i < h->cells; i++) {
+    m->lives[i] = h->first - 1;
     h->resting_tag[i] = (uint32_t)h->first;
     put32(m->completions, i * 64, h->resting_tag[i]);
     put32(m->completions, i * 64 + 4, READ_STATE);
@@ -214,7 +231,8 @@ static void model_call(finite_host_t *h, const slot_t *s, uint32_t handler, fini
     fault = VYRE_FAULT_BAD_RANGE;
   else if (s->arg[6] > 1 || s->arg[9])
     fault = VYRE_FAULT_BAD_ARGUMENT;
-  *e = (finite_expected_t){.ticket = e->ticket, .state = fault ? VYRE_STATE_FAULT : VYRE_STATE_DONE, .low = fault};
+  e->state = fault ? VYRE_STATE_FAULT : VYRE_STATE_DONE;
+  e->low = fault;
   if (fault) return;
   e->has_call = true;
   e->call = (finite_call_t){.handler = handler,
@@ -256,13 +274,14 @@ static bool has_letter(const finite_host_t *h, uint64_t ticket) {
   return false;
 }
 
-/* Every call of a ticket below this one has been made or was handed out: the order of direct, and of letters. */
-static void check_order(finite_host_t *h, uint64_t ticket) {
+/* Every call of its class with a ticket below this one's has been made or was handed out: the order of direct, and of
+ * letters. */
+static void check_order(finite_host_t *h, const finite_expected_t *began) {
   for (uint32_t cell = 0; cell < h->cells; cell++) {
     const finite_expected_t *e = &h->expected[cell];
-    if (e->is_open && e->has_call && e->calls_made == 0 && e->ticket - h->first < ticket - h->first &&
-        !has_letter(h, e->ticket))
-      FINITE_WRONG(h, "ticket %llu began before ticket %llu was handed out", (unsigned long long)ticket,
+    if (e->is_open && e->has_call && e->calls_made == 0 && e->class_ == began->class_ &&
+        e->ticket - h->first < began->ticket - h->first && !has_letter(h, e->ticket))
+      FINITE_WRONG(h, "ticket %llu began before ticket %llu was handed out", (unsigned long long)began->ticket,
                    (unsigned long long)e->ticket);
   }
 }
@@ -286,7 +305,7 @@ static void handle(vyre_frame_t *frame, void *context) {
     FINITE_WRONG(h, "ticket %llu: handler %u (not %u), %llu bytes (not %llu)", (unsigned long long)e->ticket, index,
                  c->handler, (unsigned long long)frame->data_bytes, (unsigned long long)c->bytes);
   }
-  check_order(h, e->ticket);
+  check_order(h, e);
   h->calls_made++;
   if (h->inside) h->inside(h, worker);
   memset(h->image->scratches[worker], (int)(index + 1), FINITE_SCRATCH_BYTES);
@@ -296,6 +315,12 @@ static void handle(vyre_frame_t *frame, void *context) {
 
 static const vyre_entry_t handlers[FINITE_OPCODES] = {
     {handle, (void *)0}, {handle, (void *)1}, {handle, (void *)2}, {handle, (void *)3}, {handle, (void *)4}};
+
+/* Every look at the clock finds it later. It begins shortly before its low half wraps. */
+static uint64_t tell_time(vyre_hooks_t *hooks) {
+  finite_host_t *h = finite_host_of(hooks);
+  return h->now++;
+}
 
 /* ---- the host's part ---- */
 
@@ -452,7 +477,11 @@ static void begin_publish(finite_host_t *h, slot_t s, bool runs, uint32_t quarte
   uint32_t at = random_below(&h->random, h->free_count), cell = h->free[at];
   h->free[at] = h->free[--h->free_count];
   finite_expected_t *e = &h->expected[cell];
-  *e = (finite_expected_t){.ticket = h->next};
+  uint32_t priority = s.who >> 24 & 7;
+  *e = (finite_expected_t){.ticket = h->next,
+                           .opcode = s.opcode,
+                           .class_ = priority < 4 ? priority : 4,
+                           .wants_clocks = s.who >> 31 && s.opcode != VYRE_OP_SHUTDOWN};
   if (runs) model(h, &s, e);
   e->is_open = true;
   uint32_t lap = lap_of(h, h->next);
@@ -473,7 +502,10 @@ static void check_fence(finite_host_t *h, const finite_expected_t *e, uint32_t e
       FINITE_WRONG(h, "the fence of ticket %llu is ahead of ticket %llu", (unsigned long long)e->ticket,
                    (unsigned long long)covered->ticket);
   }
-  if (epoch == 0 || epoch > get64(h->image->control, VYRE_CONTROL_EPOCH)) FINITE_WRONG(h, "epoch %u", epoch);
+  /* Those whose completions are not read yet are ahead of it, at most. */
+  if (epoch == (uint32_t)h->first ||
+      (uint32_t)get64(h->image->control, VYRE_CONTROL_EPOCH) - epoch >= h->epochs + h->cells)
+    FINITE_WRONG(h, "epoch %u", epoch);
   h->epochs++;
 }
 
@@ -501,10 +533,31 @@ static void read_log(finite_host_t *h) {
   put64(h->image->shared, VYRE_SHARED_LOG_READ, h->log_read);
 }
 
+/* The quarters behind the first one. */
+static void check_quarters(finite_host_t *h, const finite_expected_t *e, const uint8_t *c, uint32_t status) {
+  uint32_t tag = (uint32_t)(e->ticket + 1), more = 0;
+  if (e->state == VYRE_STATE_FAULT) {
+    more |= 1u << 8;
+    if (get32(c, 0x10) != tag || get32(c, 0x14) >= h->blocks || get32(c, 0x18) != e->opcode)
+      FINITE_WRONG(h, "ticket %llu: the quarter of its fault", (unsigned long long)e->ticket);
+  }
+  if (e->wants_clocks) {
+    more |= 1u << 9;
+    uint64_t begin = get32(c, 0x24) | (uint64_t)get32(c, 0x28) << 32, end = get32(c, 0x34) | (uint64_t)get32(c, 0x38)
+                                                                                                 << 32;
+    if (get32(c, 0x20) != tag || get32(c, 0x30) != tag || get32(c, 0x2C) >= h->blocks || begin == 0 || begin >= end ||
+        end > h->now)
+      FINITE_WRONG(h, "ticket %llu: the quarters of its clocks", (unsigned long long)e->ticket);
+  }
+  if (status >> 8 != more >> 8)
+    FINITE_WRONG(h, "ticket %llu: status 0x%x, not 0x%x", (unsigned long long)e->ticket, status, e->state | more);
+}
+
 static void check_completion(finite_host_t *h, uint32_t cell) {
   const finite_expected_t *e = &h->expected[cell];
   const uint8_t *c = h->image->completions + cell * 64;
-  uint32_t state = get32(c, 4), low = get32(c, 8), high = get32(c, 12);
+  uint32_t status = get32(c, 4), state = status & 0xFF, low = get32(c, 8), high = get32(c, 12);
+  check_quarters(h, e, c, status);
   bool is_fence = e->is_fence && state == VYRE_STATE_DONE;
   if (is_fence) check_fence(h, e, low);
   if (state != e->state || (low != e->low && !is_fence) || high != e->high)
@@ -608,6 +661,7 @@ void finite_begin(finite_host_t *h, finite_image_t *image, const vyre_hooks_t *h
   h->image = image;
   h->hooks = *hooks;
   h->hooks.handlers = handlers;
+  h->hooks.clock = tell_time;
   h->blocks = blocks;
   h->random.state = seed;
   h->shift = 3 + random_below(&h->random, FINITE_SHIFT_MAX - 2); /* as finite_shift */
@@ -615,9 +669,19 @@ void finite_begin(finite_host_t *h, finite_image_t *image, const vyre_hooks_t *h
   h->total = 200 + random_below(&h->random, 400);
   h->first = border - random_below(&h->random, (uint32_t)h->total);
   h->next = h->first;
+  h->log_read = h->first;
+  h->now = (UINT64_C(5) << 32) - 300;
   for (uint32_t i = 0; i < h->cells; i++) h->free[h->free_count++] = i;
   lay_out(h, spin_limit);
   the_host = h;
+}
+
+uint64_t finite_queued(const finite_host_t *h) {
+  uint64_t queued = 0;
+  for (uint32_t i = 0; i < VYRE_CLASSES; i++)
+    queued += get64(h->image->control, VYRE_CONTROL_QUEUE_TAIL + 8 * i) -
+              get64(h->image->control, VYRE_CONTROL_QUEUE_HEAD + 8 * i);
+  return queued;
 }
 
 void finite_check_end(finite_host_t *h) {
@@ -628,8 +692,7 @@ void finite_check_end(finite_host_t *h) {
   if (get64(shared, VYRE_SHARED_TAKEN) != end) FINITE_WRONG(h, "TAKEN is not behind SHUTDOWN");
   if (get32(shared, VYRE_SHARED_ENDING) != 1) FINITE_WRONG(h, "ENDING");
   if (get32(control, VYRE_CONTROL_LOCK) || get32(shared, VYRE_SHARED_SLEEPERS)) FINITE_WRONG(h, "LOCK or SLEEPERS");
-  if (get64(control, VYRE_CONTROL_QUEUE_HEAD) != get64(control, VYRE_CONTROL_QUEUE_TAIL))
-    FINITE_WRONG(h, "the queue holds something");
+  if (finite_queued(h)) FINITE_WRONG(h, "a queue holds something");
   for (uint32_t i = 0; i < h->blocks; i++)
     if (get32(h->image->blocks[i], VYRE_WORKER_RUNNING)) FINITE_WRONG(h, "RUNNING of worker %u", i);
   if (h->free_count != h->cells - FINITE_BEHIND)
@@ -640,7 +703,8 @@ void finite_check_end(finite_host_t *h) {
   read_log(h);
   h->lost += h->print_count - h->prints_seen;
   if (get64(shared, VYRE_SHARED_LOG_LOST) != h->lost) FINITE_WRONG(h, "records lost");
-  if (get64(control, VYRE_CONTROL_EPOCH) != h->epochs || get64(shared, VYRE_SHARED_EPOCH_SEEN) != h->epochs)
+  uint64_t epoch = h->first + h->epochs;
+  if (get64(control, VYRE_CONTROL_EPOCH) != epoch || get64(shared, VYRE_SHARED_EPOCH_SEEN) != epoch)
     FINITE_WRONG(h, "EPOCH is not the number of fences");
   if (get32(control, VYRE_CONTROL_OPEN_FENCES)) FINITE_WRONG(h, "a fence is open");
   if (memcmp(h->model, h->image->memory, sizeof h->model) != 0) FINITE_WRONG(h, "the windows' words");

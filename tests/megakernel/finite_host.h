@@ -43,7 +43,7 @@ typedef struct finite_image {
   _Alignas(64) uint64_t lives[FINITE_SLOTS_MAX];
   _Alignas(64) uint8_t fences[VYRE_FENCES_MAX * VYRE_FENCE_BYTES_EACH];
   _Alignas(64) uint8_t log[FINITE_LOG * VYRE_LOG_RECORD_BYTES_EACH];
-  _Alignas(64) uint32_t queue[FINITE_SLOTS_MAX];
+  _Alignas(64) uint32_t queue[VYRE_CLASSES][FINITE_SLOTS_MAX];
   _Alignas(64) uint8_t windows[FINITE_WINDOWS * 32];
   _Alignas(64) uint8_t opcodes[(1 << FINITE_OPCODE_SHIFT) * 16];
   _Alignas(64) uint8_t blocks[FINITE_BLOCKS_MAX][VYRE_WORKER_BYTES_EACH];
@@ -67,7 +67,8 @@ typedef struct finite_expected {
   bool has_call;
   uint32_t calls_made; /* one, when there is one to be made */
   finite_call_t call;
-  bool is_fence;
+  uint32_t opcode, class_;
+  bool wants_clocks, is_fence;
   uint64_t fence_first, fence_count;
 } finite_expected_t;
 
@@ -92,6 +93,7 @@ struct finite_host {
   uint32_t print_count, prints_seen;            /* published; told by the log, or passed over */
   uint64_t log_read, lost;                      /* records; slots passed over */
   uint64_t epochs;                              /* fences completed */
+  uint64_t now;                                 /* what the clock tells next */
   uint32_t calls_made;
   uint32_t half_quarters; /* bit q: quarter q of ticket `next` is written, the others are not */
   uint32_t half[16];      /* its words */
@@ -136,6 +138,8 @@ void finite_begin(finite_host_t *h, finite_image_t *image, const vyre_hooks_t *h
  * nothing to do. */
 bool finite_publish(finite_host_t *h, uint32_t most);
 void finite_read_completions(finite_host_t *h);
+/* Entries of the run queues, as the control block has it. */
+uint64_t finite_queued(const finite_host_t *h);
 /* After the loop's end: all before SHUTDOWN and it has completed, nothing behind it. */
 void finite_check_end(finite_host_t *h);
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <vyre/session.h>
@@ -89,11 +90,13 @@ static void expect_fault(fixture_t *f, vyre_slot_t slot, uint32_t fault) {
 }
 
 /* A slot that runs until the gate is opened. Its operands lie behind its output. */
-static vyre_ticket_t submit_waiting(fixture_t *f) {
+static vyre_slot_t waiting_slot(fixture_t *f) {
   uint32_t operand[8] = {f->gate, 0, 0, 0, 4, 0, 0, 0};
   memcpy((uint8_t *)(uintptr_t)f->gate_word + 128, operand, sizeof operand);
-  return submit(f, (vyre_slot_t){.opcode = f->wait_opcode, .arg = {[7] = f->gate, [8] = 64, [9] = 128}});
+  return (vyre_slot_t){.opcode = f->wait_opcode, .arg = {[7] = f->gate, [8] = 64, [9] = 128}};
 }
+
+static vyre_ticket_t submit_waiting(fixture_t *f) { return submit(f, waiting_slot(f)); }
 
 static vyre_slot_t fence(uint64_t first, uint32_t count, uint32_t tag) {
   return (vyre_slot_t){.opcode = VYRE_OP_BATCH_FENCE, .arg = {(uint32_t)first, (uint32_t)(first >> 32), count, tag}};
@@ -220,14 +223,15 @@ static void fences(void **state) {
   expect_fault(&f, fence(100, UINT32_MAX, 0), VYRE_FAULT_BAD_FENCE);
   vyre_completion_t c = run_slot(&f, fence(100, 4, 77)); /* what was refused has completed, too */
   assert_int_equal(c.state, VYRE_SLOT_DONE);
-  assert_int_equal(c.result[0], 1);
+  assert_int_equal(c.result[0], 101); /* epochs count from the first ticket on */
   assert_int_equal(c.result[1], 77);
+  assert_int_equal(vyre_session_stats(f.session).fences, 1);
   /* Behind a slot that runs: the fence waits, the slots behind it do not. */
   vyre_ticket_t waiting = submit_waiting(&f);
   vyre_ticket_t over = submit(&f, fence(waiting.number, 1, 1)), before = submit(&f, fence(100, 5, 2));
   vyre_ticket_t on_fence = submit(&f, fence(over.number, 1, 3));
   c = wait_for(&f, before);
-  assert_int_equal(c.result[0], 2);
+  assert_int_equal(c.result[0], 102);
   assert_int_equal(done(&f, (vyre_slot_t){.opcode = VYRE_OP_NOP}), 0);
   bool is_done = true;
   ok(vyre_session_poll(f.session, over, &is_done, &c));
@@ -368,6 +372,153 @@ static void the_log(void **state) {
   close_session(&f);
 }
 
+static void expect_text(fixture_t *f, vyre_log_record_t record, const char *expected) {
+  char *text;
+  ok(vyre_session_log_text(f->session, &record, &text));
+  assert_string_equal(text, expected);
+  vyre_text_free(text);
+}
+
+static void formats(void **state) {
+  fixture_t f;
+  open_session(&f, *state, (vyre_session_params_t){0});
+  uint32_t numbers, percent, plain, last = 0;
+  ok(vyre_session_log_format(f.session, "at %u: %d, 0x%08x", &numbers));
+  ok(vyre_session_log_format(f.session, "%f is %3u%%", &percent));
+  ok(vyre_session_log_format(f.session, "", &plain));
+  done(&f, (vyre_slot_t){.opcode = VYRE_OP_PRINTF, .arg = {numbers, 7, (uint32_t)-3, 0xBEEF}});
+  vyre_log_record_t record;
+  uint32_t count;
+  ok(vyre_session_log_read(f.session, &record, 1, &count, NULL));
+  assert_int_equal(count, 1);
+  expect_text(&f, record, "at 7: -3, 0x0000beef");
+  expect_text(&f, (vyre_log_record_t){.format = percent, .value = {0x3FC00000, 42, 9}}, "1.5 is  42%");
+  expect_text(&f, (vyre_log_record_t){.format = plain, .value = {1, 2, 3}}, "");
+  expect_text(&f, (vyre_log_record_t){.format = plain + 1, .value = {1, 2, 3}}, "format 3: 1 2 3");
+  static const char *const wrong[] = {"%s", "%", "100%", "%u%u%u%u", "%123u", "%-3d", "%lu", "%5%"};
+  for (unsigned i = 0; i < sizeof wrong / sizeof *wrong; i++)
+    expect(vyre_session_log_format(f.session, wrong[i], &last), VYRE_E_ARGUMENT);
+  expect(vyre_session_log_format(f.session, NULL, &last), VYRE_E_ARGUMENT);
+  while (last < 1023) ok(vyre_session_log_format(f.session, "%u", &last));
+  expect(vyre_session_log_format(f.session, "%u", &last), VYRE_E_TABLE_FULL);
+  close_session(&f);
+}
+
+/* ---- clocks, faults, classes ---- */
+
+/* Every opcode tells its times when asked; they lie in what the host saw, and follow each other. */
+static void clocks(void **state) {
+  fixture_t f;
+  open_session(&f, *state, (vyre_session_params_t){0});
+  *f.gate_word = 1;
+  vyre_slot_t pack;
+  ok(vyre_slot_pack(&(vyre_operation_t){VYRE_OP_ATOMIC_ADD, f.window, {0, 1, 0}}, 1, &pack));
+  vyre_slot_t wait = waiting_slot(&f);
+  const vyre_slot_t slots[] = {
+      {.opcode = VYRE_OP_NOP},
+      {.opcode = VYRE_OP_STORE_U32, .arg = {f.window, 4, 5}},
+      {.opcode = VYRE_OP_LOAD_U32, .arg = {f.window, 4}},
+      {.opcode = VYRE_OP_COMPARE_SWAP, .arg = {f.window, 4, 5, 6}},
+      {.opcode = VYRE_OP_MEMCPY, .arg = {f.window, 0, 0, f.window, 64, 0, 64}},
+      {.opcode = VYRE_OP_MEMCPY, .arg = {f.window, 0, 0, f.window, 2048, 0, 1024}},
+      {.opcode = VYRE_OP_DFA_STEP, .arg = {f.window, 0, 0, 1}},
+      {.opcode = VYRE_OP_PRINTF, .arg = {1, 2, 3, 4}},
+      fence(0, 1, 0),
+      pack,
+      wait,
+      {.opcode = VYRE_OP_LOAD_U32, .arg = {f.window, 1}},
+      {.opcode = 0x100, .arg = {0}},
+  };
+  for (unsigned i = 0; i < sizeof slots / sizeof *slots; i++) {
+    vyre_slot_t slot = slots[i];
+    vyre_completion_t plain = run_slot(&f, slot);
+    assert_true(plain.begin_ns == 0 && plain.end_ns == 0);
+    if (plain.state == VYRE_SLOT_FAULT) assert_in_range(plain.worker, 0, 2);
+    slot.flags = VYRE_SLOT_CLOCKS;
+    uint64_t before = vyre_clock_ns();
+    vyre_completion_t c = run_slot(&f, slot);
+    assert_int_equal(c.state, plain.state);
+    assert_true(c.begin_ns >= before && c.end_ns >= c.begin_ns && c.end_ns <= vyre_clock_ns());
+    assert_in_range(c.worker, 0, 2);
+  }
+  assert_int_equal(((const uint32_t *)(void *)f.memory)[1], 6); /* the second LOAD and CAS were carried out as well */
+  expect(vyre_session_submit(f.session, &(vyre_slot_t){.flags = 2}, 0, &(vyre_ticket_t){0}), VYRE_E_ARGUMENT);
+  /* A fence that stays open keeps when it was taken. */
+  *f.gate_word = 0;
+  vyre_ticket_t waiting = submit_waiting(&f);
+  vyre_slot_t over = fence(waiting.number, 1, 1);
+  over.flags = VYRE_SLOT_CLOCKS;
+  vyre_ticket_t open = submit(&f, over);
+  done(&f, (vyre_slot_t){.opcode = VYRE_OP_NOP});
+  uint64_t opened = vyre_clock_ns();
+  *f.gate_word = 1;
+  vyre_completion_t c = wait_for(&f, open);
+  assert_true(c.begin_ns <= opened && c.end_ns >= opened);
+  wait_for(&f, waiting);
+  close_session(&f);
+}
+
+/* While both workers are busy slots of all classes queue up; the one that is freed takes those of the first class
+ * first, in the order of their tickets, but for every eighth. */
+static void classes(void **state) {
+  fixture_t f;
+  open_session(&f, *state, (vyre_session_params_t){0});
+  enum { EACH = 6, SLOTS = 5 * EACH };
+  vyre_ticket_t busy[2] = {submit_waiting(&f), submit_waiting(&f)}, tickets[SLOTS];
+  vyre_completion_t c[SLOTS];
+  uint32_t class_[SLOTS];
+  for (uint32_t i = 0; i < SLOTS; i++) {
+    vyre_slot_t slot = waiting_slot(&f);
+    slot.priority = class_[i] = 4 - i % 5; /* the idle ones come first */
+    slot.flags = VYRE_SLOT_CLOCKS;
+    tickets[i] = submit(&f, slot);
+  }
+  done(&f, (vyre_slot_t){.opcode = VYRE_OP_NOP}); /* all of them were taken */
+  *f.gate_word = 1;
+  for (uint32_t i = 0; i < SLOTS; i++) c[i] = wait_for(&f, tickets[i]);
+  uint32_t turned = 0;
+  for (uint32_t i = 0; i < SLOTS; i++)
+    for (uint32_t k = 0; k < SLOTS; k++) {
+      /* Two workers take at once: what one began two slots later was behind. */
+      bool is_ahead = c[i].worker == c[k].worker && c[i].end_ns <= c[k].begin_ns;
+      if (class_[i] == class_[k] && i > k) assert_false(is_ahead);
+      turned += is_ahead && class_[i] > class_[k];
+    }
+  /* Without classes it would be some 100 pairs: half of the 210 that are submitted so are on one worker. */
+  if (turned > 60) fail_msg("%u pairs in the order of tickets, not of classes", turned);
+  for (int i = 0; i < 2; i++) wait_for(&f, busy[i]);
+  close_session(&f);
+}
+
+/* ---- the watchdog ---- */
+
+static void watchdog(void **state) {
+  fixture_t f;
+  open_session(&f, *state, (vyre_session_params_t){0});
+  ok(vyre_session_check(f.session, 0));
+  vyre_ticket_t waiting = submit_waiting(&f);
+  vyre_status_t status = NULL;
+  for (uint64_t until = vyre_clock_ns() + 20 * SECOND; !status && vyre_clock_ns() < until; vyre_sleep_ns(1000000))
+    status = vyre_session_check(f.session, 20000000);
+  char ticket[64];
+  snprintf(ticket, sizeof ticket, "(ticket %llu)", (unsigned long long)waiting.number);
+  assert_non_null(strstr(vyre_status_detail(status), "runs wait in cell"));
+  assert_non_null(strstr(vyre_status_detail(status), ticket));
+  expect(status, VYRE_E_DEVICE_STUCK);
+  char *text;
+  ok(vyre_session_dump(f.session, &text));
+  assert_non_null(strstr(text, "runs wait in cell"));
+  assert_non_null(strstr(text, "in the loop"));
+  assert_non_null(strstr(text, "running"));
+  vyre_text_free(text);
+  *f.gate_word = 1;
+  wait_for(&f, waiting);
+  ok(vyre_session_check(f.session, 0)); /* it goes on */
+  ok(vyre_session_stop(f.session, 10 * SECOND));
+  expect(vyre_session_check(f.session, 0), VYRE_E_STOPPED);
+  close_session(&f);
+}
+
 /* ---- what the host refuses before there is a kernel ---- */
 
 static void refusals(void **state) {
@@ -388,6 +539,9 @@ static void refusals(void **state) {
   expect(vyre_session_observe(session, 0, &value), VYRE_E_STATE);
   expect(vyre_session_wait_observable(session, 0, VYRE_COMPARE_EQUAL, 0, 0, &value), VYRE_E_STATE);
   expect(vyre_session_log_read(session, &record, 1, &count, NULL), VYRE_E_STATE);
+  char *text;
+  expect(vyre_session_check(session, 0), VYRE_E_STATE);
+  expect(vyre_session_dump(session, &text), VYRE_E_STATE);
   expect(vyre_session_submit_batch(session, &slot, 1, NULL, 0, &ticket), VYRE_E_STATE);
   vyre_session_destroy(&session);
   vyre_device_close(&device);
@@ -402,7 +556,9 @@ int main(void) {
                {"packed", packed},     {"fences", fences},
                {"batches", batches},   {"too_many_fences", too_many_fences},
                {"the_log", the_log},   {"fences_at_the_end", fences_at_the_end},
-               {"refusals", refusals}, {"observables", observables}};
+               {"refusals", refusals}, {"observables", observables},
+               {"formats", formats},   {"clocks", clocks},
+               {"classes", classes},   {"watchdog", watchdog}};
   int failed = 0;
   for (unsigned d = 0; d < sizeof devices / sizeof *devices; d++) {
     struct CMUnitTest tests[sizeof cases / sizeof *cases];
