@@ -17,23 +17,24 @@ typedef struct row {
   uint32_t number; /* offset, opcode, index, reason */
   uint32_t bits;
   const char *first, *second; /* writer and reader; arguments and results */
+  const char *mirror;         /* CONTROL: the word of SHARED that tells the host the same, or "" */
   const char *meaning;
 } row_t;
 
 static const row_t rows[] = {
-#define VYRE_CONTROL(name, place, offset, bits, writer, reader, meaning) \
-  {CONTROL, #place, #name, offset, bits, writer, reader, meaning},
+#define VYRE_CONTROL(name, place, offset, bits, writer, reader, mirror, meaning) \
+  {CONTROL, #place, #name, offset, bits, writer, reader, mirror, meaning},
 #define VYRE_RECORD_WORD(record, name, offset, bits, meaning) \
-  {RECORD_WORD, #record, #name, offset, bits, "", "", meaning},
+  {RECORD_WORD, #record, #name, offset, bits, "", "", "", meaning},
 #define VYRE_OPCODE(name, number, arguments, results, meaning) \
-  {OPCODE, "", #name, UINT32_C(number), 32, arguments, results, meaning},
-#define VYRE_HANDLER_ARG(name, index, meaning) {HANDLER_ARG, "", #name, index, 32, "", "", meaning},
+  {OPCODE, "", #name, UINT32_C(number), 32, arguments, results, "", meaning},
+#define VYRE_HANDLER_ARG(name, index, meaning) {HANDLER_ARG, "", #name, index, 32, "", "", "", meaning},
 #include "megakernel/protocol.def"
 #undef VYRE_CONTROL
 #undef VYRE_RECORD_WORD
 #undef VYRE_OPCODE
 #undef VYRE_HANDLER_ARG
-#define VYRE_FAULT(name, number, text) {FAULT, "", #name, number, 32, "", "", text},
+#define VYRE_FAULT(name, number, text) {FAULT, "", #name, number, 32, "", "", "", text},
 #include "ir/fault.def"
 #undef VYRE_FAULT
 };
@@ -64,6 +65,7 @@ static const struct {
     {"FENCES_MAX", "%u", VYRE_FENCES_MAX},
     {"FENCE_BYTES", "%u", VYRE_FENCE_BYTES_EACH},
     {"WINDOW_OBSERVABLES", "%u", VYRE_WINDOW_OBSERVABLES},
+    {"CLASSES", "%u", VYRE_CLASSES},
 };
 
 static const struct {
@@ -71,7 +73,8 @@ static const struct {
   int table;
   const char *head;
 } tables[] = {
-    {"BLOCK ", CONTROL, "| offset | word | bits | written by | read by | meaning |\n|---|---|---|---|---|---|\n"},
+    {"BLOCK ", CONTROL,
+     "| offset | word | bits | written by | read by | mirrored to | meaning |\n|---|---|---|---|---|---|---|\n"},
     {"RECORD ", RECORD_WORD, "| offset | word | bits | meaning |\n|---|---|---|---|\n"},
     {"OPCODES", OPCODE, "| opcode | name | ARG0, ... | result | meaning |\n|---|---|---|---|---|\n"},
     {"HANDLER_ARGS", HANDLER_ARG, "| word | name | meaning |\n|---|---|---|\n"},
@@ -100,7 +103,22 @@ static void print_row(const row_t *row) {
     print_cell(row->first);
     print_cell(row->second);
   }
+  if (row->table == CONTROL) print_cell(row->mirror);
   print_cell(row->meaning);
+}
+
+/* Every mirror is a word of the shared block. */
+static bool mirrors_exist(void) {
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    bool is_found = rows[i].mirror[0] == '\0';
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; k++)
+      is_found |= strcmp(rows[k].record, "SHARED") == 0 && strcmp(rows[k].name, rows[i].mirror) == 0;
+    if (is_found) continue;
+    fprintf(stderr, "protocol-doc: no such word: %s\nFix: Name a word of the shared block as a mirror.\n",
+            rows[i].mirror);
+    return false;
+  }
+  return true;
 }
 
 /* False when there is no such table, or it is empty. */
@@ -147,6 +165,7 @@ int main(int argc, char **argv) {
     return 2;
   }
   char line[1000];
+  if (!mirrors_exist()) return 1;
   while (fgets(line, sizeof line, text))
     if (!print_line(line)) {
       fprintf(stderr, "protocol-doc: no such number or table: %sFix: Take one that tools/protocol_doc.c knows.\n",

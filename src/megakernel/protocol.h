@@ -16,7 +16,7 @@
 #include "ir/frame.h" /* the values of the stop word */
 
 enum {
-#define VYRE_CONTROL(name, place, offset, bits, writer, reader, meaning) VYRE_##place##_##name = offset,
+#define VYRE_CONTROL(name, place, offset, bits, writer, reader, mirror, meaning) VYRE_##place##_##name = offset,
 #define VYRE_RECORD_WORD(record, name, offset, bits, meaning) VYRE_##record##_##name = offset,
 #define VYRE_OPCODE(name, number, arguments, results, meaning)
 #define VYRE_HANDLER_ARG(name, index, meaning) VYRE_ARG_##name = index,
@@ -65,7 +65,7 @@ enum {
 #define VYRE_OPCODE_HASH UINT32_C(0x9E3779B1) /* 2^32 / golden ratio: Knuth, The Art of Computer Programming 3, 6.4 */
 
 enum {
-#define VYRE_CONTROL(name, place, offset, bits, writer, reader, meaning)
+#define VYRE_CONTROL(name, place, offset, bits, writer, reader, mirror, meaning)
 #define VYRE_RECORD_WORD(record, name, offset, bits, meaning)
 #define VYRE_OPCODE(name, number, arguments, results, meaning) VYRE_OPCODE_##name = (int)UINT32_C(number),
 #define VYRE_HANDLER_ARG(name, index, meaning)
