@@ -4,7 +4,10 @@
  *
  * Random slots of every opcode against the model; handlers that take so long that the run queue grows; parks at any
  * step, after which the loop is called anew over the same image. The interpreter, the cpu device's machine code, and
- * the two by turns from launch to launch, leave the very same bytes. Arguments: [first seed] [count]. */
+ * the two by turns from launch to launch, leave the very same bytes. A run is stopped at each of its steps, too. In the
+ * form for hosts a coroutine that sleeps does not run until it is woken: a wake that is lost leaves all asleep.
+ *
+ * Arguments: [first seed] [count]. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,6 +32,7 @@ static uint64_t first_seed = 1, seed_count = 3;
 enum {
   STACK_BYTES = 1 << 20, /* of a coroutine; untouched pages cost nothing */
   STEPS_MAX = 400000,    /* changes of coroutines: far more than a run needs */
+  FEW_SLOTS = 12,
 };
 
 typedef struct run {
@@ -39,10 +43,12 @@ typedef struct run {
   bool is_parking;
   uint32_t dispatcher_parks_at; /* the step from which the dispatcher sees PARK: a word reaches some readers late */
   vyre_entry_t loop;            /* of this launch */
+  bool sleeps;                  /* the form for hosts */
+  uint64_t asleep_on[FINITE_BLOCKS_MAX]; /* the address of a word, or 0 */
 } run_t;
 
 /* Over all runs: what must have happened, or the test is too easy. */
-static uint64_t queued_at_park, letters_at_park, parks, calls, queued_behind_busy;
+static uint64_t queued_at_park, letters_at_park, parks, calls, queued_behind_busy, sleeps;
 
 static uint8_t *stacks;
 
@@ -52,6 +58,18 @@ static void change(run_t *r) { swapcontext(&r->contexts[r->current], &r->schedul
 
 /* ---- the hooks ---- */
 
+/* Wakes one that sleeps on the word. */
+static void wake(run_t *r, uint64_t word) {
+  for (uint32_t i = 0; i < r->host.blocks; i++)
+    if (r->asleep_on[i] == word) {
+      r->asleep_on[i] = 0;
+      return;
+    }
+}
+
+static void hook_wake(vyre_hooks_t *hooks, uint64_t word) { wake(of_host(finite_host_of(hooks)), word); }
+
+/* As a futex: the word is compared and the sleep begun in one step. */
 static void hook_sleep(vyre_hooks_t *hooks, uint32_t worker, uint64_t word, uint32_t seen) {
   finite_host_t *h = finite_host_of(hooks);
   run_t *r = of_host(h);
@@ -59,19 +77,35 @@ static void hook_sleep(vyre_hooks_t *hooks, uint32_t worker, uint64_t word, uint
   const uint8_t *block = h->image->blocks[worker];
   uint64_t own = worker ? finite_address(block + VYRE_WORKER_LETTER + VYRE_ENTRY_BYTES_EACH - 4)
                         : finite_address(h->image->shared + VYRE_SHARED_EVENT);
-  if (word != own || seen != (worker ? get32(block, VYRE_WORKER_DONE) : 0))
+  uint32_t event = r->sleeps ? seen : 0; /* nobody counts on a GPU */
+  if (word != own || seen != (worker ? get32(block, VYRE_WORKER_DONE) : event))
     FINITE_WRONG(h, "worker %u sleeps on another word", worker);
+  uint32_t now = worker ? get32(block, VYRE_WORKER_LETTER + VYRE_ENTRY_BYTES_EACH - 4)
+                        : get32(h->image->shared, VYRE_SHARED_EVENT);
+  if (r->sleeps && now == seen) {
+    r->asleep_on[worker] = word;
+    sleeps++;
+  }
   change(r);
 }
 
+/* A place to change at, in the form for hosts: between the announcement of a sleep and the last look. */
 static uint32_t hook_pump(vyre_hooks_t *hooks, uint32_t worker) {
-  FINITE_WRONG(finite_host_of(hooks), "worker %u ran the pump", worker);
+  run_t *r = of_host(finite_host_of(hooks));
+  if (!r->sleeps || worker == 0) FINITE_WRONG(&r->host, "worker %u ran the pump", worker);
+  change(r);
   return 0;
 }
 
-static void hook_heavy_fence(vyre_hooks_t *hooks) { FINITE_WRONG(finite_host_of(hooks), "a fence for a sleep"); }
+static void hook_heavy_fence(vyre_hooks_t *hooks) {
+  run_t *r = of_host(finite_host_of(hooks));
+  if (!r->sleeps || get32(r->host.image->shared, VYRE_SHARED_SLEEPERS) != 1)
+    FINITE_WRONG(&r->host, "a fence for a sleep, SLEEPERS not 1");
+  change(r);
+}
 
-static const vyre_hooks_t hooks = {.pump = hook_pump, .sleep = hook_sleep, .heavy_fence = hook_heavy_fence};
+static const vyre_hooks_t hooks = {
+    .pump = hook_pump, .sleep = hook_sleep, .wake = hook_wake, .heavy_fence = hook_heavy_fence};
 
 static void inside_handler(finite_host_t *h, uint32_t worker) {
   run_t *r = of_host(h);
@@ -113,12 +147,23 @@ static uint32_t letters_open(const finite_host_t *h) {
   return open;
 }
 
+static void tell_sleeper(run_t *r) {
+  finite_host_t *h = &r->host;
+  if (!r->sleeps || !get32(h->image->shared, VYRE_SHARED_SLEEPERS)) return;
+  put32(h->image->shared, VYRE_SHARED_EVENT, get32(h->image->shared, VYRE_SHARED_EVENT) + 1);
+  wake(r, finite_address(h->image->shared + VYRE_SHARED_EVENT));
+}
+
 /* The host's turn between two steps of the kernel. */
 static void host_step(run_t *r) {
   finite_host_t *h = &r->host;
+  bool was_stopped = h->is_stopped;
+  finite_event(h);
+  if (h->is_stopped && !was_stopped) tell_sleeper(r);
   if (random_once_in(&h->random, 3)) finite_read_completions(h);
-  if (!h->has_shutdown && random_once_in(&h->random, 3))
-    finite_publish(h, 1 + random_below(&h->random, 2u << h->shift));
+  if (!h->has_shutdown && random_once_in(&h->random, 3) &&
+      finite_publish(h, 1 + random_below(&h->random, 2u << h->shift)))
+    tell_sleeper(r);
   if (!r->is_parking && random_once_in(&h->random, r->park_rate)) {
     r->is_parking = true;
     r->dispatcher_parks_at = r->steps + random_below(&h->random, 40);
@@ -126,12 +171,12 @@ static void host_step(run_t *r) {
 }
 
 /* Lets one coroutine run until its next change. Of a letter that its worker has not answered some quarters may be on
- * their way still: it must not be taken for whole. */
+ * their way still: it must not be taken for whole. Not on a host, where the dispatcher's fence stands behind it. */
 static void step(run_t *r, uint32_t next) {
   finite_host_t *h = &r->host;
   uint8_t *letter = h->image->blocks[next] + VYRE_WORKER_LETTER, whole[VYRE_ENTRY_BYTES_EACH];
   uint32_t done = get32(h->image->blocks[next], VYRE_WORKER_DONE);
-  uint32_t late = next > 0 && get32(letter, 12) != done ? random_below(&h->random, 16) : 0;
+  uint32_t late = !r->sleeps && next > 0 && get32(letter, 12) != done ? random_below(&h->random, 16) : 0;
   memcpy(whole, letter, sizeof whole);
   for (uint32_t quarter = 0; quarter < 4; quarter++)
     if (late >> quarter & 1) {
@@ -155,9 +200,9 @@ static void run_launch(run_t *r) {
     }
     if (r->steps > 2 * STEPS_MAX) return;
     /* The dispatcher more often than any one worker: else a run takes long. */
-    uint32_t next = random_once_in(&h->random, 3) ? 0 : random_below(&h->random, h->blocks);
-    while (r->has_left[next]) next = (next + 1) % h->blocks;
-    step(r, next);
+    uint32_t next = random_once_in(&h->random, 3) ? 0 : random_below(&h->random, h->blocks), looks = 0;
+    while ((r->has_left[next] || r->asleep_on[next]) && looks++ < h->blocks) next = (next + 1) % h->blocks;
+    if (looks <= h->blocks) step(r, next); /* else all sleep, and only the host can go on */
   }
 }
 
@@ -174,9 +219,23 @@ static void check_parked(run_t *r) {
   letters_at_park += letters_open(h) > 0;
 }
 
-static void run(run_t *r, finite_image_t *image, vyre_entry_t first, vyre_entry_t second, uint64_t seed,
-                uint64_t border, const char *what) {
+static void check_end(finite_host_t *h) {
+  finite_check_end(h);
+  if (get32(h->image->control, VYRE_CONTROL_STOP) != VYRE_STOP_NOW) FINITE_WRONG(h, "STOP");
+  if (get64(h->image->control, VYRE_CONTROL_TICKET) != h->first + h->total + 1) FINITE_WRONG(h, "TICKET");
+  if (letters_open(h)) FINITE_WRONG(h, "%u letters were not answered", letters_open(h));
+}
+
+/* How a run is made. */
+typedef struct plan {
+  uint64_t seed, border, stop_at; /* with a stop: few slots and two workers, so that all points can be tried */
+  bool sleeps;
+} plan_t;
+
+static void run(run_t *r, finite_image_t *image, vyre_entry_t first, vyre_entry_t second, const plan_t *plan,
+                const char *what) {
   finite_host_t *h = &r->host;
+  uint64_t seed = plan->seed, border = plan->border;
   random_t random = {seed ^ border};
   static const uint32_t holds[] = {0, 2, 20, 60}, rates[] = {5, 60, 1000, 100000000};
   /* One worker, which is always busy; any number; or more than one vote of the dispatcher counts, and busy. */
@@ -184,10 +243,14 @@ static void run(run_t *r, finite_image_t *image, vyre_entry_t first, vyre_entry_
   uint32_t kind = random_below(&random, is_large ? 3 : 6),
            workers = kind < 2 ? 1 : 1 + random_below(&random, FINITE_WORKERS_MAX);
   if (kind == 2) workers = FINITE_WORKERS_MAX - random_below(&random, FINITE_WORKERS_MAX - VYRE_LANES);
+  if (plan->stop_at) workers = 2;
   finite_begin(h, image, &hooks, 1 + workers, random_below(&random, 3), seed, border);
+  if (plan->stop_at) h->total = FEW_SLOTS;
   *r = (run_t){.host = *h,
                .hold_max = holds[kind == 2 ? 3 : random_below(&random, 4)],
-               .park_rate = rates[random_below(&random, 4)]};
+               .park_rate = plan->sleeps || plan->stop_at ? UINT32_MAX : rates[random_below(&random, 4)],
+               .sleeps = plan->sleeps};
+  h->stop_at = plan->stop_at;
   h->inside = inside_handler;
   for (uint32_t i = 0; !h->wrong[0]; i++) {
     launch(r, i % 2 ? second : first);
@@ -195,62 +258,108 @@ static void run(run_t *r, finite_image_t *image, vyre_entry_t first, vyre_entry_
     if (get32(image->control, VYRE_CONTROL_STOP) == VYRE_STOP_NOW) break;
     check_parked(r);
   }
-  finite_check_end(h);
-  if (get32(image->control, VYRE_CONTROL_STOP) != VYRE_STOP_NOW) FINITE_WRONG(h, "STOP");
-  if (get64(image->control, VYRE_CONTROL_TICKET) != h->first + h->total + 1) FINITE_WRONG(h, "TICKET");
-  if (letters_open(h)) FINITE_WRONG(h, "%u letters were not answered", letters_open(h));
+  if (h->is_stopped)
+    finite_check_stopped(h);
+  else
+    check_end(h);
   calls += h->calls_made;
   if (h->wrong[0])
-    fail_msg("%s, seed %llu, first ticket 0x%llx, %u workers, launch %u: %s", what, (unsigned long long)seed,
-             (unsigned long long)h->first, workers, r->launches, h->wrong);
+    fail_msg("%s, seed %llu, first ticket 0x%llx, %u workers, launch %u, stop at %llu: %s", what,
+             (unsigned long long)seed, (unsigned long long)h->first, workers, r->launches,
+             (unsigned long long)plan->stop_at, h->wrong);
 }
+
+/* The loop in one of its forms, for both who run it. */
+typedef struct form {
+  vyre_program_t *loop;
+  vyre_interp_t *interp;
+  vyre_loaded_t *object;
+  vyre_entry_t machine, interpreter;
+} form_t;
+
+static form_t make_form(bool for_hosts) {
+  form_t f;
+  ok(vyre_megakernel_build(&(vyre_loop_params_t){.topology = VYRE_TOPOLOGY_DISPATCHED, .sleeps = for_hosts}, &f.loop));
+  ok(vyre_interp_create(f.loop, &f.interp));
+  ok(vyre_cpu_compile(f.loop, false, &f.object, &f.machine));
+  f.interpreter = (vyre_entry_t){vyre_interp_call, f.interp};
+  return f;
+}
+
+static void unmake_form(form_t *f) {
+  vyre_loaded_destroy(f->object);
+  vyre_interp_destroy(f->interp);
+  vyre_program_destroy(&f->loop);
+}
+
+static run_t the_run;
 
 static void random_slots(void **state) {
   (void)state;
-  vyre_program_t *loop;
-  ok(vyre_megakernel_build(&(vyre_loop_params_t){.topology = VYRE_TOPOLOGY_DISPATCHED}, &loop));
-  vyre_interp_t *interp;
-  ok(vyre_interp_create(loop, &interp));
-  vyre_loaded_t *object;
-  vyre_entry_t machine, interpreter = {vyre_interp_call, interp};
-  ok(vyre_cpu_compile(loop, false, &object, &machine));
-  stacks = mmap(NULL, (size_t)FINITE_BLOCKS_MAX * STACK_BYTES, PROT_READ | PROT_WRITE,
-                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  assert_true(stacks != MAP_FAILED);
   finite_image_t *image = finite_image_make(), *reference = finite_image_make();
-  static run_t the_run;
-  for (uint64_t seed = first_seed; seed < first_seed + seed_count; seed++) {
-    uint64_t borders[FINITE_BORDERS];
-    finite_borders(seed, borders);
-    for (unsigned i = 0; i < FINITE_BORDERS; i++) {
-      char where[100];
-      run(&the_run, image, interpreter, interpreter, seed, borders[i], "interpreter");
-      memcpy(reference, image, sizeof *image);
-      run(&the_run, image, machine, machine, seed, borders[i], "machine code");
-      if (!finite_images_equal(reference, image, where, sizeof where))
-        fail_msg("machine code, seed %llu: %s", (unsigned long long)seed, where);
-      run(&the_run, image, machine, interpreter, seed, borders[i], "both by turns");
-      if (!finite_images_equal(reference, image, where, sizeof where))
-        fail_msg("both by turns, seed %llu: %s", (unsigned long long)seed, where);
+  for (int sleeps_too = 0; sleeps_too < 2; sleeps_too++) {
+    form_t form = make_form(sleeps_too);
+    for (uint64_t seed = first_seed; seed < first_seed + seed_count; seed++) {
+      uint64_t borders[FINITE_BORDERS];
+      finite_borders(seed, borders);
+      for (unsigned i = 0; i < FINITE_BORDERS; i++) {
+        char where[100];
+        plan_t plan = {.seed = seed, .border = borders[i], .sleeps = sleeps_too};
+        run(&the_run, image, form.interpreter, form.interpreter, &plan, "interpreter");
+        memcpy(reference, image, sizeof *image);
+        run(&the_run, image, form.machine, form.machine, &plan, "machine code");
+        if (!finite_images_equal(reference, image, where, sizeof where))
+          fail_msg("machine code, seed %llu: %s", (unsigned long long)seed, where);
+        if (sleeps_too) continue;
+        run(&the_run, image, form.machine, form.interpreter, &plan, "both by turns");
+        if (!finite_images_equal(reference, image, where, sizeof where))
+          fail_msg("both by turns, seed %llu: %s", (unsigned long long)seed, where);
+      }
     }
+    unmake_form(&form);
   }
   print_message(
-      "%llu calls, %llu parks: %llu with a queue, %llu with one longer than there are workers, %llu with letters\n",
+      "%llu calls, %llu parks: %llu with a queue, %llu with one longer than there are workers, %llu with letters; "
+      "%llu sleeps\n",
       (unsigned long long)calls, (unsigned long long)parks, (unsigned long long)queued_at_park,
-      (unsigned long long)queued_behind_busy, (unsigned long long)letters_at_park);
+      (unsigned long long)queued_behind_busy, (unsigned long long)letters_at_park, (unsigned long long)sleeps);
   assert_true(calls > 100 * seed_count && parks > seed_count && queued_at_park > seed_count);
-  assert_true(queued_behind_busy > 0 && letters_at_park > seed_count);
-  munmap(stacks, (size_t)FINITE_BLOCKS_MAX * STACK_BYTES);
+  assert_true(queued_behind_busy > 0 && letters_at_park > seed_count && sleeps > 100 * seed_count);
   free(image);
   free(reference);
-  vyre_loaded_destroy(object);
-  vyre_interp_destroy(interp);
-  vyre_program_destroy(&loop);
+}
+
+/* Runs of few slots in either form, each stopped at all its points, one run a point. */
+static void stops_at_every_point(void **state) {
+  (void)state;
+  finite_image_t *image = finite_image_make();
+  uint64_t stops = 0, borders[FINITE_BORDERS];
+  for (int sleeps_too = 0; sleeps_too < 2; sleeps_too++) {
+    form_t form = make_form(sleeps_too);
+    for (uint64_t seed = first_seed; seed < first_seed + seed_count; seed++) {
+      finite_borders(seed, borders);
+      plan_t plan = {.seed = seed, .border = borders[2], .sleeps = sleeps_too};
+      do {
+        plan.stop_at++;
+        run(&the_run, image, form.machine, form.machine, &plan, "machine code");
+        stops += the_run.host.is_stopped;
+      } while (the_run.host.is_stopped); /* the last one ended before its stop */
+    }
+    unmake_form(&form);
+  }
+  print_message("%llu stops\n", (unsigned long long)stops);
+  assert_true(stops > 100);
+  free(image);
 }
 
 int main(int argc, char **argv) {
   if (argc > 1) first_seed = strtoull(argv[1], NULL, 0);
   if (argc > 2) seed_count = strtoull(argv[2], NULL, 0);
-  const struct CMUnitTest tests[] = {cmocka_unit_test(random_slots)};
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  stacks = mmap(NULL, (size_t)FINITE_BLOCKS_MAX * STACK_BYTES, PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (stacks == MAP_FAILED) return 1;
+  const struct CMUnitTest tests[] = {cmocka_unit_test(random_slots), cmocka_unit_test(stops_at_every_point)};
+  int failed = cmocka_run_group_tests(tests, NULL, NULL);
+  munmap(stacks, (size_t)FINITE_BLOCKS_MAX * STACK_BYTES);
+  return failed;
 }

@@ -307,6 +307,7 @@ static void handle(vyre_frame_t *frame, void *context) {
   }
   check_order(h, e);
   h->calls_made++;
+  finite_event(h);
   if (h->inside) h->inside(h, worker);
   memset(h->image->scratches[worker], (int)(index + 1), FINITE_SCRATCH_BYTES);
   frame->fault = own_fault(frame->stream_offset);
@@ -319,6 +320,7 @@ static const vyre_entry_t handlers[FINITE_OPCODES] = {
 /* Every look at the clock finds it later. It begins shortly before its low half wraps. */
 static uint64_t tell_time(vyre_hooks_t *hooks) {
   finite_host_t *h = finite_host_of(hooks);
+  finite_event(h);
   return h->now++;
 }
 
@@ -554,9 +556,13 @@ static void check_quarters(finite_host_t *h, const finite_expected_t *e, const u
 }
 
 static void check_completion(finite_host_t *h, uint32_t cell) {
-  const finite_expected_t *e = &h->expected[cell];
+  finite_expected_t *e = &h->expected[cell];
   const uint8_t *c = h->image->completions + cell * 64;
   uint32_t status = get32(c, 4), state = status & 0xFF, low = get32(c, 8), high = get32(c, 12);
+  if (h->is_stopped && e->opcode == VYRE_OP_MEMCPY && state == VYRE_STATE_FAULT && low == VYRE_FAULT_CANCELLED) {
+    e->state = VYRE_STATE_FAULT; /* a long one, which looks at STOP */
+    e->low = VYRE_FAULT_CANCELLED;
+  }
   check_quarters(h, e, c, status);
   bool is_fence = e->is_fence && state == VYRE_STATE_DONE;
   if (is_fence) check_fence(h, e, low);
@@ -682,6 +688,38 @@ uint64_t finite_queued(const finite_host_t *h) {
     queued += get64(h->image->control, VYRE_CONTROL_QUEUE_TAIL + 8 * i) -
               get64(h->image->control, VYRE_CONTROL_QUEUE_HEAD + 8 * i);
   return queued;
+}
+
+void finite_event(finite_host_t *h) {
+  if (++h->events != h->stop_at) return;
+  put32(h->image->control, VYRE_CONTROL_STOP, VYRE_STOP_NOW);
+  h->is_stopped = true;
+}
+
+static bool is_for_workers(const finite_expected_t *e) {
+  for (uint32_t i = 0; i < FINITE_OPCODES; i++)
+    if (registered[i] == e->opcode) return true;
+  return e->opcode == VYRE_OP_MEMCPY || e->is_fence;
+}
+
+void finite_check_stopped(finite_host_t *h) {
+  const uint8_t *control = h->image->control, *shared = h->image->shared;
+  uint64_t taken = get64(shared, VYRE_SHARED_TAKEN) - h->first;
+  bool was_open[FINITE_SLOTS_MAX];
+  for (uint32_t cell = 0; cell < h->cells; cell++) was_open[cell] = h->expected[cell].is_open;
+  finite_read_completions(h);
+  for (uint32_t cell = 0; cell < h->cells; cell++) {
+    const finite_expected_t *e = &h->expected[cell];
+    bool is_taken = e->ticket - h->first < taken;
+    unsigned long long ticket = e->ticket;
+    if (was_open[cell] && !e->is_open && !is_taken) FINITE_WRONG(h, "ticket %llu completed and was not taken", ticket);
+    if (!e->is_open) continue;
+    if (e->calls_made) FINITE_WRONG(h, "ticket %llu ran and did not complete", ticket);
+    if (is_taken && !is_for_workers(e)) FINITE_WRONG(h, "ticket %llu was taken and did not complete", ticket);
+  }
+  if (get32(control, VYRE_CONTROL_LOCK) || get32(shared, VYRE_SHARED_SLEEPERS)) FINITE_WRONG(h, "LOCK or SLEEPERS");
+  for (uint32_t i = 0; i < h->blocks; i++)
+    if (get32(h->image->blocks[i], VYRE_WORKER_RUNNING)) FINITE_WRONG(h, "RUNNING of worker %u", i);
 }
 
 void finite_check_end(finite_host_t *h) {

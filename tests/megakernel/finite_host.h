@@ -98,6 +98,8 @@ struct finite_host {
   uint32_t half_quarters; /* bit q: quarter q of ticket `next` is written, the others are not */
   uint32_t half[16];      /* its words */
   bool has_half, has_shutdown;
+  uint64_t events, stop_at; /* at the event of this number, from 1, the host stops the kernel; 0: it does not */
+  bool is_stopped;
   void (*inside)(finite_host_t *host, uint32_t worker); /* called in each handler when not NULL */
   char wrong[200];
 };
@@ -140,6 +142,11 @@ bool finite_publish(finite_host_t *h, uint32_t most);
 void finite_read_completions(finite_host_t *h);
 /* Entries of the run queues, as the control block has it. */
 uint64_t finite_queued(const finite_host_t *h);
+/* Something that may be a point to stop at: between two steps of the kernel, or inside one where it calls a hook. */
+void finite_event(finite_host_t *h);
+/* After a stop: what has completed has done so as it must; nothing ran and did not complete; what was not taken did
+ * nothing at all. */
+void finite_check_stopped(finite_host_t *h);
 /* After the loop's end: all before SHUTDOWN and it has completed, nothing behind it. */
 void finite_check_end(finite_host_t *h);
 

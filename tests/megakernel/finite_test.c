@@ -26,6 +26,7 @@ static uint32_t sleeps, fences, idle_calls;
 static uint32_t hook_pump(vyre_hooks_t *hooks, uint32_t worker) {
   finite_host_t *h = finite_host_of(hooks);
   if (worker != 0) FINITE_WRONG(h, "worker %u", worker);
+  finite_event(h);
   if (++idle_calls > 100000) {
     /* Nothing goes on any more: leave the loop, and say so. */
     put32(h->image->control, VYRE_CONTROL_STOP, VYRE_STOP_NOW);
@@ -42,6 +43,7 @@ static uint32_t hook_pump(vyre_hooks_t *hooks, uint32_t worker) {
 static void hook_heavy_fence(vyre_hooks_t *hooks) {
   finite_host_t *h = finite_host_of(hooks);
   fences++;
+  finite_event(h);
   if (get32(h->image->shared, VYRE_SHARED_SLEEPERS) != 1) FINITE_WRONG(h, "a fence with SLEEPERS not 1");
   if (random_once_in(&h->random, 4)) finite_publish(h, 1);
 }
@@ -49,6 +51,8 @@ static void hook_heavy_fence(vyre_hooks_t *hooks) {
 static void hook_sleep(vyre_hooks_t *hooks, uint32_t worker, uint64_t word, uint32_t seen) {
   finite_host_t *h = finite_host_of(hooks);
   sleeps++;
+  if (h->is_stopped) FINITE_WRONG(h, "sleeps over a stop");
+  finite_event(h);
   if (worker != 0 || word != finite_address(h->image->shared + VYRE_SHARED_EVENT) ||
       seen != get32(h->image->shared, VYRE_SHARED_EVENT))
     FINITE_WRONG(h, "sleeps on another word");
@@ -105,9 +109,44 @@ static void random_slots(void **state) {
   vyre_program_destroy(&loop);
 }
 
+/* A run from one seed is stopped at each of its events, one run an event. */
+static void stops_at_every_point(void **state) {
+  (void)state;
+  vyre_program_t *loop;
+  ok(vyre_megakernel_build(&(vyre_loop_params_t){.topology = VYRE_TOPOLOGY_DIRECT, .sleeps = true}, &loop));
+  vyre_interp_t *interp;
+  ok(vyre_interp_create(loop, &interp));
+  vyre_loaded_t *object;
+  vyre_entry_t loops[2] = {{vyre_interp_call, interp}};
+  ok(vyre_cpu_compile(loop, false, &object, &loops[1]));
+  finite_image_t *image = finite_image_make();
+  static finite_host_t h;
+  uint64_t borders[FINITE_BORDERS], stops = 0;
+  finite_borders(first_seed, borders);
+  for (uint64_t stop_at = 1;; stop_at++) {
+    for (unsigned i = 0; i < 2; i++) {
+      finite_begin(&h, image, &hooks, 1, SPIN_LIMIT, first_seed, borders[2]);
+      h.stop_at = stop_at;
+      idle_calls = 0;
+      loops[i].function((vyre_frame_t *)(void *)image->blocks[0], loops[i].context);
+      if (h.is_stopped) finite_check_stopped(&h);
+      if (h.wrong[0])
+        fail_msg("%s, seed %llu, stopped at event %llu: %s", i ? "machine code" : "interpreter",
+                 (unsigned long long)first_seed, (unsigned long long)stop_at, h.wrong);
+      stops += h.is_stopped;
+    }
+    if (!h.is_stopped) break; /* it ended before that event */
+  }
+  assert_true(stops > 500);
+  free(image);
+  vyre_loaded_destroy(object);
+  vyre_interp_destroy(interp);
+  vyre_program_destroy(&loop);
+}
+
 int main(int argc, char **argv) {
   if (argc > 1) first_seed = strtoull(argv[1], NULL, 0);
   if (argc > 2) seed_count = strtoull(argv[2], NULL, 0);
-  const struct CMUnitTest tests[] = {cmocka_unit_test(random_slots)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(random_slots), cmocka_unit_test(stops_at_every_point)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
