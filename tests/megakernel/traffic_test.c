@@ -1,5 +1,6 @@
 /* Random slots of every opcode from four producers at once, over a session of each device, topology and builder: each
- * completion against a model, each ticket once, memory at the end.
+ * completion against a model, each ticket once, memory at the end. Every counter wraps in some of them, in the middle.
+ * And sessions that are stopped in the middle of it: each ticket comes to an end all the same.
  *
  * A producer has a part of the window to itself, whose words change in the order of its tickets, and adds to words that
  * all share. Arguments: [device] [first seed] [slots of each producer]. A campaign: `test-traffic cpu 1 2500000`. */
@@ -30,11 +31,14 @@ enum {
   IN_FLIGHT = 48,
   CELLS = 256,
   BATCH_MAX = 12,
+  STOP_ROUNDS = 20,
 };
 
 static uint64_t first_seed = 1, slots_each = 4000;
+static bool stops; /* this run is stopped, by the main thread */
 
 typedef struct traffic {
+  vyre_device_t *device;
   vyre_session_t *session;
   uint32_t sum_opcode, window, copy_from, copy_to, data, out;
   uint32_t *words, *to;
@@ -48,6 +52,7 @@ typedef struct expected {
   vyre_slot_state_t state;
   uint32_t low, high;
   bool any_low; /* an epoch */
+  bool wants_clocks, is_inline;
 } expected_t;
 
 typedef struct producer {
@@ -57,6 +62,8 @@ typedef struct producer {
   pthread_t thread;
   uint32_t model[OWN_WORDS];
   uint64_t added[SHARED_WORDS], sum, prints, fences, completed, published;
+  bool is_over;       /* the session was stopped */
+  bool was_cancelled; /* one of those that the dispatcher carries out in their order */
   uint64_t last_ticket;
   expected_t flights[IN_FLIGHT];
   uint32_t first, count; /* of the flights, oldest first */
@@ -235,17 +242,30 @@ static void make_slot(producer_t *p, vyre_slot_t *slot, expected_t *e) {
     case 12: make_wrong(p, slot, e); break;
     default: make_call(p, slot); break;
   }
+  slot->flags = random_once_in(r, 8) ? VYRE_SLOT_CLOCKS : 0;
+  e->wants_clocks = slot->flags;
+  bool is_long = slot->opcode == VYRE_OP_MEMCPY && slot->arg[6] > 256;
+  e->is_inline = slot->opcode != p->traffic->sum_opcode && slot->opcode != VYRE_OP_BATCH_FENCE && !is_long;
 }
 
 /* ---- a producer ---- */
 
 static void check(producer_t *p, const expected_t *e, const vyre_completion_t *c) {
+  p->completed++;
+  if (stops && c->state == VYRE_SLOT_FAULT && c->fault == VYRE_FAULT_CANCELLED) {
+    p->was_cancelled |= e->is_inline;
+    return;
+  }
+  if (e->is_inline && p->was_cancelled)
+    WRONG(p, "ticket %llu was carried out behind one that was cancelled", (unsigned long long)e->ticket.number);
+  if (e->wants_clocks ? !c->begin_ns || c->end_ns < c->begin_ns : c->begin_ns || c->end_ns)
+    WRONG(p, "ticket %llu: clocks %llu %llu", (unsigned long long)e->ticket.number, (unsigned long long)c->begin_ns,
+          (unsigned long long)c->end_ns);
   uint32_t low = c->state == VYRE_SLOT_FAULT ? c->fault : c->result[0];
   uint32_t high = c->state == VYRE_SLOT_FAULT ? c->fault_node : c->result[1];
   if (c->state != e->state || (low != e->low && !e->any_low) || high != e->high)
     WRONG(p, "ticket %llu: %d %u %u, not %d %u %u", (unsigned long long)e->ticket.number, (int)c->state, low, high,
           (int)e->state, e->low, e->high);
-  p->completed++;
 }
 
 static void read_oldest(producer_t *p) {
@@ -267,6 +287,15 @@ static void add_flight(producer_t *p, const expected_t *e) {
   p->last_ticket = e->ticket.number;
 }
 
+/* False when the session has been stopped, or when it is wrong. */
+static bool was_submitted(producer_t *p, vyre_status_t status) {
+  if (!status) return true;
+  p->is_over = stops && vyre_status_code(status) == VYRE_E_STOPPED;
+  if (!p->is_over) WRONG(p, "submit: VYRE-%d", (int)vyre_status_code(status));
+  vyre_status_destroy(&status);
+  return false;
+}
+
 /* A batch with a fence; now and then the fence is waited for first, and all of the batch must have completed. */
 static void publish_batch(producer_t *p) {
   random_t *r = &p->random;
@@ -279,8 +308,7 @@ static void publish_batch(producer_t *p) {
   expected[count] = (expected_t){.state = VYRE_SLOT_DONE, .high = tag, .any_low = true};
   vyre_status_t status =
       vyre_session_submit_batch(p->traffic->session, slots, count, &tag, 60 * VYRE_NS_PER_S, tickets);
-  if (status) WRONG(p, "submit_batch: VYRE-%d", (int)vyre_status_code(status));
-  vyre_status_destroy(&status);
+  if (!was_submitted(p, status)) return;
   p->fences++;
   for (uint32_t i = 0; i <= count; i++) {
     expected[i].ticket = tickets[i];
@@ -297,7 +325,7 @@ static void publish_batch(producer_t *p) {
     const expected_t *e = &p->flights[p->first];
     bool done = false, is_covered = e->ticket.number >= tickets[0].number;
     status = is_covered ? vyre_session_poll(p->traffic->session, e->ticket, &done, &completion) : NULL;
-    if (is_covered && (status || !done))
+    if (is_covered && (status || !done) && !p->was_cancelled && !stops)
       WRONG(p, "a fence was ahead of ticket %llu", (unsigned long long)e->ticket.number);
     vyre_status_destroy(&status);
     if (!done) {
@@ -312,7 +340,7 @@ static void publish_batch(producer_t *p) {
 
 static void *produce(void *argument) {
   producer_t *p = argument;
-  while (p->published < slots_each && !p->wrong[0]) {
+  while (p->published < slots_each && !p->wrong[0] && !p->is_over) {
     if (random_once_in(&p->random, 24)) {
       publish_batch(p);
       continue;
@@ -324,16 +352,16 @@ static void *produce(void *argument) {
     vyre_slot_t slot;
     expected_t e;
     make_slot(p, &slot, &e);
-    vyre_status_t status = vyre_session_submit(p->traffic->session, &slot, 60 * VYRE_NS_PER_S, &e.ticket);
-    if (status) WRONG(p, "submit: VYRE-%d", (int)vyre_status_code(status));
-    vyre_status_destroy(&status);
-    add_flight(p, &e);
+    if (was_submitted(p, vyre_session_submit(p->traffic->session, &slot, 60 * VYRE_NS_PER_S, &e.ticket)))
+      add_flight(p, &e);
   }
   while (p->count > 0) read_oldest(p);
   return NULL;
 }
 
 /* ---- a session ---- */
+
+static producer_t producers[PRODUCERS];
 
 static void fill(traffic_t *t) {
   random_t r = {first_seed};
@@ -370,7 +398,7 @@ static uint64_t read_log(traffic_t *t, uint64_t next[PRODUCERS], uint64_t *lost)
   return all;
 }
 
-static void check_end(traffic_t *t, producer_t *producers) {
+static void check_end(const traffic_t *t) {
   for (uint32_t w = 0; w < SHARED_WORDS; w++) {
     uint64_t added = 0;
     for (uint32_t i = 0; i < PRODUCERS; i++) added += producers[i].added[w];
@@ -383,24 +411,49 @@ static void check_end(traffic_t *t, producer_t *producers) {
   }
 }
 
-static void run(const char *device_name, uint64_t seed) {
-  vyre_device_t *device;
-  ok(test_device_open(device_name, &device));
-  traffic_t t = {0};
-  vyre_session_params_t params = {
-      .builder = test_device_builder(device_name), .ring_slots = CELLS, .cells = CELLS, .log_records = 64};
-  params.topology = test_device_topology(device_name);
-  ok(vyre_session_create(device, &params, &t.session));
+static void open_session(traffic_t *t, const char *device_name, uint64_t first_ticket) {
+  *t = (traffic_t){0};
+  ok(test_device_open(device_name, &t->device));
+  vyre_session_params_t params = {.builder = test_device_builder(device_name),
+                                  .topology = test_device_topology(device_name),
+                                  .ring_slots = CELLS,
+                                  .cells = CELLS,
+                                  .log_records = 64,
+                                  .first_ticket = first_ticket};
+  ok(vyre_session_create(t->device, &params, &t->session));
   vyre_program_t *program = sum_program();
-  ok(vyre_session_register(t.session, program, &t.sum_opcode));
+  ok(vyre_session_register(t->session, program, &t->sum_opcode));
   vyre_program_destroy(&program);
-  ok(vyre_session_start(t.session));
-  fill(&t);
-  static producer_t producers[PRODUCERS];
+  ok(vyre_session_start(t->session));
+  fill(t);
+}
+
+static void close_session(traffic_t *t) {
+  ok(vyre_session_stop(t->session, 10 * VYRE_NS_PER_S));
+  vyre_session_destroy(&t->session);
+  vyre_device_close(&t->device);
+}
+
+static void start_producers(traffic_t *t, uint64_t seed) {
   for (uint32_t i = 0; i < PRODUCERS; i++) {
-    producers[i] = (producer_t){.traffic = &t, .index = i, .random = {seed * 977 + i}};
+    producers[i] = (producer_t){.traffic = t, .index = i, .random = {seed * 977 + i}};
     assert_int_equal(pthread_create(&producers[i].thread, NULL, produce, &producers[i]), 0);
   }
+}
+
+/* A first ticket from which a counter wraps in the middle of the run: the ticket as a u32, as the number of a letter
+ * (31 bits of count), the low half of the lap, the lap; or none. */
+static uint64_t first_ticket(uint64_t seed) {
+  const uint64_t lap = CELLS, borders[] = {0, UINT64_C(1) << 32, lap << 16, lap << 32, UINT64_C(1) << 48};
+  uint64_t border = borders[seed % 5], half = 2 * slots_each;
+  return border > half ? border - half : 0;
+}
+
+static void run(const char *device_name, uint64_t seed) {
+  traffic_t t;
+  stops = false;
+  open_session(&t, device_name, first_ticket(seed));
+  start_producers(&t, seed);
   uint64_t next[PRODUCERS] = {0}, records = 0, lost = 0, prints = 0, fences = 0, published = 0;
   for (uint32_t i = 0; i < PRODUCERS; i++) {
     while (pthread_tryjoin_np(producers[i].thread, NULL) != 0) {
@@ -414,16 +467,46 @@ static void run(const char *device_name, uint64_t seed) {
   }
   records += read_log(&t, next, &lost);
   assert_int_equal(records + lost, prints);
-  check_end(&t, producers);
-  assert_int_equal(vyre_session_stats(t.session).published, published);
-  print_message("%s: %llu slots, %llu fences, %llu records, %llu lost\n", device_name, (unsigned long long)published,
-                (unsigned long long)fences, (unsigned long long)records, (unsigned long long)lost);
-  ok(vyre_session_stop(t.session, 10 * VYRE_NS_PER_S));
-  vyre_session_destroy(&t.session);
-  vyre_device_close(&device);
+  check_end(&t);
+  vyre_session_stats_t stats = vyre_session_stats(t.session);
+  assert_int_equal(stats.published, published);
+  assert_int_equal(stats.taken, published);
+  assert_int_equal(stats.fences, fences);
+  assert_int_equal(stats.log_lost, lost);
+  print_message("%s: %llu slots from ticket 0x%llx on, %llu fences, %llu records, %llu lost\n", device_name,
+                (unsigned long long)published, (unsigned long long)first_ticket(seed), (unsigned long long)fences,
+                (unsigned long long)records, (unsigned long long)lost);
+  close_session(&t);
 }
 
-static void traffic(void **state) { run(*state, first_seed); }
+static uint64_t run_number; /* so that each run takes another border */
+
+static void traffic(void **state) { run(*state, first_seed + run_number++); }
+
+/* The main thread stops the session after a while; every ticket that a producer has got comes to its end. */
+static void stops_in_traffic(void **state) {
+  const char *device_name = *state;
+  uint64_t published = 0, cancelled = 0;
+  random_t random = {first_seed};
+  stops = true;
+  for (int round = 0; round < STOP_ROUNDS; round++) {
+    traffic_t t;
+    open_session(&t, device_name, 0);
+    start_producers(&t, random_next(&random));
+    vyre_sleep_ns(random_below(&random, 3000000));
+    ok(vyre_session_stop(t.session, 10 * VYRE_NS_PER_S));
+    for (uint32_t i = 0; i < PRODUCERS; i++) {
+      pthread_join(producers[i].thread, NULL);
+      if (producers[i].wrong[0]) fail_msg("%s, round %d: %s", device_name, round, producers[i].wrong);
+      assert_int_equal(producers[i].completed, producers[i].published);
+      published += producers[i].published;
+      cancelled += producers[i].was_cancelled;
+    }
+    close_session(&t);
+  }
+  print_message("%s: %d stops, %llu slots, cancelled ones in %llu producers\n", device_name, STOP_ROUNDS,
+                (unsigned long long)published, (unsigned long long)cancelled);
+}
 
 int main(int argc, char **argv) {
   static char *names[] = {"cpu", "cpu/jit", "cpu/dispatched", "cpu/dispatched/jit",
@@ -431,10 +514,12 @@ int main(int argc, char **argv) {
   bool has_name = argc > 1;
   if (argc > 2) first_seed = strtoull(argv[2], NULL, 0);
   if (argc > 3) slots_each = strtoull(argv[3], NULL, 0);
-  struct CMUnitTest tests[8];
+  struct CMUnitTest tests[2 * 8];
   size_t count = has_name ? 1 : 8;
-  for (size_t i = 0; i < count; i++)
-    tests[i] = (struct CMUnitTest){
-        .name = has_name ? argv[1] : names[i], .test_func = traffic, .initial_state = has_name ? argv[1] : names[i]};
-  return _cmocka_run_group_tests("traffic", tests, count, NULL, NULL);
+  for (size_t i = 0; i < count; i++) {
+    char *name = has_name ? argv[1] : names[i];
+    tests[i] = (struct CMUnitTest){.name = name, .test_func = traffic, .initial_state = name};
+    tests[count + i] = (struct CMUnitTest){.name = "stopped", .test_func = stops_in_traffic, .initial_state = name};
+  }
+  return _cmocka_run_group_tests("traffic", tests, has_name ? 1 : 2 * count, NULL, NULL);
 }
