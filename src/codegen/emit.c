@@ -26,7 +26,15 @@ static void initialize(void) {
   LLVMInitializeX86AsmPrinter();
 }
 
+/* ThreadSanitizer knows only accesses that call it. In a build with it machine code for this process does, as all of
+ * that build does: it is another compiler then, and its name says so. */
+#ifdef VYRE_JIT_TSAN
+static const bool has_tsan = true;
+static const char *version(void) { return "LLVM " LLVM_VERSION_STRING " with ThreadSanitizer"; }
+#else
+static const bool has_tsan = false;
 static const char *version(void) { return "LLVM " LLVM_VERSION_STRING; }
+#endif
 
 static vyre_status_t target_text(char **out_text) {
   char *cpu = LLVMGetHostCPUName();
@@ -79,8 +87,9 @@ static vyre_status_t verify(const vyre_program_t *program, LLVMModuleRef module)
 static vyre_status_t run_passes(const vyre_program_t *program, const char *passes, LLVMModuleRef module,
                                 LLVMTargetMachineRef machine) {
   LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
-  LLVMPassBuilderOptionsSetLoopVectorization(options, true);
-  LLVMPassBuilderOptionsSetSLPVectorization(options, true);
+  /* ThreadSanitizer's pass passes over accesses of more than 16 bytes, gathers and masked ones. */
+  LLVMPassBuilderOptionsSetLoopVectorization(options, !has_tsan);
+  LLVMPassBuilderOptionsSetSLPVectorization(options, !has_tsan);
   LLVMErrorRef error = LLVMRunPasses(module, passes, machine, options);
   LLVMDisposePassBuilderOptions(options);
   if (!error) return NULL;
@@ -88,6 +97,12 @@ static vyre_status_t run_passes(const vyre_program_t *program, const char *passe
   vyre_status_t status = vyre_program_error(program, VYRE_E_COMPILER, 0, "%s", message);
   LLVMDisposeErrorMessage(message);
   return status;
+}
+
+/* Before any pass: of such functions none loads earlier than the Program does. */
+static void mark_for_tsan(LLVMModuleRef module) {
+  for (LLVMValueRef f = LLVMGetFirstFunction(module); f; f = LLVMGetNextFunction(f))
+    if (!LLVMIsDeclaration(f)) vyre_lower_add_attribute(f, (unsigned)LLVMAttributeFunctionIndex, "sanitize_thread");
 }
 
 static bool is_lean(LLVMValueRef function) {
@@ -202,6 +217,7 @@ static vyre_status_t make_handlers(LLVMModuleRef module, LLVMTargetMachineRef ma
   vyre_lower_options_t how = {.is_checked = !options->is_unchecked, .large_nodes = options->large_nodes};
   if (!vyre_lower_handlers(options->handlers, options->handler_count, &how, module)) return vyre_out_of_memory(0);
   set_target(module, machine);
+  if (has_tsan) mark_for_tsan(module);
   VYRE_TRY(verify(loop, module));
   return options->form == VYRE_CODEGEN_LLVM ? NULL : optimize_handlers(loop, module, machine);
 }
@@ -240,11 +256,16 @@ static vyre_status_t compile_in(LLVMContextRef context, LLVMTargetMachineRef mac
     return vyre_out_of_memory(0);
   }
   set_target(module, machine);
+  bool calls_tsan = has_tsan && !options->gpu;
+  if (calls_tsan) mark_for_tsan(module);
   vyre_status_t status = verify(program, module);
   if (!status && options->form != VYRE_CODEGEN_LLVM)
     status = is_host_loop(program, options) ? run_passes(program, loop_passes, module, machine)
                                             : optimize_handlers(program, module, machine);
   if (!status && is_fused(program, options)) status = add_handlers(module, machine, program, options);
+  /* When all else is done to the code. "tsan-module" would add a constructor, which the process itself has. */
+  if (!status && calls_tsan && options->form != VYRE_CODEGEN_LLVM)
+    status = run_passes(program, "function(tsan)", module, machine);
   if (!status) status = write_module(program, module, machine, options->form, out_bytes, out_size);
   LLVMDisposeModule(module);
   return status;

@@ -155,8 +155,10 @@ static void build_dispatch(loop_t *l, vyre_var_id_t worked) {
   begin_lock(l);
   vyre_var_id_t first = let(l, "first", load64(l, SYSTEM, at(l, l->shared, VYRE_SHARED_TAKEN)));
   vyre_var_id_t ticket = mutable(l, "ticket", var(l, first));
-  vyre_expr_id_t budget = c64(l, VYRE_DISPATCH_BATCH);
-  vyre_build_while(l->b, op(l, VYRE_EXPR_LT, op(l, VYRE_EXPR_SUB, var(l, ticket), var(l, first)), budget));
+  /* STOP was read before the lock was taken: who had the lock meanwhile may have taken a SHUTDOWN. */
+  vyre_expr_id_t is_open = is(l, control_word(l, VYRE_CONTROL_STOP, U32, VYRE_ORDER_RELAXED), VYRE_STOP_RUN);
+  vyre_var_id_t budget = let(l, "budget", vyre_build_select(l->b, is_open, c64(l, VYRE_DISPATCH_BATCH), c64(l, 0)));
+  vyre_build_while(l->b, op(l, VYRE_EXPR_LT, op(l, VYRE_EXPR_SUB, var(l, ticket), var(l, first)), var(l, budget)));
   build_prefetch(l, first, ticket);
   slot_vars_t v;
   build_read_slot(l, ticket, &v);

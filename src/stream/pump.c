@@ -87,7 +87,7 @@ static void publish(vyre_stream_pump_t *pump, vyre_stream_worker_t *worker, vyre
   vyre_status_t status = vyre_session_submit(pump->session, &slot, 0, &buffer->ticket);
   if (!status) {
     buffer->state = VYRE_BUFFER_RUNNING;
-    pump->next_published += pump->needs_order; /* else several workers publish */
+    if (pump->needs_order) pump->next_published++; /* else several workers publish, and none may write here */
     atomic_fetch_add(&pump->slots, 1);
   } else if (vyre_status_code(status) == VYRE_E_RING_FULL) {
     vyre_status_destroy(&status);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,7 +27,7 @@ typedef struct fixture {
   uint32_t wait_opcode; /* runs until the first word of `gate` is not 0 */
   uint32_t window, gate;
   uint8_t *memory;
-  volatile uint32_t *gate_word;
+  _Atomic uint32_t *gate_word;
 } fixture_t;
 
 static void open_session(fixture_t *f, const char *device, vyre_session_params_t params) {
@@ -50,6 +51,9 @@ static void open_session(fixture_t *f, const char *device, vyre_session_params_t
   f->memory = memory;
   ok(vyre_session_window_create(f->session, 256, &f->gate, &memory));
   f->gate_word = memory;
+  /* Behind the output of the slots that wait: their operands. */
+  uint32_t operand[8] = {f->gate, 0, 0, 0, 4, 0, 0, 0};
+  memcpy((uint8_t *)memory + 128, operand, sizeof operand);
 }
 
 static void close_session(fixture_t *f) {
@@ -89,12 +93,12 @@ static void expect_fault(fixture_t *f, vyre_slot_t slot, uint32_t fault) {
   vyre_status_destroy(&status);
 }
 
-/* A slot that runs until the gate is opened. Its operands lie behind its output. */
+/* A slot that runs until the gate is opened. */
 static vyre_slot_t waiting_slot(fixture_t *f) {
-  uint32_t operand[8] = {f->gate, 0, 0, 0, 4, 0, 0, 0};
-  memcpy((uint8_t *)(uintptr_t)f->gate_word + 128, operand, sizeof operand);
   return (vyre_slot_t){.opcode = f->wait_opcode, .arg = {[7] = f->gate, [8] = 64, [9] = 128}};
 }
+
+static void open_gate(fixture_t *f) { atomic_store(f->gate_word, 1); }
 
 static vyre_ticket_t submit_waiting(fixture_t *f) { return submit(f, waiting_slot(f)); }
 
@@ -238,7 +242,7 @@ static void fences(void **state) {
   assert_false(is_done);
   ok(vyre_session_poll(f.session, on_fence, &is_done, &c));
   assert_false(is_done);
-  *f.gate_word = 1;
+  open_gate(&f);
   c = wait_for(&f, over);
   assert_int_equal(c.result[1], 1);
   ok(vyre_session_poll(f.session, waiting, &is_done, &c));
@@ -253,7 +257,7 @@ static void too_many_fences(void **state) {
   vyre_ticket_t waiting = submit_waiting(&f), tickets[OPEN_FENCES_MAX];
   for (uint32_t i = 0; i < OPEN_FENCES_MAX; i++) tickets[i] = submit(&f, fence(waiting.number, 1, i));
   expect_fault(&f, fence(waiting.number, 1, 0), VYRE_FAULT_FENCES);
-  *f.gate_word = 1;
+  open_gate(&f);
   for (uint32_t i = 0; i < OPEN_FENCES_MAX; i++) assert_int_equal(wait_for(&f, tickets[i]).result[1], i);
   wait_for(&f, waiting);
   close_session(&f);
@@ -269,7 +273,7 @@ static void fences_at_the_end(void **state) {
     if (stops)
       ok(vyre_session_stop(f.session, 10 * SECOND));
     else
-      *f.gate_word = 1;
+      open_gate(&f);
     vyre_completion_t c = wait_for(&f, open);
     assert_int_equal(c.state, stops ? VYRE_SLOT_FAULT : VYRE_SLOT_DONE);
     if (stops) assert_int_equal(c.fault, VYRE_FAULT_CANCELLED);
@@ -410,7 +414,7 @@ static void formats(void **state) {
 static void clocks(void **state) {
   fixture_t f;
   open_session(&f, *state, (vyre_session_params_t){0});
-  *f.gate_word = 1;
+  open_gate(&f);
   vyre_slot_t pack;
   ok(vyre_slot_pack(&(vyre_operation_t){VYRE_OP_ATOMIC_ADD, f.window, {0, 1, 0}}, 1, &pack));
   vyre_slot_t wait = waiting_slot(&f);
@@ -444,18 +448,42 @@ static void clocks(void **state) {
   assert_int_equal(((const uint32_t *)(void *)f.memory)[1], 6); /* the second LOAD and CAS were carried out as well */
   expect(vyre_session_submit(f.session, &(vyre_slot_t){.flags = 2}, 0, &(vyre_ticket_t){0}), VYRE_E_ARGUMENT);
   /* A fence that stays open keeps when it was taken. */
-  *f.gate_word = 0;
+  atomic_store(f.gate_word, 0);
   vyre_ticket_t waiting = submit_waiting(&f);
   vyre_slot_t over = fence(waiting.number, 1, 1);
   over.flags = VYRE_SLOT_CLOCKS;
   vyre_ticket_t open = submit(&f, over);
   done(&f, (vyre_slot_t){.opcode = VYRE_OP_NOP});
   uint64_t opened = vyre_clock_ns();
-  *f.gate_word = 1;
+  open_gate(&f);
   vyre_completion_t c = wait_for(&f, open);
   assert_true(c.begin_ns <= opened && c.end_ns >= opened);
   wait_for(&f, waiting);
   close_session(&f);
+}
+
+enum { BUSY = 2, EACH = 6, QUEUED = BUSY + 5 * EACH };
+
+/* Two slots that keep both workers busy, and behind them some of each class; the gate is open afterwards. False when
+ * not all of them had been taken before: in direct nobody takes slots while all workers run some. */
+static bool queue_up(fixture_t *f, uint32_t *classes_of, vyre_completion_t *completions) {
+  vyre_slot_t slots[QUEUED + 1] = {0}; /* the last is a NOP */
+  vyre_ticket_t tickets[QUEUED + 1];
+  atomic_store(f->gate_word, 0);
+  for (uint32_t i = 0; i < QUEUED; i++) {
+    slots[i] = waiting_slot(f);
+    slots[i].priority = classes_of[i] = i < BUSY ? 0 : 4 - (i - BUSY) % 5; /* the idle ones come first */
+    slots[i].flags = VYRE_SLOT_CLOCKS;
+  }
+  ok(vyre_session_submit_batch(f->session, slots, QUEUED + 1, NULL, SECOND, tickets));
+  vyre_completion_t nop;
+  vyre_status_t status = vyre_session_wait(f->session, tickets[QUEUED], SECOND, &nop);
+  bool are_taken = !status;
+  vyre_status_destroy(&status);
+  open_gate(f);
+  if (!are_taken) wait_for(f, tickets[QUEUED]);
+  for (uint32_t i = 0; i < QUEUED; i++) completions[i] = wait_for(f, tickets[i]);
+  return are_taken;
 }
 
 /* While both workers are busy slots of all classes queue up; the one that is freed takes those of the first class
@@ -463,19 +491,10 @@ static void clocks(void **state) {
 static void classes(void **state) {
   fixture_t f;
   open_session(&f, *state, (vyre_session_params_t){0});
-  enum { EACH = 6, SLOTS = 5 * EACH };
-  vyre_ticket_t busy[2] = {submit_waiting(&f), submit_waiting(&f)}, tickets[SLOTS];
-  vyre_completion_t c[SLOTS];
-  uint32_t class_[SLOTS];
-  for (uint32_t i = 0; i < SLOTS; i++) {
-    vyre_slot_t slot = waiting_slot(&f);
-    slot.priority = class_[i] = 4 - i % 5; /* the idle ones come first */
-    slot.flags = VYRE_SLOT_CLOCKS;
-    tickets[i] = submit(&f, slot);
-  }
-  done(&f, (vyre_slot_t){.opcode = VYRE_OP_NOP}); /* all of them were taken */
-  *f.gate_word = 1;
-  for (uint32_t i = 0; i < SLOTS; i++) c[i] = wait_for(&f, tickets[i]);
+  vyre_completion_t all[QUEUED], *c = all + BUSY;
+  uint32_t classes_of[QUEUED], *class_ = classes_of + BUSY, tries = 0;
+  while (!queue_up(&f, classes_of, all)) assert_true(++tries < 20);
+  enum { SLOTS = QUEUED - BUSY };
   uint32_t turned = 0;
   for (uint32_t i = 0; i < SLOTS; i++)
     for (uint32_t k = 0; k < SLOTS; k++) {
@@ -486,7 +505,6 @@ static void classes(void **state) {
     }
   /* Without classes it would be some 100 pairs: half of the 210 that are submitted so are on one worker. */
   if (turned > 60) fail_msg("%u pairs in the order of tickets, not of classes", turned);
-  for (int i = 0; i < 2; i++) wait_for(&f, busy[i]);
   close_session(&f);
 }
 
@@ -511,7 +529,7 @@ static void watchdog(void **state) {
   assert_non_null(strstr(text, "in the loop"));
   assert_non_null(strstr(text, "running"));
   vyre_text_free(text);
-  *f.gate_word = 1;
+  open_gate(&f);
   wait_for(&f, waiting);
   ok(vyre_session_check(f.session, 0)); /* it goes on */
   ok(vyre_session_stop(f.session, 10 * SECOND));

@@ -27,8 +27,9 @@ enum {
   PRODUCERS = 4,
   OWN_WORDS = 128, /* of a producer, in the window */
   SHARED_WORDS = 8,
-  COPY_BYTES = 1024, /* the place of long copies, of a producer, in the copy windows */
   IN_FLIGHT = 48,
+  COPY_BYTES = 1024, /* the place of one long copy in flight, in both copy windows */
+  COPIES_BYTES = PRODUCERS * IN_FLIGHT * COPY_BYTES,
   CELLS = 256,
   BATCH_MAX = 12,
   STOP_ROUNDS = 20,
@@ -41,8 +42,8 @@ typedef struct traffic {
   vyre_device_t *device;
   vyre_session_t *session;
   uint32_t sum_opcode, window, copy_from, copy_to, data, out;
-  uint32_t *words, *to;
-  uint8_t *bytes;
+  uint32_t *words;
+  uint8_t *bytes, *from, *to;
   uint64_t *sums;
 } traffic_t;
 
@@ -53,6 +54,7 @@ typedef struct expected {
   uint32_t low, high;
   bool any_low; /* an epoch */
   bool wants_clocks, is_inline;
+  uint32_t copied_at, copied; /* by a long copy */
 } expected_t;
 
 typedef struct producer {
@@ -61,7 +63,7 @@ typedef struct producer {
   random_t random;
   pthread_t thread;
   uint32_t model[OWN_WORDS];
-  uint64_t added[SHARED_WORDS], sum, prints, fences, completed, published;
+  uint64_t added[SHARED_WORDS], sum, prints, fences, copies, completed, published;
   bool is_over;       /* the session was stopped */
   bool was_cancelled; /* one of those that the dispatcher carries out in their order */
   uint64_t last_ticket;
@@ -154,12 +156,14 @@ static void make_packed(producer_t *p, vyre_slot_t *slot, expected_t *e) {
 static void make_copy(producer_t *p, vyre_slot_t *slot, expected_t *e) {
   random_t *r = &p->random;
   slot->opcode = VYRE_OP_MEMCPY;
-  if (random_once_in(r, 2)) { /* a long one, always the same bytes: workers do them in any order */
-    uint32_t bytes = 257 + random_below(r, COPY_BYTES - 256),
-             offset = p->index * COPY_BYTES + random_below(r, COPY_BYTES - bytes + 1);
+  if (random_once_in(r, 2)) { /* a long one: workers do them at the same time, so none goes where another does */
+    uint32_t bytes = 257 + random_below(r, COPY_BYTES - 256), place = (uint32_t)(p->copies++ % IN_FLIGHT);
+    uint32_t offset = (p->index * IN_FLIGHT + place) * COPY_BYTES + random_below(r, COPY_BYTES - bytes + 1);
     uint32_t arg[] = {p->traffic->copy_from, offset, 0, p->traffic->copy_to, offset, 0, bytes};
     memcpy(slot->arg, arg, sizeof arg);
-    e->low = bytes;
+    memset(p->traffic->to + offset, 0, bytes);
+    e->low = e->copied = bytes;
+    e->copied_at = offset;
     return;
   }
   uint32_t half = 4 * OWN_WORDS / 2, bytes = random_below(r, 200), from = random_below(r, half - bytes + 1),
@@ -266,6 +270,9 @@ static void check(producer_t *p, const expected_t *e, const vyre_completion_t *c
   if (c->state != e->state || (low != e->low && !e->any_low) || high != e->high)
     WRONG(p, "ticket %llu: %d %u %u, not %d %u %u", (unsigned long long)e->ticket.number, (int)c->state, low, high,
           (int)e->state, e->low, e->high);
+  const traffic_t *t = p->traffic;
+  if (e->copied && memcmp(t->to + e->copied_at, t->from + e->copied_at, e->copied) != 0)
+    WRONG(p, "ticket %llu: a copy of %u bytes", (unsigned long long)e->ticket.number, e->copied);
 }
 
 static void read_oldest(producer_t *p) {
@@ -365,14 +372,14 @@ static producer_t producers[PRODUCERS];
 
 static void fill(traffic_t *t) {
   random_t r = {first_seed};
-  uint8_t *from, *data;
+  uint8_t *data;
   uint32_t words = SHARED_WORDS + PRODUCERS * OWN_WORDS;
   ok(vyre_session_window_create(t->session, 4 * words, &t->window, (void **)&t->words));
-  ok(vyre_session_window_create(t->session, PRODUCERS * COPY_BYTES, &t->copy_from, (void **)&from));
-  ok(vyre_session_window_create(t->session, PRODUCERS * COPY_BYTES, &t->copy_to, (void **)&t->to));
+  ok(vyre_session_window_create(t->session, COPIES_BYTES, &t->copy_from, (void **)&t->from));
+  ok(vyre_session_window_create(t->session, COPIES_BYTES, &t->copy_to, (void **)&t->to));
   ok(vyre_session_window_create(t->session, 4096, &t->data, (void **)&data));
   ok(vyre_session_window_create(t->session, 64 * PRODUCERS, &t->out, (void **)&t->sums));
-  for (uint32_t i = 0; i < PRODUCERS * COPY_BYTES; i++) from[i] = (uint8_t)random_next(&r);
+  for (uint32_t i = 0; i < COPIES_BYTES; i++) t->from[i] = (uint8_t)random_next(&r);
   for (uint32_t i = 0; i < 4096; i++) data[i] = (uint8_t)random_next(&r);
   t->bytes = data;
 }

@@ -33,7 +33,7 @@ vyre_status_t vyre_cpu_compile_as(const vyre_program_t *program, const vyre_code
   size_t size;
   VYRE_TRY(codegen->compile(program, options, &bytes, &size));
   vyre_loaded_t *object;
-  vyre_status_t status = vyre_loader_load(bytes, size, vyre_cpu_runtime, VYRE_CPU_RUNTIME_COUNT, &object);
+  vyre_status_t status = vyre_loader_load(bytes, size, vyre_cpu_runtime, vyre_cpu_runtime_count, &object);
   vyre_free(bytes);
   if (status) return vyre_status_context(status, "loading the code of %s", program->name);
   vyre_loader_fn_t function = vyre_loaded_symbol(object, VYRE_CODEGEN_SYMBOL);

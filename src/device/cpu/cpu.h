@@ -17,7 +17,7 @@ vyre_status_t vyre_cpu_compile_as(const vyre_program_t *program, const vyre_code
                                   vyre_loaded_t **out_object, vyre_entry_t *out_entry);
 
 /* runtime.c: what machine code calls by name. */
-enum { VYRE_CPU_RUNTIME_COUNT = 15 };
-extern const vyre_loader_symbol_t vyre_cpu_runtime[VYRE_CPU_RUNTIME_COUNT];
+extern const vyre_loader_symbol_t vyre_cpu_runtime[];
+extern const size_t vyre_cpu_runtime_count;
 
 #endif
