@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "ir/frame.h"
+#include "megakernel/protocol.h"
 #include "support/device.h"
 #include "support/expect.h"
 
@@ -462,49 +463,71 @@ static void clocks(void **state) {
   close_session(&f);
 }
 
-enum { BUSY = 2, EACH = 6, QUEUED = BUSY + 5 * EACH };
+enum { QUEUE_MAX = VYRE_DISPATCH_BATCH - 1 }; /* and a NOP behind them */
 
-/* Two slots that keep both workers busy, and behind them some of each class; the gate is open afterwards. False when
- * not all of them had been taken before: in direct nobody takes slots while all workers run some. */
-static bool queue_up(fixture_t *f, uint32_t *classes_of, vyre_completion_t *completions) {
-  vyre_slot_t slots[QUEUED + 1] = {0}; /* the last is a NOP */
-  vyre_ticket_t tickets[QUEUED + 1];
+/* Slots of these classes, of which the first keep all workers busy until the others are queued; the gate is open
+ * afterwards. False when not all had been taken before: in direct nobody takes slots while all workers run some. */
+static bool queue_up(fixture_t *f, const uint32_t *classes, uint32_t count, vyre_completion_t *completions) {
+  vyre_slot_t slots[QUEUE_MAX + 1];
+  vyre_ticket_t tickets[QUEUE_MAX + 1];
   atomic_store(f->gate_word, 0);
-  for (uint32_t i = 0; i < QUEUED; i++) {
+  for (uint32_t i = 0; i < count; i++) {
     slots[i] = waiting_slot(f);
-    slots[i].priority = classes_of[i] = i < BUSY ? 0 : 4 - (i - BUSY) % 5; /* the idle ones come first */
+    slots[i].priority = classes[i];
     slots[i].flags = VYRE_SLOT_CLOCKS;
   }
-  ok(vyre_session_submit_batch(f->session, slots, QUEUED + 1, NULL, SECOND, tickets));
+  slots[count] = (vyre_slot_t){.opcode = VYRE_OP_NOP};
+  ok(vyre_session_submit_batch(f->session, slots, count + 1, NULL, SECOND, tickets));
   vyre_completion_t nop;
-  vyre_status_t status = vyre_session_wait(f->session, tickets[QUEUED], SECOND, &nop);
+  vyre_status_t status = vyre_session_wait(f->session, tickets[count], SECOND, &nop);
   bool are_taken = !status;
   vyre_status_destroy(&status);
   open_gate(f);
-  if (!are_taken) wait_for(f, tickets[QUEUED]);
-  for (uint32_t i = 0; i < QUEUED; i++) completions[i] = wait_for(f, tickets[i]);
+  if (!are_taken) wait_for(f, tickets[count]);
+  for (uint32_t i = 0; i < count; i++) completions[i] = wait_for(f, tickets[i]);
   return are_taken;
+}
+
+static void queue_up_all(fixture_t *f, const uint32_t *classes, uint32_t count, vyre_completion_t *completions) {
+  uint32_t tries = 0;
+  while (!queue_up(f, classes, count, completions)) assert_true(++tries < 20);
 }
 
 /* While both workers are busy slots of all classes queue up; the one that is freed takes those of the first class
  * first, in the order of their tickets, but for every eighth. */
 static void classes(void **state) {
   fixture_t f;
+  enum { BUSY = 2, QUEUED = QUEUE_MAX };
   open_session(&f, *state, (vyre_session_params_t){0});
-  vyre_completion_t all[QUEUED], *c = all + BUSY;
-  uint32_t classes_of[QUEUED], *class_ = classes_of + BUSY, tries = 0;
-  while (!queue_up(&f, classes_of, all)) assert_true(++tries < 20);
-  enum { SLOTS = QUEUED - BUSY };
-  uint32_t turned = 0;
-  for (uint32_t i = 0; i < SLOTS; i++)
-    for (uint32_t k = 0; k < SLOTS; k++) {
+  vyre_completion_t c[QUEUED];
+  uint32_t class_of[QUEUED] = {0}, turned = 0;
+  for (uint32_t i = BUSY; i < QUEUED; i++) class_of[i] = 4 - (i - BUSY) % 5; /* the idle ones come first */
+  queue_up_all(&f, class_of, QUEUED, c);
+  for (uint32_t i = BUSY; i < QUEUED; i++)
+    for (uint32_t k = BUSY; k < QUEUED; k++) {
       /* Two workers take at once: what one began two slots later was behind. */
       bool is_ahead = c[i].worker == c[k].worker && c[i].end_ns <= c[k].begin_ns;
-      if (class_[i] == class_[k] && i > k) assert_false(is_ahead);
-      turned += is_ahead && class_[i] > class_[k];
+      if (class_of[i] == class_of[k] && i > k) assert_false(is_ahead);
+      turned += is_ahead && class_of[i] > class_of[k];
     }
-  /* Without classes it would be some 100 pairs: half of the 210 that are submitted so are on one worker. */
+  /* Without classes it would be some 100 pairs: half of those that are submitted so are on one worker. */
   if (turned > 60) fail_msg("%u pairs in the order of tickets, not of classes", turned);
+  close_session(&f);
+}
+
+/* Behind critical slots one that is idle has its turn all the same: of a worker's forty one looks at the idle ones
+ * first. */
+static void no_class_starves(void **state) {
+  fixture_t f;
+  enum { ROUNDS = 8, IDLE = QUEUE_MAX - 1 };
+  open_session(&f, *state, (vyre_session_params_t){0});
+  vyre_completion_t c[QUEUE_MAX];
+  uint32_t class_of[QUEUE_MAX] = {[IDLE] = 4}, passed = 0;
+  for (int round = 0; round < ROUNDS; round++) {
+    queue_up_all(&f, class_of, QUEUE_MAX, c);
+    for (uint32_t i = 0; i < IDLE; i++) passed += c[i].worker == c[IDLE].worker && c[i].begin_ns >= c[IDLE].end_ns;
+  }
+  assert_int_not_equal(passed, 0);
   close_session(&f);
 }
 
@@ -576,7 +599,8 @@ int main(void) {
                {"the_log", the_log},   {"fences_at_the_end", fences_at_the_end},
                {"refusals", refusals}, {"observables", observables},
                {"formats", formats},   {"clocks", clocks},
-               {"classes", classes},   {"watchdog", watchdog}};
+               {"classes", classes},   {"no_class_starves", no_class_starves},
+               {"watchdog", watchdog}};
   int failed = 0;
   for (unsigned d = 0; d < sizeof devices / sizeof *devices; d++) {
     struct CMUnitTest tests[sizeof cases / sizeof *cases];
