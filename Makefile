@@ -14,7 +14,7 @@ export JOBS
 help:
 	@echo 'make build  the command and the library, optimized: build/release/bin/vyre'
 	@echo 'make run    build, then run the example Programs over a large file; FILE=PATH chooses another'
-	@echo 'make test   build and test all presets: gcc, clang, sanitizers; then the release build'
+	@echo 'make test   build and test all presets: gcc, clang, three sanitizers; then the release build'
 	@echo 'make campaign  COUNT=N random Programs, machine code against the interpreter, and as many in sessions of'
 	@echo '               both builders; SEED=N is the first'
 	@echo 'make mutants   plants defects, one at a time, and sees that the tests find each; MUTANTS=NAMES chooses,'

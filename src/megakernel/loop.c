@@ -330,7 +330,7 @@ void vyre_loop_execute(loop_t *l, const vyre_loop_order_t *o) {
                        .high = place,
                        .wants_clocks = o->wants_clocks,
                        .begin = begin};
-  vyre_loop_complete_end(l, VYRE_ORDER_RELAXED, &e);
+  vyre_loop_complete_end(l, l->release, &e);
 }
 
 /* ---- sleep ---- */
@@ -366,7 +366,10 @@ vyre_status_t vyre_megakernel_build(const vyre_loop_params_t *params, vyre_progr
   bool is_direct = params->topology == VYRE_TOPOLOGY_DIRECT;
   vyre_builder_t builder;
   vyre_builder_init(&builder, is_direct ? "megakernel_direct" : "megakernel_dispatched", "", true);
-  loop_t l = {.b = &builder, .sleeps = params->sleeps};
+  loop_t l = {.b = &builder,
+              .sleeps = params->sleeps,
+              .acquire = params->sleeps ? VYRE_ORDER_ACQUIRE : VYRE_ORDER_RELAXED,
+              .release = params->sleeps ? VYRE_ORDER_RELEASE : VYRE_ORDER_RELAXED};
   vyre_loop_constants(&l);
   if (is_direct)
     vyre_loop_build_direct(&l);

@@ -21,13 +21,14 @@ static inline vyre_expr_id_t local_element(loop_t *l, vyre_var_id_t local, uint3
 }
 static inline void load16(loop_t *l, vyre_scope_t scope, vyre_expr_id_t address, vyre_var_id_t words[4]) {
   l->b->scope = scope;
-  vyre_build_load16(l->b, 3, VYRE_ORDER_RELAXED, quarter_names, address, words);
+  vyre_build_load16(l->b, 3, scope == WORKER ? VYRE_ORDER_RELAXED : l->acquire, quarter_names, address, words);
   l->b->scope = SYSTEM;
 }
 static inline void store16(loop_t *l, vyre_scope_t scope, vyre_expr_id_t address, vyre_expr_id_t a, vyre_expr_id_t b,
                            vyre_expr_id_t c, vyre_expr_id_t tag) {
   l->b->scope = scope;
-  vyre_build_store16(l->b, 3, VYRE_ORDER_RELAXED, address, (vyre_expr_id_t[4]){a, b, c, tag});
+  vyre_build_store16(l->b, 3, scope == WORKER ? VYRE_ORDER_RELAXED : l->release, address,
+                     (vyre_expr_id_t[4]){a, b, c, tag});
   l->b->scope = SYSTEM;
 }
 static inline void store_words(loop_t *l, vyre_expr_id_t address, const vyre_var_id_t words[4]) {

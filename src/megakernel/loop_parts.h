@@ -14,6 +14,9 @@
 typedef struct loop {
   vyre_builder_t *b;
   bool sleeps;
+  /* Of 16-byte accesses that hand other memory on. On a GPU they are relaxed, and a worker takes one fence for all;
+   * hosts, to which it makes no difference, let each access say so, as ThreadSanitizer knows no fences. */
+  vyre_order_t acquire, release;
   vyre_var_id_t control, self, shared, ring, completions, table, queue, windows, opcodes, blocks;
   vyre_var_id_t life;        /* u64: the ticket of the last slot of each cell */
   vyre_var_id_t open_fences; /* u32, mutable, the dispatcher's */

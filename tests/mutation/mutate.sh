@@ -15,7 +15,7 @@ list() {
   sed '/^#/d; /^$/d' "$here/mutants" | while IFS='|' read -r name rest; do
     name=$(echo $name)
     [ -z "${MUTANTS:-}" ] || case " $MUTANTS " in *" $name "*) ;; *) continue ;; esac
-    echo "$name|$rest"
+    printf '%s|%s\n' "$name" "$rest"
   done
 }
 
@@ -51,7 +51,7 @@ line mutant file result 'found by' s
 list | while IFS='|' read -r name file tests script; do
   file=$(echo $file)
   cp "$source/$file" "$copy/original"
-  sed -i "$(echo "$script" | sed 's/^ //')" "$source/$file"
+  sed -i "${script# }" "$source/$file"
   started=$(date +%s)
   result=killed
   if cmp -s "$source/$file" "$copy/original"; then

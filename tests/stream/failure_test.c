@@ -28,10 +28,10 @@ static void begin(const char *device, uint32_t workers) {
 /* The stream failed: it has no outputs, nothing of it is left, the session works. */
 static void end_failed(vyre_stream_t **stream) {
   uint64_t value;
-  inject = (inject_t){0};
   expect(vyre_stream_output(*stream, 0, &value, sizeof value), VYRE_E_STATE);
   expect(stream_finish(*stream), VYRE_E_STATE); /* its error was given; it does not become a success */
   vyre_stream_close(stream);
+  inject = (inject_t){0};
   assert_int_equal(stream_open_files(), files_before);
   stream_still_works(&f);
   assert_int_equal(stream_open_files(), files_before);
