@@ -67,6 +67,8 @@ session | session, round trip p50 (LOAD_U32) | C ring, round trip p50 | session,
 session | jit session, NOP | jit session, LOAD_U32 | handler rate, jit / interpreted
 session | jit session NOP / C ring
 session | jit session, round trip p50 (LOAD_U32) | handler round trip p50, jit / interpreted
+protocol | batches of 1000 with a fence / one by one | NOP, one by one | NOP, batches of 1000 with a fence
+protocol | dispatched, NOP | dispatched, handler | direct, handler
 lanes | block_scan / the same in C | block_scan, compiled | block scan in C | running sum in C
 canonical | canonical form and fingerprint, 1000 nodes | wire form written and read, 1000 nodes
 compile | compile 10000 nodes, slowest shape
