@@ -22,6 +22,7 @@ static const char help[] =
     "  --device NAME     cpu, ref or cuda:N; auto (the default) chooses and says why\n"
     "  --ingest PATH     how bytes come in: fixed; auto (the default) chooses and says why\n"
     "  --builder NAME    how the kernel calls the Program: interpreted, or jit, in one piece of code with it\n"
+    "  --topology NAME   who takes slots: direct, any worker in turn, or dispatched, one worker for all\n"
     "  --workers N       worker threads; on a GPU blocks\n"
     "  --chunk BYTES     bytes per slot, a multiple of 4096 from 4K to 64M\n"
     "  --depth N         buffers per worker; on a GPU of the stream\n"
@@ -208,14 +209,26 @@ static int run_with_options(const run_options_t *options) {
   return exit_status;
 }
 
+/* One of two words: *out becomes 1 or 2, as both enums have it. */
+static vyre_status_t set_choice(const char *option, const char *first, const char *second, int *out) {
+  *out = strcmp(optarg, first) == 0 ? 1 : strcmp(optarg, second) == 0 ? 2 : 0;
+  return *out ? NULL : cli_error_usage("run", "--%s %s is neither %s nor %s", option, optarg, first, second);
+}
+
 static vyre_status_t set_builder(run_options_t *options) {
-  static const char *const names[] = {[VYRE_BUILDER_INTERPRETED] = "interpreted", [VYRE_BUILDER_JIT] = "jit"};
-  for (unsigned i = VYRE_BUILDER_INTERPRETED; i <= VYRE_BUILDER_JIT; i++) {
-    if (strcmp(optarg, names[i]) != 0) continue;
-    options->session.builder = (vyre_session_builder_t)i;
-    return NULL;
-  }
-  return cli_error_usage("run", "--builder %s is neither interpreted nor jit", optarg);
+  _Static_assert(VYRE_BUILDER_INTERPRETED == 1 && VYRE_BUILDER_JIT == 2, "as set_choice counts");
+  int choice;
+  CLI_TRY(set_choice("builder", "interpreted", "jit", &choice));
+  options->session.builder = (vyre_session_builder_t)choice;
+  return NULL;
+}
+
+static vyre_status_t set_topology(run_options_t *options) {
+  _Static_assert(VYRE_TOPOLOGY_DIRECT == 1 && VYRE_TOPOLOGY_DISPATCHED == 2, "as set_choice counts");
+  int choice;
+  CLI_TRY(set_choice("topology", "direct", "dispatched", &choice));
+  options->session.topology = (vyre_topology_t)choice;
+  return NULL;
 }
 
 /* Options that take a number; the others are handled one by one. */
@@ -246,21 +259,15 @@ static vyre_status_t add_value(const char **values, uint32_t *count, const char 
 }
 
 static int run_run(int argc, char **argv) {
-  static const struct option long_options[] = {{"device", required_argument, NULL, 'd'},
-                                               {"ingest", required_argument, NULL, 'i'},
-                                               {"workers", required_argument, NULL, 'w'},
-                                               {"chunk", required_argument, NULL, 'c'},
-                                               {"depth", required_argument, NULL, 'D'},
-                                               {"fuel", required_argument, NULL, 'f'},
-                                               {"param", required_argument, NULL, 'p'},
-                                               {"constant", required_argument, NULL, 'C'},
-                                               {"all", no_argument, NULL, 'a'},
-                                               {"json", no_argument, NULL, 'j'},
-                                               {"quiet", no_argument, NULL, 'q'},
-                                               {"no-progress", no_argument, NULL, 'P'},
-                                               {"builder", required_argument, NULL, 'b'},
-                                               {"help", no_argument, NULL, 'h'},
-                                               {0}};
+  static const struct option long_options[] = {
+      {"device", required_argument, NULL, 'd'},  {"ingest", required_argument, NULL, 'i'},
+      {"workers", required_argument, NULL, 'w'}, {"chunk", required_argument, NULL, 'c'},
+      {"depth", required_argument, NULL, 'D'},   {"fuel", required_argument, NULL, 'f'},
+      {"param", required_argument, NULL, 'p'},   {"constant", required_argument, NULL, 'C'},
+      {"all", no_argument, NULL, 'a'},           {"json", no_argument, NULL, 'j'},
+      {"quiet", no_argument, NULL, 'q'},         {"no-progress", no_argument, NULL, 'P'},
+      {"builder", required_argument, NULL, 'b'}, {"topology", required_argument, NULL, 't'},
+      {"help", no_argument, NULL, 'h'},          {0}};
   cli_options_t parser = {&cli_verb_run, argc, argv, ":h", long_options, 0};
   run_options_t options = {.device = "auto"};
   for (int option; (option = cli_options_next(&parser)) != CLI_OPTION_END;) {
@@ -271,6 +278,7 @@ static int run_run(int argc, char **argv) {
       case 'p': status = add_value(options.params, &options.param_count, "param"); break;
       case 'C': status = add_value(options.constants, &options.constant_count, "constant"); break;
       case 'b': status = set_builder(&options); break;
+      case 't': status = set_topology(&options); break;
       case 'a': options.all = true; break;
       case 'j': options.json = true; break;
       case 'q': options.quiet = true; break;

@@ -84,6 +84,8 @@ void run_print_json(const run_result_t *result, cli_text_t *text) {
   cli_json_string(&json, "device_reason", result->device.reason);
   cli_json_unsigned(&json, "workers", result->stats.workers);
   cli_json_string(&json, "builder", result->stats.builder == VYRE_BUILDER_JIT ? "jit" : "interpreted");
+  bool is_direct = result->stats.topology == VYRE_TOPOLOGY_DIRECT;
+  cli_json_string(&json, "topology", is_direct ? "direct" : "dispatched");
   cli_json_open(&json, "ingest", '[');
   cli_json_open(&json, NULL, '{');
   cli_json_string(&json, "path", result->report.ingest);

@@ -65,6 +65,11 @@ $ ./gpu '' vyre run --device cuda:0 --builder interpreted lines.vyre numbers
 ! Fix: Choose the builder 'jit', *
 = 3
 
+$ ./gpu '' vyre run --device cuda:0 --topology direct lines.vyre numbers
+! error VYRE-*: the topology 'direct' on device cuda:0
+! Fix: Choose the topology 'dispatched', *
+= 3
+
 $ ./gpu '' vyre run --device cuda:0 --workers 20 lines.vyre numbers
 ! error VYRE-4003: the device cannot hold what was asked for: 20 workers and the dispatcher; 8 blocks *
 !   while launching the megakernel on cuda:0
@@ -109,7 +114,7 @@ $ ./gpu programs=interrupt timeout 60 vyre run --device cuda:0 lines.vyre number
 
 # One that does not stop is left behind.
 $ ./gpu programs=interrupt,kernel=never-ends timeout 60 vyre run --device cuda:0 lines.vyre numbers
-! error VYRE-4002: a worker did not stop before its deadline: worker 0: * rounds, in the loop; worker 1: *
+! error VYRE-4002: a worker did not stop before its deadline: dispatcher, worker 0: * rounds, in the loop; worker 1: *
 ! Fix: Restart the process; report the Program with the state in the message.
 = 3
 

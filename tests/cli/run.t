@@ -77,18 +77,21 @@ $ vyre run --device ref --ingest fixed lines.vyre numbers
 $ vyre run --quiet --fuel 1000000 --no-progress lines.vyre numbers
 | lines 100000
 
-# Both builders, on both host devices.
-$ for d in cpu ref; do for b in interpreted jit; do
->   vyre run --quiet --device $d --builder $b bytes.vyre letters; vyre run --json --quiet --device $d --builder $b lines.vyre numbers | json-check builder outputs.lines
-> done; done | sort | uniq -c | tr -s ' '
-|  4 100000*
-|  4 counts[97] 2
-|  4 counts[98] 1
-|  2 interpreted
-|  2 jit
-|  4 minus -3
-|  4 top 18446744073709551615
-|  4 total 3
+# Both builders and topologies, on both host devices.
+$ for d in cpu ref; do for b in interpreted jit; do for t in direct dispatched; do
+>   o="--quiet --device $d --builder $b --topology $t"
+>   vyre run $o bytes.vyre letters; vyre run --json $o lines.vyre numbers | json-check builder topology outputs.lines
+> done; done; done | sort | uniq -c | tr -s ' '
+|  8 100000*
+|  8 counts[97] 2
+|  8 counts[98] 1
+|  4 direct
+|  4 dispatched
+|  4 interpreted
+|  4 jit
+|  8 minus -3
+|  8 top 18446744073709551615
+|  8 total 3
 
 # Names that look like options.
 $ cp numbers ./--json; vyre run --quiet -- lines.vyre --json

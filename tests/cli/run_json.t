@@ -14,7 +14,7 @@ $ cat >all.vyre <<'END'
 > if is_last() { top += 18446744073709551615 }
 > END
 > printf x >one; vyre run --json --quiet --device cpu --workers 1 all.vyre one >out.json; sed -E 's/[0-9]+\.[0-9]+/S/' out.json
-| {"program": "all", "fingerprint": "*", "device": "cpu", "device_reason": "*", "workers": 1, "builder": "interpreted", "ingest": [{"path": "fixed", "reason": "*", "bytes": 1, "bytes_cpu_copied": 1}], "bytes": 1, "seconds": S, "outputs": {"total": 1, "counts": [0, 2147483648, 0], "minus": -9223372036854775807, "top": 18446744073709551615}, "slots": 1, "faults": 0, "launches": 1, "swaps": 0}
+| {"program": "all", "fingerprint": "*", "device": "cpu", "device_reason": "*", "workers": 1, "builder": "interpreted", "topology": "direct", "ingest": [{"path": "fixed", "reason": "*", "bytes": 1, "bytes_cpu_copied": 1}], "bytes": 1, "seconds": S, "outputs": {"total": 1, "counts": [0, 2147483648, 0], "minus": -9223372036854775807, "top": 18446744073709551615}, "slots": 1, "faults": 0, "launches": 1, "swaps": 0}
 
 $ json-check fingerprint <out.json >of_run; vyre inspect --emit fingerprint all.vyre | cmp - of_run
 
