@@ -231,8 +231,8 @@ VYRE_API void vyre_completion_place(const vyre_session_t *session, uint32_t opco
 VYRE_API vyre_status_t vyre_completion_status(const vyre_session_t *session, uint32_t opcode,
                                               const vyre_completion_t *completion);
 
-/* The megakernel's own loop as text: the very Program that the devices run. The topology is "direct" (ref and cpu) or
- * "dispatched" (cuda). Free the text with vyre_text_free. */
+/* The megakernel's own loop as text, the very Program that the devices run: "direct", or "dispatched" in the form for a
+ * GPU (on hosts its workers sleep until they are woken). Free the text with vyre_text_free. */
 VYRE_API vyre_status_t vyre_megakernel_print(const char *topology, char **out_text);
 
 #ifdef __cplusplus
