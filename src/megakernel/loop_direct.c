@@ -99,13 +99,14 @@ static void build_shutdown(loop_t *l, const vyre_loop_slot_t *s) {
 }
 
 /* Becomes the dispatcher, if nobody else is: what follows is done under the lock. */
-static void begin_lock(loop_t *l) {
+static void begin_lock(loop_t *l, vyre_var_id_t owes) {
   vyre_expr_id_t is_free = is(l, control_word(l, VYRE_CONTROL_LOCK, U32, VYRE_ORDER_RELAXED), 0);
   vyre_expr_id_t lock = at(l, l->control, VYRE_CONTROL_LOCK);
   vyre_expr_id_t got = is(l, vyre_build_raw_atomic_cas(l->b, U32, VYRE_ORDER_ACQUIRE, lock, c32(l, 0), c32(l, 1)), 0);
   begin_if(l, both(l, is_free, got));
   vyre_expr_id_t open = control_word(l, VYRE_CONTROL_OPEN_FENCES, U32, VYRE_ORDER_RELAXED);
   l->open_fences = mutable(l, "open_fences", open);
+  set(l, owes, boolean(l, false));
 }
 
 /* The open fences go on, too. */
@@ -151,8 +152,8 @@ static void build_slot(loop_t *l, const slot_vars_t *v) {
 }
 
 /* The dispatcher's batch. `worked` becomes true when a slot was taken. */
-static void build_dispatch(loop_t *l, vyre_var_id_t worked) {
-  begin_lock(l);
+static void build_dispatch(loop_t *l, vyre_var_id_t owes, vyre_var_id_t worked) {
+  begin_lock(l, owes);
   vyre_var_id_t first = let(l, "first", load64(l, SYSTEM, at(l, l->shared, VYRE_SHARED_TAKEN)));
   vyre_var_id_t ticket = mutable(l, "ticket", var(l, first));
   /* STOP was read before the lock was taken: who had the lock meanwhile may have taken a SHUTDOWN. */
@@ -205,7 +206,7 @@ static vyre_expr_id_t queue_is_empty(loop_t *l, void *unused) {
 }
 
 /* Pops one cell of a run queue and executes it: of the first class that has any, in the order of this round. */
-static void build_pop(loop_t *l, vyre_var_id_t rounds, vyre_var_id_t worked) {
+static void build_pop(loop_t *l, vyre_var_id_t rounds, vyre_var_id_t owes, vyre_var_id_t worked) {
   vyre_builder_t *b = l->b;
   begin_if(l, vyre_build_unary(b, VYRE_EXPR_LOGICAL_NOT, queue_is_empty(l, NULL)));
   vyre_var_id_t number = mutable(l, "queue_number", c32(l, 0)), has_run = mutable(l, "has_run", boolean(l, false));
@@ -229,12 +230,15 @@ static void build_pop(loop_t *l, vyre_var_id_t rounds, vyre_var_id_t worked) {
   end(l);
   begin_if(l, var(l, has_run));
   set(l, worked, boolean(l, true));
+  set(l, owes, boolean(l, true));
   set(l, rounds, add(l, var(l, rounds), c32(l, 1)));
   end(l);
   end(l);
 }
 
-static void build_idle(loop_t *l, vyre_var_id_t worked, vyre_var_id_t idle_rounds) {
+/* Who has run a slot and found the lock taken since does not sleep: the fences that wait for that slot may have been
+ * looked at before it completed. */
+static void build_idle(loop_t *l, vyre_var_id_t worked, vyre_var_id_t owes, vyre_var_id_t idle_rounds) {
   vyre_builder_t *b = l->b;
   begin_if(l, vyre_build_unary(b, VYRE_EXPR_LOGICAL_NOT, var(l, worked)));
   begin_if(l, is_not(l, vyre_build_leaf(b, VYRE_EXPR_PUMP), 0));
@@ -245,7 +249,8 @@ static void build_idle(loop_t *l, vyre_var_id_t worked, vyre_var_id_t idle_round
   set(l, idle_rounds, c32(l, 0));
   vyre_build_else(b);
   set(l, idle_rounds, add(l, var(l, idle_rounds), c32(l, 1)));
-  begin_if(l, op(l, VYRE_EXPR_LT, var(l, idle_rounds), var(l, l->spin_limit)));
+  vyre_expr_id_t spins = op(l, VYRE_EXPR_LT, var(l, idle_rounds), var(l, l->spin_limit));
+  begin_if(l, op(l, VYRE_EXPR_LOGICAL_OR, spins, var(l, owes)));
   vyre_build_plain(b, VYRE_STMT_PAUSE);
   vyre_build_else(b);
   vyre_loop_sleep(l, queue_is_empty, NULL);
@@ -257,6 +262,7 @@ void vyre_loop_build_direct(loop_t *l) {
   vyre_builder_t *b = l->b;
   vyre_var_id_t idle_rounds = mutable(l, "idle_rounds", c32(l, 0));
   vyre_var_id_t beats = mutable(l, "beats", c64(l, 0)), queue_rounds = mutable(l, "queue_rounds", c32(l, 0));
+  vyre_var_id_t owes = mutable(l, "owes", boolean(l, false)); /* the open fences a look */
   vyre_build_forever(b);
   set(l, beats, add(l, var(l, beats), c64(l, 1)));
   store64(l, DEVICE, at(l, l->self, VYRE_WORKER_HEARTBEAT), var(l, beats));
@@ -266,12 +272,12 @@ void vyre_loop_build_direct(loop_t *l) {
   end(l);
   vyre_var_id_t worked = mutable(l, "worked", boolean(l, false));
   begin_if(l, is(l, var(l, stop), VYRE_STOP_RUN));
-  build_dispatch(l, worked);
+  build_dispatch(l, owes, worked);
   vyre_build_else(b);
-  begin_lock(l); /* for the fences that are open */
+  begin_lock(l, owes); /* for the fences that are open */
   end_lock(l);
   end(l);
-  build_pop(l, queue_rounds, worked);
+  build_pop(l, queue_rounds, owes, worked);
   /* SHUTDOWN: everything before it was pushed before STOP was set, so an empty queue means that all of it has begun. An
    * open fence waits for what others still run. */
   begin_if(l,
@@ -281,6 +287,6 @@ void vyre_loop_build_direct(loop_t *l) {
   vyre_build_plain(b, VYRE_STMT_RETURN);
   end(l);
   end(l);
-  build_idle(l, worked, idle_rounds);
+  build_idle(l, worked, owes, idle_rounds);
   end(l);
 }
