@@ -199,16 +199,15 @@ vyre_expr_id_t vyre_loop_arg(loop_t *l, const vyre_loop_order_t *o, uint32_t ind
 }
 
 void vyre_loop_set_fault(loop_t *l, vyre_var_id_t fault, vyre_expr_id_t condition, vyre_fault_t value) {
-  begin_if(l, both(l, is(l, var(l, fault), 0), condition));
-  set(l, fault, c32(l, value));
-  end(l);
+  vyre_expr_id_t is_first = op(l, VYRE_EXPR_AND, is(l, var(l, fault), 0), condition);
+  set(l, fault, vyre_build_select(l->b, is_first, c32(l, value), var(l, fault)));
 }
 
 /* offset + size fits into bytes, without overflow: offset <= bytes && size <= bytes - offset; negated */
 vyre_expr_id_t vyre_loop_outside(loop_t *l, vyre_var_id_t offset, vyre_var_id_t size, vyre_var_id_t bytes) {
   vyre_expr_id_t beyond = op(l, VYRE_EXPR_GT, var(l, offset), var(l, bytes));
   vyre_expr_id_t rest = op(l, VYRE_EXPR_SUB, var(l, bytes), var(l, offset));
-  return op(l, VYRE_EXPR_LOGICAL_OR, beyond, op(l, VYRE_EXPR_GT, var(l, size), rest));
+  return op(l, VYRE_EXPR_OR, beyond, op(l, VYRE_EXPR_GT, var(l, size), rest));
 }
 
 /* address and size (one or'ed) have bits below `multiple`, a power of two or 0 for "any" */

@@ -151,7 +151,8 @@ static void build_slot(loop_t *l, const slot_vars_t *v) {
   for (int i = 0; i < 5; i++) end(l); /* the five tests of the opcode */
 }
 
-/* The dispatcher's batch. `worked` becomes true when a slot was taken. */
+/* The dispatcher's batch, after a SHUTDOWN of no slot, but the open fences go on. `worked` becomes true when one was
+ * taken. */
 static void build_dispatch(loop_t *l, vyre_var_id_t owes, vyre_var_id_t worked) {
   begin_lock(l, owes);
   vyre_var_id_t first = let(l, "first", load64(l, SYSTEM, at(l, l->shared, VYRE_SHARED_TAKEN)));
@@ -195,14 +196,14 @@ static void build_order(loop_t *l, vyre_var_id_t cell) {
 
 static vyre_expr_id_t queue_is_empty(loop_t *l, void *unused) {
   (void)unused;
-  vyre_expr_id_t are_empty = 0;
+  vyre_expr_id_t differ = 0;
   for (uint32_t i = 0; i < VYRE_CLASSES; i++) {
     vyre_expr_id_t head = control_word(l, VYRE_CONTROL_QUEUE_HEAD + 8 * i, U64, VYRE_ORDER_ACQUIRE);
     vyre_expr_id_t tail = control_word(l, VYRE_CONTROL_QUEUE_TAIL + 8 * i, U64, VYRE_ORDER_ACQUIRE);
-    vyre_expr_id_t is_empty = op(l, VYRE_EXPR_EQ, head, tail);
-    are_empty = i ? both(l, are_empty, is_empty) : is_empty;
+    vyre_expr_id_t difference = op(l, VYRE_EXPR_XOR, head, tail);
+    differ = i ? op(l, VYRE_EXPR_OR, differ, difference) : difference;
   }
-  return are_empty;
+  return op(l, VYRE_EXPR_EQ, differ, c64(l, 0));
 }
 
 /* Pops one cell of a run queue and executes it: of the first class that has any, in the order of this round. */
@@ -271,12 +272,7 @@ void vyre_loop_build_direct(loop_t *l) {
   vyre_build_plain(b, VYRE_STMT_RETURN);
   end(l);
   vyre_var_id_t worked = mutable(l, "worked", boolean(l, false));
-  begin_if(l, is(l, var(l, stop), VYRE_STOP_RUN));
   build_dispatch(l, owes, worked);
-  vyre_build_else(b);
-  begin_lock(l, owes); /* for the fences that are open */
-  end_lock(l);
-  end(l);
   build_pop(l, queue_rounds, owes, worked);
   /* SHUTDOWN: everything before it was pushed before STOP was set, so an empty queue means that all of it has begun. An
    * open fence waits for what others still run. */
