@@ -27,8 +27,20 @@ typedef enum vyre_codegen_form {
   VYRE_CODEGEN_OBJECT,   /* ELF relocatable */
 } vyre_codegen_form_t;
 
+/* The megakernel's loop for a host, when it is not fused, may be compiled as two objects at once: one calls the
+ * functions VYRE_CODEGEN_COLD_SYMBOL, counted from 0 on, that the other has. They are the blocks of the loop that it
+ * seldom runs. */
+typedef enum vyre_codegen_part {
+  VYRE_CODEGEN_WHOLE,
+  VYRE_CODEGEN_HOT,
+  VYRE_CODEGEN_COLD,
+} vyre_codegen_part_t;
+#define VYRE_CODEGEN_COLD_SYMBOL "vyre_cold_%u"
+enum { VYRE_CODEGEN_COLD_MAX = 16 };
+
 typedef struct vyre_codegen_options {
   vyre_codegen_form_t form;
+  vyre_codegen_part_t part;
   const char *gpu; /* NULL: this process's CPU; else sm_80 or sm_90, and ASSEMBLY is PTX */
   /* Of a privileged Program: what it calls, by index, becomes part of the same code. NULL: nothing is called on a GPU,
    * and on a host what the hooks name. */
@@ -48,7 +60,7 @@ typedef struct vyre_codegen_table {
   vyre_status_t (*compile)(const vyre_program_t *program, const vyre_codegen_options_t *options, char **out_bytes,
                            size_t *out_size); /* free with vyre_free; text has a final NUL beyond its size */
 } vyre_codegen_table_t;
-#define VYRE_CODEGEN_ABI 5u
+#define VYRE_CODEGEN_ABI 6u
 #define VYRE_CODEGEN_TABLE_SYMBOL "vyre_codegen_table"
 
 /* Loads the library on the first call. The table lives as long as the process. */

@@ -195,12 +195,20 @@ static bool is_fused(const vyre_program_t *program, const vyre_codegen_options_t
 }
 
 static bool lower(LLVMModuleRef module, const vyre_program_t *program, const vyre_codegen_options_t *options) {
-  vyre_lower_options_t how = {
-      .is_checked = !options->is_unchecked, .threads = options->threads, .large_nodes = options->large_nodes};
+  vyre_lower_options_t how = {.is_checked = !options->is_unchecked,
+                              .threads = options->threads,
+                              .large_nodes = options->large_nodes,
+                              .part = options->part};
   if (is_fused(program, options)) return vyre_lower_fused_loop(program, &how, module);
   if (!options->gpu) return vyre_lower_program(program, &vyre_target_x86, &how, module, VYRE_CODEGEN_SYMBOL) != NULL;
   if (!program->is_privileged) return vyre_lower_finite_kernel(program, &how, module);
   return vyre_lower_megakernel(program, options->handlers, options->handler_count, &how, module);
+}
+
+/* The loop was lowered for what its blocks need of it. */
+static void drop_loop(LLVMModuleRef module) {
+  LLVMDeleteFunction(LLVMGetNamedFunction(module, VYRE_CODEGEN_SYMBOL));
+  LLVMDeleteFunction(LLVMGetNamedFunction(module, VYRE_LOWER_BODY));
 }
 
 static void set_target(LLVMModuleRef module, LLVMTargetMachineRef machine) {
@@ -255,6 +263,7 @@ static vyre_status_t compile_in(LLVMContextRef context, LLVMTargetMachineRef mac
     LLVMDisposeModule(module);
     return vyre_out_of_memory(0);
   }
+  if (options->part == VYRE_CODEGEN_COLD) drop_loop(module);
   set_target(module, machine);
   bool calls_tsan = has_tsan && !options->gpu;
   if (calls_tsan) mark_for_tsan(module);

@@ -325,7 +325,7 @@ static LLVMValueRef build_entry(vyre_lower_t *l, const char *name) {
   LLVMTypeRef entry_type = LLVMFunctionType(l->void_, pointers, l->target->is_gpu ? 1 : 2, false);
   LLVMTypeRef body_type = LLVMFunctionType(l->void_, pointers, COUNT, false);
   LLVMValueRef entry = LLVMAddFunction(l->module, name, entry_type);
-  LLVMValueRef body = LLVMAddFunction(l->module, "body", body_type);
+  LLVMValueRef body = LLVMAddFunction(l->module, VYRE_LOWER_BODY, body_type);
   LLVMSetLinkage(body, LLVMInternalLinkage);
   if (l->target->is_gpu) LLVMSetLinkage(entry, LLVMInternalLinkage);
   /* The threads of a group change each other's scratch and outputs. */
@@ -414,12 +414,18 @@ LLVMValueRef vyre_lower_program(const vyre_program_t *program, const vyre_target
   l->is_checked = options->is_checked;
   l->is_bounded = options->is_checked && !program->is_privileged;
   l->group_threads = options->threads;
+  l->part = options->part;
   vyre_program_layout(program, &l->layout);
   l->vars = vyre_calloc(program->var_count, sizeof *l->vars);
   l->definitions = vyre_calloc(program->var_count, sizeof *l->definitions);
   l->ranges = vyre_calloc(program->var_count, sizeof *l->ranges);
   l->masks = vyre_calloc(program->var_count, sizeof *l->masks);
   bool is_whole = l->vars && l->definitions && l->ranges && l->masks;
+  if (program->is_privileged && !target->is_gpu) {
+    l->cold_uses = vyre_calloc(program->var_count, sizeof *l->cold_uses);
+    l->cold_vars = vyre_calloc(program->var_count, sizeof *l->cold_vars);
+    is_whole = is_whole && l->cold_uses && l->cold_vars;
+  }
   if (is_whole) {
     find_definitions(l);
     is_whole = vyre_lower_init_lanes(l);
@@ -439,6 +445,8 @@ LLVMValueRef vyre_lower_program(const vyre_program_t *program, const vyre_target
   vyre_free(l->definitions);
   vyre_free(l->ranges);
   vyre_free(l->masks);
+  vyre_free(l->cold_uses);
+  vyre_free(l->cold_vars);
   vyre_free(l);
   return function;
 }

@@ -101,6 +101,11 @@ struct vyre_lower {
   bool is_bounded;         /* loops use fuel and look at the stop word: not in privileged programs */
   bool is_large;           /* more than VYRE_LARGE_NODES: in parts, most of them with fewer passes (lower_part.h) */
   bool is_hasty;           /* and so many more that instructions are chosen fast */
+  bool is_cold;            /* in a block of the megakernel's loop that is a function of its own: lower_cold.c */
+  uint8_t *cold_uses;      /* privileged programs on a host: by variable; NULL: blocks stay where they are */
+  LLVMValueRef *cold_vars; /* what `vars` is in such a block */
+  unsigned cold_count;
+  vyre_codegen_part_t part;
   struct vyre_lower_parts *parts; /* lower_part.h; NULL: the body is one function */
   vyre_layout_t layout;
 
@@ -151,15 +156,20 @@ struct vyre_lower {
   unsigned wide_element;  /* the one of this copy of the body */
 };
 
+/* lower_cold.c: a block of the megakernel's loop. */
+void vyre_lower_cold(vyre_lower_t *l, const vyre_stmt_t *stmt);
+
 /* Of a function of a large Program, for the choice of passes. Its value: whether instructions are chosen fast, too. */
 #define VYRE_LEAN_ATTRIBUTE "vyre-lean"
 #define VYRE_LEAN_HASTY "hasty"
 
-/* lower.c. The function NAME(frame, ...), in the module; NULL when memory is out. */
+/* lower.c. The function NAME(frame, ...), in the module, and its body VYRE_LOWER_BODY; NULL when memory is out. */
+#define VYRE_LOWER_BODY "body"
 typedef struct vyre_lower_options {
   bool is_checked;
   unsigned threads;     /* of a group, exactly; 0: known at the launch */
   uint32_t large_nodes; /* 0: VYRE_LARGE_NODES */
+  vyre_codegen_part_t part;
 } vyre_lower_options_t;
 LLVMValueRef vyre_lower_program(const vyre_program_t *program, const vyre_target_t *target,
                                 const vyre_lower_options_t *options, LLVMModuleRef module, const char *name);

@@ -86,7 +86,12 @@ void vyre_lower_stmt(vyre_lower_t *l, const vyre_stmt_t *s) {
     case VYRE_STMT_SET_AT: vyre_lower_set(l, s); return;
     case VYRE_STMT_APPEND: vyre_lower_append(l, s); return;
     case VYRE_STMT_EVAL: vyre_lower_expr(l, s->arg[0]); return;
-    case VYRE_STMT_BLOCK: vyre_lower_stmts(l, s->body); return;
+    case VYRE_STMT_BLOCK:
+      if (l->cold_uses && !l->is_cold && !l->lane)
+        vyre_lower_cold(l, s);
+      else
+        vyre_lower_stmts(l, s->body);
+      return;
     case VYRE_STMT_SWITCH: vyre_lower_switch(l, s); return;
     case VYRE_STMT_LANES: l->target->lanes(l, s); return;
     case VYRE_STMT_VOTE: vyre_lower_vote(l, s); return;

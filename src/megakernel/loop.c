@@ -317,7 +317,9 @@ void vyre_loop_execute(loop_t *l, const vyre_loop_order_t *o) {
   vyre_var_id_t fault = mutable(l, "fault", c32(l, 0)), place = mutable(l, "place", c32(l, 0));
   vyre_var_id_t copied = mutable(l, "copied", c32(l, 0));
   begin_if(l, is(l, var(l, o->handler), VYRE_HANDLER_COPY));
+  begin_cold(l);
   build_long_copy(l, o, fault, copied);
+  end(l);
   vyre_build_else(l->b);
   build_handler(l, o, fault, place);
   end(l);

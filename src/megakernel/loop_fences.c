@@ -132,9 +132,11 @@ static void build_fence(loop_t *l, vyre_var_id_t todo) {
 
 void vyre_loop_fences(loop_t *l) {
   begin_if(l, is_not(l, var(l, l->open_fences), 0));
+  begin_cold(l);
   vyre_var_id_t todo = mutable(l, "todo", var(l, l->open_fences));
   vyre_build_while(l->b, is_not(l, var(l, todo), 0));
   build_fence(l, todo);
+  end(l);
   end(l);
   end(l);
 }

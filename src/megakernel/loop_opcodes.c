@@ -244,6 +244,7 @@ static void build_printf(loop_t *l, const builtin_t *b) {
 /* ---- all of them ---- */
 
 void vyre_loop_builtin(loop_t *l, const vyre_loop_slot_t *s) {
+  begin_cold(l);
   builtin_t b = {.slot = s,
                  .fault = mutable(l, "fault", c32(l, 0)),
                  .low = mutable(l, "low", c32(l, 0)),
@@ -272,5 +273,6 @@ void vyre_loop_builtin(loop_t *l, const vyre_loop_slot_t *s) {
                        .wants_clocks = s->wants_clocks,
                        .begin = begin};
   vyre_loop_complete_end(l, VYRE_ORDER_RELEASE, &e);
+  end(l);
   end(l);
 }

@@ -39,6 +39,8 @@ static inline vyre_expr_id_t op(loop_t *l, vyre_expr_op_t code, vyre_expr_id_t a
   return vyre_build_binary(l->b, code, a, b);
 }
 static inline vyre_expr_id_t add(loop_t *l, vyre_expr_id_t a, vyre_expr_id_t b) { return op(l, VYRE_EXPR_ADD, a, b); }
+/* A block that is seldom run: hosts make a function of it, for which less compile time is taken. */
+static inline void begin_cold(loop_t *l) { vyre_build_block(l->b); }
 static inline vyre_expr_id_t both(loop_t *l, vyre_expr_id_t a, vyre_expr_id_t b) {
   return op(l, VYRE_EXPR_LOGICAL_AND, a, b);
 }
