@@ -19,8 +19,8 @@ static vyre_status_t read_worker(const vyre_session_t *session, uint32_t index, 
   uint64_t block = session->blocks + (uint64_t)index * VYRE_WORKER_BYTES_EACH;
   VYRE_TRY(session->device->ops->read(session->device, words, block + VYRE_WORKER_HEARTBEAT, sizeof words));
   memcpy(&out->rounds, words, sizeof out->rounds);
-  memcpy(&out->running, words + VYRE_WORKER_RUNNING - VYRE_WORKER_HEARTBEAT, sizeof out->running);
-  memcpy(&out->cell, words + VYRE_WORKER_CELL - VYRE_WORKER_HEARTBEAT, sizeof out->cell);
+  memcpy(&out->running, words + (VYRE_WORKER_RUNNING - VYRE_WORKER_HEARTBEAT), sizeof out->running);
+  memcpy(&out->cell, words + (VYRE_WORKER_CELL - VYRE_WORKER_HEARTBEAT), sizeof out->cell);
   return NULL;
 }
 
