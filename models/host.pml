@@ -175,7 +175,7 @@ inline announce_sleep(me_) {
   sleepers++
 }
 
-/* Sleeps in the model have no end. Where the loop relies on theirs (100 ms) it says so: `bound`. */
+/* Sleeps in the model have no end. Where the loop relies on theirs (50 ms) it says so: `bound`. */
 inline sleep_on_event(me_, bound) {
   if
   :: atomic { sleeper[me_] == HAS_LOOKED -> sleeper[me_] = SLEEPS };

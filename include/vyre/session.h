@@ -5,8 +5,8 @@
  * Credit: a session has `cells`. Submitting takes one, reading the completion (poll or wait) gives it back. So a
  * producer that does not read its completions blocks only itself, and the kernel never waits for a reader.
  *
- * Threads:  submit, poll, wait, drain, stop and stats from any thread, at once. Create, register, start and destroy
- *           from one thread at a time. A ticket is waited for by one thread.
+ * Threads:  submit, poll, wait, drain, stop, check, dump, observe, the log's functions and stats from any thread, at
+ *           once. Create, register, start and destroy from one thread at a time. A ticket is waited for by one thread.
  * Blocking: submit and poll do not wait when their timeout is 0, but for the end of a dispatcher's batch of at most 32
  *           slots when the ring has just gone round. Submit, poll and wait allocate nothing, but for the
  *           record of an error other than VYRE_E_RING_FULL, _DEADLINE and _STOPPED.

@@ -110,8 +110,8 @@ static void begin_lock(loop_t *l, vyre_var_id_t owes) {
 }
 
 /* The open fences go on, too. */
-static void end_lock(loop_t *l) {
-  vyre_loop_fences(l);
+static void end_lock(loop_t *l, vyre_var_id_t owes) {
+  vyre_loop_fences(l, owes);
   vyre_expr_id_t before = control_word(l, VYRE_CONTROL_OPEN_FENCES, U32, VYRE_ORDER_RELAXED);
   begin_if(l, op(l, VYRE_EXPR_NE, var(l, l->open_fences), before));
   store32(l, DEVICE, at(l, l->control, VYRE_CONTROL_OPEN_FENCES), var(l, l->open_fences));
@@ -171,7 +171,7 @@ static void build_dispatch(loop_t *l, vyre_var_id_t owes, vyre_var_id_t worked) 
   store(l, U64, VYRE_ORDER_RELEASE, SYSTEM, at(l, l->shared, VYRE_SHARED_TAKEN), var(l, ticket));
   set(l, worked, boolean(l, true));
   end(l);
-  end_lock(l);
+  end_lock(l, owes);
 }
 
 /* Looks up what the entry names, and carries it out. */
@@ -238,7 +238,7 @@ static void build_pop(loop_t *l, vyre_var_id_t rounds, vyre_var_id_t owes, vyre_
 }
 
 /* Who has run a slot and found the lock taken since does not sleep: the fences that wait for that slot may have been
- * looked at before it completed. */
+ * looked at before it completed. Nor does who has left a fence that can go on. */
 static void build_idle(loop_t *l, vyre_var_id_t worked, vyre_var_id_t owes, vyre_var_id_t idle_rounds) {
   vyre_builder_t *b = l->b;
   begin_if(l, vyre_build_unary(b, VYRE_EXPR_LOGICAL_NOT, var(l, worked)));

@@ -383,7 +383,7 @@ static void build_slot(dispatcher_t *d, vyre_var_id_t lane) {
   vyre_loop_note_life(l, ticket, cell);
   vyre_expr_id_t is_nop = is(l, var(l, opcode), (uint32_t)VYRE_OPCODE_NOP);
   begin_if(l, op(l, VYRE_EXPR_LOGICAL_OR, is_nop, is(l, var(l, opcode), (uint32_t)VYRE_OPCODE_SHUTDOWN)));
-  vyre_loop_complete(l, VYRE_ORDER_RELAXED, completion, tag, c32(l, 0), c32(l, 0));
+  vyre_loop_complete(l, l->release, completion, tag, c32(l, 0), c32(l, 0));
   vyre_build_else(l->b);
   begin_if(l, has_bit(l, d->users, lane));
   build_user(d, lane, slot, cell, tag);
@@ -432,8 +432,8 @@ static void build_shutdown(dispatcher_t *d) {
 static void build_taken(dispatcher_t *d) {
   loop_t *l = d->l;
   set(l, d->ticket, add(l, var(l, d->ticket), wide(l, var(l, d->count))));
-  /* The slots have been copied: the values that were read have decided what was done. */
-  store64(l, SYSTEM, at(l, l->shared, VYRE_SHARED_TAKEN), var(l, d->ticket));
+  /* The slots have been copied; on a GPU the values that were read have decided what was done. */
+  store(l, U64, l->release, SYSTEM, at(l, l->shared, VYRE_SHARED_TAKEN), var(l, d->ticket));
 }
 
 /* The slots of the round that are there, in one go, or one by one where their order matters. */
@@ -518,7 +518,7 @@ static void build_single(dispatcher_t *d, vyre_var_id_t is_left) {
   vyre_loop_note_life(l, d->ticket, cell);
   vyre_var_id_t fast = let(l, "fast", vyre_loop_fast_opcode(l, var(l, opcode), staged(d, slot, 4)));
   begin_if(l, is(l, var(l, fast), (uint32_t)VYRE_OPCODE_NOP));
-  vyre_loop_complete(l, VYRE_ORDER_RELAXED, completion, tag, c32(l, 0), c32(l, 0));
+  vyre_loop_complete(l, l->release, completion, tag, c32(l, 0), c32(l, 0));
   build_taken(d);
   vyre_build_else(l->b);
   begin_if(l, is(l, var(l, fast), (uint32_t)VYRE_OPCODE_LOAD_U32));
@@ -690,9 +690,10 @@ static vyre_expr_id_t is_idle(loop_t *l, void *dispatcher) {
   return is(l, var(l, answered), 0);
 }
 
-static void build_idle(dispatcher_t *d, vyre_var_id_t idle_rounds, vyre_var_id_t worked) {
+/* A fence that can go on is work as well. */
+static void build_idle(dispatcher_t *d, vyre_var_id_t idle_rounds, vyre_var_id_t worked, vyre_var_id_t is_left) {
   loop_t *l = d->l;
-  begin_if(l, var(l, worked));
+  begin_if(l, op(l, VYRE_EXPR_OR, var(l, worked), var(l, is_left)));
   set(l, idle_rounds, c32(l, 0));
   vyre_build_else(l->b);
   set(l, idle_rounds, add(l, var(l, idle_rounds), c32(l, 1)));
@@ -749,9 +750,10 @@ static void build_dispatcher(loop_t *l) {
   set(l, d.is_loaded, boolean(l, false));
   end(l);
   build_hand_out(&d);
-  vyre_loop_fences(l);
+  vyre_var_id_t is_left = mutable(l, "is_left", boolean(l, false));
+  vyre_loop_fences(l, is_left);
   build_finish(&d);
-  build_idle(&d, idle_rounds, worked);
+  build_idle(&d, idle_rounds, worked, is_left);
   end(l);
 }
 

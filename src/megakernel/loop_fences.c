@@ -1,10 +1,11 @@
 /* BATCH_FENCE: completes when every slot of a range of tickets has.
  *
- * Only slots that workers run outlive the moment they are taken, and of those the dispatcher notes the ticket, by cell
- * (LIFE). An open fence goes through the cells once, some in each round, and stays at the first whose slot is in its
- * range and has not completed. That it has is read where the host reads it, in the cell's completion: so a fence is
- * never seen before what it covers, and a worker has nothing to do for it. A cell whose completion was read and that
- * holds a newer slot is out of the range. */
+ * The dispatcher notes the ticket of each slot it takes, by cell (LIFE): of what workers run, and of what has completed
+ * when it goes on as well, else a cell would keep a worker's old ticket beside the tag of a newer one. An open fence
+ * goes through the cells once, some in each round, and stays at the first whose slot is in its range and has not
+ * completed. That it has is read where the host reads it, in the cell's completion: so a fence is never seen before
+ * what it covers, and a worker has nothing to do for it. A cell whose completion was read and that holds a newer slot
+ * is out of the range. */
 #include "megakernel/loop_parts.h"
 
 enum { CELLS_PER_ROUND = 64 };
@@ -102,8 +103,9 @@ static void build_fence_end(loop_t *l, vyre_var_id_t record) {
   vyre_loop_complete_end(l, VYRE_ORDER_RELEASE, &e);
 }
 
-/* The open fence of the lowest bit of `todo` goes on; completes when it has seen all cells. */
-static void build_fence(loop_t *l, vyre_var_id_t todo) {
+/* The open fence of the lowest bit of `todo` goes on; completes when it has seen all cells. `is_left` becomes true when
+ * it has more to look at and nothing holds it up. */
+static void build_fence(loop_t *l, vyre_var_id_t todo, vyre_var_id_t is_left) {
   vyre_var_id_t index = let(l, "fence_index", vyre_build_unary(l->b, VYRE_EXPR_CTZ, var(l, todo)));
   vyre_expr_id_t without = op(l, VYRE_EXPR_SUB, var(l, todo), c32(l, 1));
   set(l, todo, op(l, VYRE_EXPR_AND, var(l, todo), without));
@@ -127,15 +129,19 @@ static void build_fence(loop_t *l, vyre_var_id_t todo) {
   build_fence_end(l, record);
   vyre_expr_id_t bit = op(l, VYRE_EXPR_SHL, c32(l, 1), var(l, index));
   set(l, l->open_fences, op(l, VYRE_EXPR_XOR, var(l, l->open_fences), bit));
+  vyre_build_else(l->b);
+  begin_if(l, not_(l, var(l, waits)));
+  set(l, is_left, boolean(l, true));
+  end(l);
   end(l);
 }
 
-void vyre_loop_fences(loop_t *l) {
+void vyre_loop_fences(loop_t *l, vyre_var_id_t is_left) {
   begin_if(l, is_not(l, var(l, l->open_fences), 0));
   begin_cold(l);
   vyre_var_id_t todo = mutable(l, "todo", var(l, l->open_fences));
   vyre_build_while(l->b, is_not(l, var(l, todo), 0));
-  build_fence(l, todo);
+  build_fence(l, todo, is_left);
   end(l);
   end(l);
   end(l);

@@ -160,9 +160,9 @@ vyre_expr_id_t vyre_loop_is_long_copy(loop_t *l, vyre_var_id_t opcode, vyre_expr
  */
 void vyre_loop_fence_begin(loop_t *l, const vyre_loop_slot_t *slot, vyre_var_id_t begin, vyre_var_id_t fault,
                            vyre_var_id_t low, vyre_var_id_t high, vyre_var_id_t is_open);
-/* The open fences go on, by the dispatcher. */
-void vyre_loop_fences(loop_t *l);
-/* A worker gets the slot of this ticket. */
+/* The open fences go on, by the dispatcher. `is_left`, a mutable bool, becomes true when one has more to look at. */
+void vyre_loop_fences(loop_t *l, vyre_var_id_t is_left);
+/* The slot of this ticket has been taken. */
 void vyre_loop_note_life(loop_t *l, vyre_var_id_t ticket, vyre_var_id_t cell);
 
 /* What a worker has to carry out: an entry, in memory of `scope`, and what was looked up for it. */

@@ -97,14 +97,14 @@ static inline void write_slot(vyre_ring_t *ring, const vyre_slot_t *slot, uint64
   write_quarter(words + 12, arg[7], arg[8], arg[9], lap << 16 | cell);
 }
 
-/* Behind a slot. The processor may look before it has stored; the sleeper's heavy fence makes up for it, or else this
- * fence does. */
-static inline void look_for_sleepers(vyre_ring_t *ring) {
+/* Behind so many slots, each of which may want a worker. The processor may look before it has stored; the sleeper's
+ * heavy fence makes up for it, or else this fence does. */
+static inline void look_for_sleepers(vyre_ring_t *ring, uint32_t slots) {
   if (ring->fences_publish)
     atomic_thread_fence(memory_order_seq_cst);
   else
     atomic_signal_fence(memory_order_seq_cst);
-  if (atomic_load_explicit(VYRE_SHARED_WORD32(ring->shared, SLEEPERS), memory_order_relaxed)) wake(ring, 1);
+  if (atomic_load_explicit(VYRE_SHARED_WORD32(ring->shared, SLEEPERS), memory_order_relaxed)) wake(ring, (int)slots);
 }
 
 bool vyre_ring_publish(vyre_ring_t *ring, const vyre_slot_t *slot, vyre_ticket_t *out_ticket) {
@@ -112,7 +112,7 @@ bool vyre_ring_publish(vyre_ring_t *ring, const vyre_slot_t *slot, vyre_ticket_t
   if (!vyre_cells_acquire(&ring->cells, &cell)) return false;
   uint64_t ticket = atomic_fetch_add_explicit(&ring->next_ticket, 1, memory_order_relaxed);
   write_slot(ring, slot, ticket, cell);
-  look_for_sleepers(ring);
+  look_for_sleepers(ring, 1);
   *out_ticket = (vyre_ticket_t){.number = ticket, .cell = cell};
   return true;
 }
@@ -129,7 +129,7 @@ bool vyre_ring_publish_batch(vyre_ring_t *ring, const vyre_slot_t *slots, uint32
   for (uint32_t i = 0; i < count; i++) {
     out_tickets[i].number = first + i;
     write_slot(ring, &slots[i], first + i, out_tickets[i].cell);
-    if (i == 0) look_for_sleepers(ring); /* whoever wakes up finds the others */
+    if (i == 0) look_for_sleepers(ring, 1); /* whoever wakes up finds the others */
   }
   if (fence_tag) {
     vyre_slot_t fence = {.opcode = VYRE_OP_BATCH_FENCE,
@@ -137,7 +137,7 @@ bool vyre_ring_publish_batch(vyre_ring_t *ring, const vyre_slot_t *slots, uint32
     out_tickets[count].number = first + count;
     write_slot(ring, &fence, first + count, out_tickets[count].cell);
   }
-  look_for_sleepers(ring);
+  look_for_sleepers(ring, all);
   return true;
 }
 

@@ -6,9 +6,9 @@
 #include "megakernel/protocol.h"
 #include "megakernel/session_state.h"
 
-/* About what an idle round of the loop takes, which turns spin_ns into rounds: on a host; and on a GPU, where it is 64
- * looks of a worker. */
-enum { ROUND_NS = 40, DISPATCHED_ROUND_NS = 20000 };
+/* About what an idle round of the loop takes, which turns spin_ns into rounds: in direct; of a worker of dispatched on
+ * a host, where it is 64 looks, the dispatcher's takes six times as long; and on a GPU. */
+enum { ROUND_NS = 40, DISPATCHED_ROUND_NS = 1600, GPU_ROUND_NS = 20000 };
 
 /* Places in the device's block, in bytes from its start. */
 typedef struct layout {
@@ -151,7 +151,8 @@ static void fill_control(const vyre_session_t *session, const layout_t *l, uint8
   store_word(control, VYRE_CONTROL_OPCODE_SHIFT, l->opcode_shift);
   store_word(control, VYRE_CONTROL_BLOCK_COUNT, session->block_count);
   bool is_direct = session->params.topology == VYRE_TOPOLOGY_DIRECT;
-  uint64_t rounds = p->spin_ns / (is_direct ? ROUND_NS : DISPATCHED_ROUND_NS);
+  uint64_t dispatched_ns = session->device->sleeps ? DISPATCHED_ROUND_NS : GPU_ROUND_NS;
+  uint64_t rounds = p->spin_ns / (is_direct ? ROUND_NS : dispatched_ns);
   store_word(control, VYRE_CONTROL_SPIN_LIMIT, rounds > UINT32_MAX ? UINT32_MAX : (uint32_t)rounds);
 }
 

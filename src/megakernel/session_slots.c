@@ -63,12 +63,12 @@ vyre_status_t vyre_session_submit(vyre_session_t *session, const vyre_slot_t *sl
 
 vyre_status_t vyre_session_submit_batch(vyre_session_t *session, const vyre_slot_t *slots, uint32_t count,
                                         const uint32_t *fence_tag, uint64_t timeout_ns, vyre_ticket_t *out_tickets) {
-  VYRE_TRY(may_submit(session, slots, count));
   uint64_t all = (uint64_t)count + (fence_tag != NULL);
   if (all == 0) return NULL;
-  if (all > session->ring.cell_count)
+  if (session->launch && all > session->ring.cell_count)
     return vyre_status_make(VYRE_E_ARGUMENT, "a batch of %llu slots, the fence included; the session has %u cells",
                             (unsigned long long)all, session->ring.cell_count);
+  VYRE_TRY(may_submit(session, slots, count));
   if (vyre_ring_publish_batch(&session->ring, slots, count, fence_tag, out_tickets)) return NULL;
   if (timeout_ns == 0) return vyre_status_fixed(VYRE_E_RING_FULL);
   uint64_t deadline_ns = vyre_clock_deadline_ns(timeout_ns);

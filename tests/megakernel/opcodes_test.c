@@ -252,6 +252,24 @@ static void fences(void **state) {
   close_session(&f);
 }
 
+/* A fence looks at some of the cells in a round: nobody sleeps over one that can go on. Each sleep would take 50 ms. */
+static void fence_over_many_cells(void **state) {
+  fixture_t f;
+  open_session(&f, *state, (vyre_session_params_t){.ring_slots = 1024, .spin_ns = 1});
+  vyre_slot_t slot = waiting_slot(&f);
+  slot.flags = VYRE_SLOT_CLOCKS;
+  vyre_ticket_t waiting = submit(&f, slot);
+  slot = fence(waiting.number, 1, 1);
+  slot.flags = VYRE_SLOT_CLOCKS;
+  vyre_ticket_t over = submit(&f, slot);
+  done(&f, (vyre_slot_t){.opcode = VYRE_OP_NOP});
+  vyre_sleep_ns(100000000); /* who has nothing to do sleeps */
+  open_gate(&f);
+  vyre_completion_t covered = wait_for(&f, waiting), end = wait_for(&f, over);
+  assert_in_range(end.end_ns - covered.end_ns, 0, SECOND / 4);
+  close_session(&f);
+}
+
 static void too_many_fences(void **state) {
   fixture_t f;
   open_session(&f, *state, (vyre_session_params_t){0});
@@ -593,13 +611,21 @@ int main(void) {
   static const struct {
     const char *name;
     CMUnitTestFunction function;
-  } cases[] = {{"words", words},       {"copies", copies},
-               {"packed", packed},     {"fences", fences},
-               {"batches", batches},   {"too_many_fences", too_many_fences},
-               {"the_log", the_log},   {"fences_at_the_end", fences_at_the_end},
-               {"refusals", refusals}, {"observables", observables},
-               {"formats", formats},   {"clocks", clocks},
-               {"classes", classes},   {"no_class_starves", no_class_starves},
+  } cases[] = {{"words", words},
+               {"copies", copies},
+               {"packed", packed},
+               {"fences", fences},
+               {"batches", batches},
+               {"too_many_fences", too_many_fences},
+               {"fence_over_many_cells", fence_over_many_cells},
+               {"the_log", the_log},
+               {"fences_at_the_end", fences_at_the_end},
+               {"refusals", refusals},
+               {"observables", observables},
+               {"formats", formats},
+               {"clocks", clocks},
+               {"classes", classes},
+               {"no_class_starves", no_class_starves},
                {"watchdog", watchdog}};
   int failed = 0;
   for (unsigned d = 0; d < sizeof devices / sizeof *devices; d++) {
