@@ -165,7 +165,8 @@ VYRE_API vyre_status_t vyre_session_submit(vyre_session_t *session, const vyre_s
                                            vyre_ticket_t *out_ticket);
 /* Publishes `count` slots with tickets that follow each other, all of them or none; with `fence_tag`, behind them a
  * BATCH_FENCE over them that completes with *fence_tag. out_tickets has `count` elements, one more with a fence. Errors
- * as submit, and VYRE_E_ARGUMENT for more slots than the session has cells. */
+ * as submit, and VYRE_E_ARGUMENT for more slots than the session has cells. It takes its cells one by one, and gives
+ * them back when they do not suffice: others may find none in the meantime. */
 VYRE_API vyre_status_t vyre_session_submit_batch(vyre_session_t *session, const vyre_slot_t *slots, uint32_t count,
                                                  const uint32_t *fence_tag, uint64_t timeout_ns,
                                                  vyre_ticket_t *out_tickets);

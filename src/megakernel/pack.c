@@ -4,6 +4,22 @@
 #include "base/status.h"
 #include "megakernel/protocol.h"
 
+/* What the public header names is what the protocol's table has. */
+#define SAME(name) \
+  _Static_assert((uint32_t)VYRE_OP_##name == (uint32_t)VYRE_OPCODE_##name, "an opcode of vyre/session.h: " #name)
+SAME(NOP);
+SAME(STORE_U32);
+SAME(ATOMIC_ADD);
+SAME(LOAD_U32);
+SAME(COMPARE_SWAP);
+SAME(MEMCPY);
+SAME(DFA_STEP);
+SAME(BATCH_FENCE);
+SAME(PRINTF);
+SAME(PACKED_SLOT);
+SAME(SHUTDOWN);
+#undef SAME
+
 /* Words behind the header: the arguments without the window. UINT32_MAX: cannot be packed. */
 static uint32_t operand_count(uint32_t opcode) {
   switch (opcode) {

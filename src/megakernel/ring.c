@@ -48,10 +48,12 @@ void vyre_ring_deinit(vyre_ring_t *ring) {
 
 /* ---- publishing ---- */
 
+void vyre_ring_wake_at(void *word, int count) { syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0); }
+
 static void wake(vyre_ring_t *ring, int count) {
   _Atomic uint32_t *event = VYRE_SHARED_WORD32(ring->shared, EVENT);
   atomic_fetch_add_explicit(event, 1, memory_order_release);
-  syscall(SYS_futex, (uint32_t *)(void *)event, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
+  vyre_ring_wake_at((void *)event, count);
 }
 
 void vyre_ring_wake_all(vyre_ring_t *ring) { wake(ring, INT_MAX); }

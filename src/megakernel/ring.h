@@ -53,6 +53,8 @@ bool vyre_ring_knows(const vyre_ring_t *ring, vyre_ticket_t ticket);
 /* Whether the slot that holds `cell` now, if it is below `limit`, has completed. */
 bool vyre_ring_is_settled(const vyre_ring_t *ring, uint32_t cell, uint64_t limit);
 void vyre_ring_wake_all(vyre_ring_t *ring);
+/* Up to `count` of those that sleep on the word. */
+void vyre_ring_wake_at(void *word, int count);
 /* After the kernel has ended: completes everything that was published and not run as FAULT, cancelled. */
 void vyre_ring_cancel(vyre_ring_t *ring);
 

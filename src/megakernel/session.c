@@ -361,6 +361,11 @@ vyre_status_t vyre_session_attach(vyre_session_t *session, vyre_pump_t *pump) {
     return vyre_status_make(VYRE_E_STATE, "the session does not run");
   VYRE_TRY(session->launch->ops->attach(session->launch, pump));
   vyre_ring_wake_all(&session->ring);
+  /* Workers of dispatched sleep on their letters. */
+  bool has_letters = session->params.topology == VYRE_TOPOLOGY_DISPATCHED && session->device->sleeps;
+  uint64_t word = session->blocks + VYRE_WORKER_LETTER + VYRE_ENTRY_BYTES_EACH - 4;
+  for (uint32_t i = 1; i < session->block_count && has_letters; i++)
+    vyre_ring_wake_at((void *)(uintptr_t)(word + (uint64_t)i * VYRE_WORKER_BYTES_EACH), 1);
   return NULL;
 }
 

@@ -148,9 +148,7 @@ static const char *fix_of_fault(uint32_t fault) {
     case VYRE_FAULT_BAD_RANGE:
       return "Name bytes inside their windows, aligned to their elements (blocks to 8), in the slot's arguments.";
     case VYRE_FAULT_BAD_ARGUMENT:
-      return "Fill the slot's arguments as docs/protocol/megakernel.md says: unused ones are 0, operands are there "
-             "when "
-             "the Program has any.";
+      return "Fill the slot's arguments as docs/protocol/megakernel.md says, with operands when the Program has any.";
     case VYRE_FAULT_HOST_MEMORY: return "Name a window in the device's own memory in ATOMIC_ADD and COMPARE_SWAP.";
     case VYRE_FAULT_BAD_FENCE:
       return "Fence tickets of this session that were submitted before: vyre_session_submit_batch makes such a fence.";
