@@ -89,11 +89,13 @@ static void lay_out(finite_host_t *h, uint32_t spin_limit) {
     put32(m->completions, i * 64, h->resting_tag[i]);
     put32(m->completions, i * 64 + 4, READ_STATE);
   }
-  /* Windows 1 to 3 are for words; 4 and 5 for chunks and outputs; 3 is removed. Odd lengths. */
+  /* Windows 1 to 3 are for words; 4 and 5 for chunks and outputs; 3 is removed. Odd lengths. Number 2 says that it is
+   * memory of the host. */
   for (uint32_t i = 1; i < FINITE_WINDOWS; i++) {
     if (i == 3) continue;
     put64(m->windows, i * 32 + VYRE_WINDOW_BASE, finite_address(m->memory[i]));
     put64(m->windows, i * 32 + VYRE_WINDOW_BYTES, i == 2 ? FINITE_WORDS * 4 - 6 : FINITE_WORDS * 4);
+    put32(m->windows, i * 32 + VYRE_WINDOW_IS_HOST, i == 2);
   }
   for (uint32_t i = 0; i < FINITE_WORDS; i++) m->memory[4][i] = h->model[4][i] = (uint32_t)random_next(&h->random);
   for (uint32_t i = 0; i <= FINITE_OPCODES; i++) {
@@ -134,6 +136,7 @@ static uint32_t model_word(finite_host_t *h, uint32_t opcode, uint32_t handle, u
                            uint32_t second, uint32_t *result) {
   uint32_t fault = place_fault(handle, offset, 4, 4);
   if (fault) return fault;
+  if (handle == 2 && (opcode == VYRE_OP_ATOMIC_ADD || opcode == VYRE_OP_COMPARE_SWAP)) return VYRE_FAULT_HOST_MEMORY;
   uint32_t *word = &h->model[handle][offset / 4];
   *result = opcode == VYRE_OP_STORE_U32 ? 0 : *word;
   if (opcode == VYRE_OP_STORE_U32) *word = first;
