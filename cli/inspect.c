@@ -23,7 +23,7 @@ static const char help[] =
     "                     asm: x86-64 assembly; obj: an ELF relocatable object\n"
     "                     ptx, ptx-sm_80: PTX for sm_90, for sm_80, and later\n"
     "  --megakernel[=TOPOLOGY]\n"
-    "                     the megakernel's own loop, as text: direct (ref and cpu; the default) or dispatched (cuda)\n"
+    "                     the megakernel's own loop, as text: direct (the default), or dispatched as a GPU has it\n"
     "  -o, --output FILE  write there instead of stdout, all of it or nothing\n";
 
 typedef enum form_kind { FORM_TEXT, FORM_CANONICAL, FORM_FINGERPRINT, FORM_WIRE, FORM_COMPILED } form_kind_t;

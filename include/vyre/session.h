@@ -10,7 +10,7 @@
  * Blocking: submit and poll do not wait when their timeout is 0, but for the end of a dispatcher's batch of at most 32
  *           slots when the ring has just gone round. Submit, poll and wait allocate nothing, but for the
  *           record of an error other than VYRE_E_RING_FULL, _DEADLINE and _STOPPED.
- * Fork:     a session belongs to the process that started it; a child has none of its threads and leaves it alone.
+ * Fork:     a session belongs to the process that started it. A child has none of its threads and calls none of this.
  * Units:    times in nanoseconds, sizes in bytes. VYRE_FOREVER waits without end. */
 #ifndef VYRE_SESSION_H
 #define VYRE_SESSION_H
@@ -78,7 +78,8 @@ typedef struct vyre_slot {
   uint32_t opcode;
   /* 0 critical, 1 high, 2 normal, 3 low, 4 idle: of the slots that wait for a worker those of the lowest number go
    * first, in the order of their tickets. One in eight times another class begins, so that none starves. Built-in
-   * opcodes do not wait for workers and take no notice, but for long copies. */
+   * opcodes do not wait for workers and take no notice, but for long copies. Slots of a Program that writes state,
+   * which run in order, have 0. */
   uint32_t priority;
   uint32_t flags; /* VYRE_SLOT_*, or 0 */
   uint32_t arg[10];
@@ -104,9 +105,10 @@ typedef struct vyre_completion {
   uint32_t result[2];  /* of a DONE slot */
   uint32_t fault;      /* of a FAULT slot: the reason, see vyre_fault_summary */
   uint32_t fault_node; /* where in the Program, see vyre_completion_place */
-  uint32_t worker;     /* who has carried it out: of a FAULT slot that was not cancelled, and of one with clocks */
+  uint32_t worker;     /* who has carried it out: of a FAULT slot that had begun, and of one with clocks */
   /* With VYRE_SLOT_CLOCKS, else 0: nanoseconds by the device's clock, which all its workers share. On ref and cpu that
-   * is CLOCK_MONOTONIC, on a GPU its global timer, which may move in steps of a microsecond. A cancelled slot has none.
+   * is CLOCK_MONOTONIC, on a GPU its global timer, which may move in steps of a microsecond. A slot that was cancelled
+   * before it began has none.
    */
   uint64_t begin_ns, end_ns;
 } vyre_completion_t;
@@ -218,8 +220,8 @@ VYRE_API vyre_status_t vyre_session_dump(const vyre_session_t *session, char **o
  * the stop word. VYRE_E_DEVICE_STUCK with the state of each worker when one does not leave in time: its code and
  * memory are then kept for ever and the process is best ended. */
 VYRE_API vyre_status_t vyre_session_stop(vyre_session_t *session, uint64_t timeout_ns);
-/* Every stream of the session has been closed. Stops with a deadline of 5 s if need be, then releases. Reports nothing:
- * call stop first to know. */
+/* Every stream of the session has been closed, and no other thread is in a call. Stops with a deadline of 5 s if need
+ * be, then releases. Reports nothing: call stop first to know. */
 VYRE_API void vyre_session_destroy(vyre_session_t **session);
 
 VYRE_API vyre_session_stats_t vyre_session_stats(const vyre_session_t *session);

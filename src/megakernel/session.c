@@ -160,6 +160,7 @@ vyre_status_t vyre_session_register(vyre_session_t *session, const vyre_program_
     return vyre_out_of_memory(program->param_count * sizeof *values);
   }
   session->handlers[session->handler_count++] = (vyre_handler_t){wanted, canonical, values};
+  session->keeps_order |= canonical->needs_order;
   *opcode = wanted;
   return NULL;
 }

@@ -27,6 +27,16 @@ void vyre_session_back_off(uint32_t turn) {
   vyre_sleep_ns(pause_ns < WAIT_SLEEP_NS_MAX ? pause_ns : WAIT_SLEEP_NS_MAX);
 }
 
+/* Slots of such a Program run in the order of their tickets, which those of one class do. */
+static vyre_status_t check_class(const vyre_session_t *session, const vyre_slot_t *slot) {
+  const vyre_program_t *program = slot->priority ? vyre_session_program(session, slot->opcode) : NULL;
+  if (!program || !program->needs_order) return NULL;
+  return vyre_status_with_fix(
+      vyre_status_make(VYRE_E_ARGUMENT, "priority %u; slots of %s run in order, and have priority 0", slot->priority,
+                       program->name),
+      "Submit all slots of a Program that writes state with priority 0.");
+}
+
 static vyre_status_t may_submit(const vyre_session_t *session, const vyre_slot_t *slots, uint32_t count) {
   if (__builtin_expect(vyre_session_phase(session) != VYRE_SESSION_RUNNING, 0))
     return vyre_session_phase(session) == VYRE_SESSION_CREATED
@@ -37,6 +47,7 @@ static vyre_status_t may_submit(const vyre_session_t *session, const vyre_slot_t
       return vyre_status_make(VYRE_E_ARGUMENT, "priority %u; 0 to 4 are allowed", slots[i].priority);
     if (__builtin_expect((slots[i].flags & ~(uint32_t)VYRE_SLOT_CLOCKS) != 0, 0))
       return vyre_status_make(VYRE_E_ARGUMENT, "flags 0x%x; VYRE_SLOT_CLOCKS is what there is", slots[i].flags);
+    if (__builtin_expect(session->keeps_order, 0)) VYRE_TRY(check_class(session, &slots[i]));
   }
   return NULL;
 }
@@ -64,8 +75,9 @@ vyre_status_t vyre_session_submit(vyre_session_t *session, const vyre_slot_t *sl
 vyre_status_t vyre_session_submit_batch(vyre_session_t *session, const vyre_slot_t *slots, uint32_t count,
                                         const uint32_t *fence_tag, uint64_t timeout_ns, vyre_ticket_t *out_tickets) {
   uint64_t all = (uint64_t)count + (fence_tag != NULL);
+  VYRE_TRY(may_submit(session, NULL, 0));
   if (all == 0) return NULL;
-  if (session->launch && all > session->ring.cell_count)
+  if (all > session->ring.cell_count)
     return vyre_status_make(VYRE_E_ARGUMENT, "a batch of %llu slots, the fence included; the session has %u cells",
                             (unsigned long long)all, session->ring.cell_count);
   VYRE_TRY(may_submit(session, slots, count));

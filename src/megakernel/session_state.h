@@ -66,6 +66,7 @@ struct vyre_session {
   char *formats[VYRE_FORMATS_MAX];
 
   uint32_t handler_count;
+  bool keeps_order; /* of one of them: its slots run in the order of their tickets */
   vyre_handler_t handlers[VYRE_HANDLERS_MAX];
   vyre_program_t *loop;
   vyre_image_t *image;

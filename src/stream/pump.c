@@ -75,7 +75,7 @@ static void publish(vyre_stream_pump_t *pump, vyre_stream_worker_t *worker, vyre
   const vyre_stream_chunk_t *chunk = &buffer->chunk;
   if (must_wait(pump, buffer)) return;
   uint64_t at = index_of(worker, buffer) * vyre_uring_arena_buffer_bytes(worker->arena);
-  vyre_slot_t slot = {.opcode = pump->opcode, .priority = 2};
+  vyre_slot_t slot = {.opcode = pump->opcode, .priority = pump->needs_order ? 0 : 2};
   slot.arg[VYRE_ARG_DATA_WINDOW] = worker->window;
   slot.arg[VYRE_ARG_DATA_OFFSET_LOW] = (uint32_t)at;
   slot.arg[VYRE_ARG_DATA_OFFSET_HIGH] = (uint32_t)(at >> 32);

@@ -14,7 +14,7 @@ $ vyre explain 6006 VYRE-5001
 |   Fix: Keep the reading end of the pipe open until vyre has finished.
 | 
 | VYRE-5001  VYRE_E_RING_FULL  (SESSION)
-|   no free cell: every slot of this session is in flight or unread
+|   no free cell, or fewer than the batch needs: the others hold slots in flight or unread
 |   Retry: the same call may succeed later
 |   Fix: *
 

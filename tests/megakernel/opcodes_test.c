@@ -549,6 +549,34 @@ static void no_class_starves(void **state) {
   close_session(&f);
 }
 
+/* A Program that writes state has all its slots in one class: else their order would not be that of their tickets. */
+static void state_has_one_class(void **state) {
+  static const char text[] =
+      "program count\nstate n : u64[1]\noutput last : u64 max\nn[0] = n[0] + 1\nlast max= n[0]\n";
+  vyre_device_t *device;
+  ok(test_device_open(*state, &device));
+  vyre_session_params_t params = {
+      .builder = test_device_builder(*state), .topology = test_device_topology(*state), .workers = 1};
+  vyre_session_t *session;
+  ok(vyre_session_create(device, &params, &session));
+  vyre_program_t *program;
+  ok(vyre_program_parse(text, sizeof text - 1, "count.vyre", &program));
+  uint32_t opcode = 0, out;
+  ok(vyre_session_register(session, program, &opcode));
+  vyre_program_destroy(&program);
+  ok(vyre_session_start(session));
+  ok(vyre_session_window_create(session, 64, &out, NULL));
+  vyre_slot_t slots[2] = {{.opcode = VYRE_OP_NOP, .priority = 3}, {.opcode = opcode, .arg = {[7] = out}}};
+  vyre_ticket_t tickets[2];
+  ok(vyre_session_submit_batch(session, slots, 2, NULL, SECOND, tickets));
+  slots[1].priority = 1;
+  expect(vyre_session_submit_batch(session, slots, 2, NULL, SECOND, tickets), VYRE_E_ARGUMENT);
+  expect(vyre_session_submit(session, &slots[1], SECOND, tickets), VYRE_E_ARGUMENT);
+  ok(vyre_session_stop(session, 10 * SECOND));
+  vyre_session_destroy(&session);
+  vyre_device_close(&device);
+}
+
 /* ---- the watchdog ---- */
 
 static void watchdog(void **state) {
@@ -626,6 +654,7 @@ int main(void) {
                {"clocks", clocks},
                {"classes", classes},
                {"no_class_starves", no_class_starves},
+               {"state_has_one_class", state_has_one_class},
                {"watchdog", watchdog}};
   int failed = 0;
   for (unsigned d = 0; d < sizeof devices / sizeof *devices; d++) {
