@@ -153,6 +153,8 @@ static int run_inspect(int argc, char **argv) {
   }
   int operands = argc - optind;
   if (megakernel && form) return cli_options_usage(&options, "--megakernel is shown as text only; leave out --emit");
+  if (megakernel && strcmp(megakernel, "direct") != 0 && strcmp(megakernel, "dispatched") != 0)
+    return cli_options_usage(&options, "--megakernel %s is neither direct nor dispatched", megakernel);
   if (megakernel && operands > 0) return cli_options_usage(&options, "--megakernel takes no Program");
   if (!megakernel && operands != 1)
     return cli_options_usage(&options, operands == 0 ? "a Program is missing" : "one Program at a time");

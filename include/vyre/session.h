@@ -167,8 +167,9 @@ VYRE_API vyre_status_t vyre_session_submit(vyre_session_t *session, const vyre_s
                                            vyre_ticket_t *out_ticket);
 /* Publishes `count` slots with tickets that follow each other, all of them or none; with `fence_tag`, behind them a
  * BATCH_FENCE over them that completes with *fence_tag. out_tickets has `count` elements, one more with a fence. Errors
- * as submit, and VYRE_E_ARGUMENT for more slots than the session has cells. It takes its cells one by one, and gives
- * them back when they do not suffice: others may find none in the meantime. */
+ * as submit, and VYRE_E_ARGUMENT for more slots than the session has cells. It keeps no cells
+ * while it waits for more, since who holds the others may be waiting, too: beside producers that take each cell as it
+ * becomes free a large batch may not get in. A session with as many cells as all have in flight is what helps. */
 VYRE_API vyre_status_t vyre_session_submit_batch(vyre_session_t *session, const vyre_slot_t *slots, uint32_t count,
                                                  const uint32_t *fence_tag, uint64_t timeout_ns,
                                                  vyre_ticket_t *out_tickets);
@@ -217,8 +218,8 @@ VYRE_API vyre_status_t vyre_session_check(vyre_session_t *session, uint64_t limi
  * are read one after the other beside the live kernel: no moment's picture. Free with vyre_text_free. */
 VYRE_API vyre_status_t vyre_session_dump(const vyre_session_t *session, char **out_text);
 /* Ends the kernel. Slots that have not begun complete as FAULT, cancelled; running ones leave at their next look at
- * the stop word. VYRE_E_DEVICE_STUCK with the state of each worker when one does not leave in time: its code and
- * memory are then kept for ever and the process is best ended. */
+ * the stop word. VYRE_E_DEVICE_STUCK with the state of each worker when one does not leave in time: another stop
+ * may end it; until then its code and memory are kept, by destroy for ever. */
 VYRE_API vyre_status_t vyre_session_stop(vyre_session_t *session, uint64_t timeout_ns);
 /* Every stream of the session has been closed, and no other thread is in a call. Stops with a deadline of 5 s if need
  * be, then releases. Reports nothing: call stop first to know. */

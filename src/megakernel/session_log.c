@@ -81,7 +81,8 @@ vyre_status_t vyre_session_log_format(vyre_session_t *session, const char *text,
   memcpy(copy, text, bytes);
   pthread_mutex_lock(&session->lock);
   if (session->format_count == VYRE_FORMATS_MAX) {
-    status = vyre_status_make(VYRE_E_TABLE_FULL, "%d formats are there", VYRE_FORMATS_MAX);
+    status = vyre_status_with_fix(vyre_status_make(VYRE_E_TABLE_FULL, "%d formats are there", VYRE_FORMATS_MAX),
+                                  "Give each format its number once, and use that again.");
     vyre_free(copy);
   } else {
     session->formats[session->format_count] = copy;

@@ -115,7 +115,7 @@ $ ./gpu programs=interrupt timeout 60 vyre run --device cuda:0 lines.vyre number
 # One that does not stop is left behind.
 $ ./gpu programs=interrupt,kernel=never-ends timeout 60 vyre run --device cuda:0 lines.vyre numbers
 ! error VYRE-4002: a worker did not stop before its deadline: dispatcher, worker 0: * rounds, in the loop; worker 1: *
-! Fix: Restart the process; report the Program with the state in the message.
+! Fix: Wait longer in another stop; *restart the process, and report the Program.
 = 3
 
 # Little lockable memory: workers lock nothing there, so lowering their number is no advice.

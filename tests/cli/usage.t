@@ -44,6 +44,11 @@ $ vyre run --builder fused x.vyre file
 ! Fix: *
 = 2
 
+$ vyre inspect --megakernel=star
+! error VYRE-1002: wrong command line: --megakernel star is neither direct nor dispatched
+! Fix: *
+= 2
+
 $ vyre run --topology star x.vyre file
 ! error VYRE-1002: wrong command line: --topology star is neither direct nor dispatched
 ! Fix: *

@@ -186,7 +186,7 @@ static void a_kernel_that_does_not_stop(void **state) {
   assert_int_equal(cuda_fixture_run(&f, cuda_slot_store(&f, 0, 1)).state, VYRE_SLOT_DONE);
   uint64_t begin_ns = vyre_clock_ns();
   cuda_expect(vyre_session_stop(f.session, SHORT), VYRE_E_DEVICE_STUCK,
-              "worker 0: |in the loop|worker 3: |Fix: Restart");
+              "worker 0: |in the loop|worker 3: |Fix: Wait longer");
   assert_in_range(vyre_clock_ns() - begin_ns, SHORT, SHORT + SECOND);
   vyre_ticket_t ticket;
   expect(vyre_session_submit(f.session, &(vyre_slot_t){0}, SHORT, &ticket), VYRE_E_STOPPED);
@@ -262,7 +262,7 @@ static void a_park_without_an_answer(void **state) {
   fake_cuda_steer("kernel=deaf");
   ok(cuda_fixture_open(&f));
   uint64_t begin_ns = vyre_clock_ns();
-  cuda_expect(vyre_session_swap(f.session, SHORT), VYRE_E_DEVICE_STUCK, "worker 0: |Fix: Restart");
+  cuda_expect(vyre_session_swap(f.session, SHORT), VYRE_E_DEVICE_STUCK, "worker 0: |Fix: Wait longer");
   assert_true(vyre_clock_ns() - begin_ns < SHORT + SECOND);
   vyre_ticket_t ticket;
   expect(vyre_session_submit(f.session, &(vyre_slot_t){0}, 0, &ticket), VYRE_E_STOPPED);
