@@ -30,10 +30,6 @@ static const row_t rows[] = {
   {OPCODE, "", #name, UINT32_C(number), 32, arguments, results, "", meaning},
 #define VYRE_HANDLER_ARG(name, index, meaning) {HANDLER_ARG, "", #name, index, 32, "", "", "", meaning},
 #include "megakernel/protocol.def"
-#undef VYRE_CONTROL
-#undef VYRE_RECORD_WORD
-#undef VYRE_OPCODE
-#undef VYRE_HANDLER_ARG
 #define VYRE_FAULT(name, number, text) {FAULT, "", #name, number, 32, "", "", "", text},
 #include "ir/fault.def"
 #undef VYRE_FAULT

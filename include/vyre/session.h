@@ -117,7 +117,7 @@ typedef struct vyre_session_stats {
   uint64_t launches; /* of the megakernel: 1 + swaps */
   uint64_t swaps;
   uint64_t published; /* slots */
-  uint64_t taken;     /* slots that the kernel has taken from the ring */
+  uint64_t taken;     /* of those, what the kernel has taken from the ring */
   uint64_t fences;    /* that have completed: epochs */
   uint64_t log_lost;  /* records that found the log full */
   uint64_t workers;
@@ -147,10 +147,11 @@ VYRE_API vyre_status_t vyre_session_set_param(vyre_session_t *session, uint32_t 
 VYRE_API vyre_status_t vyre_session_start(vyre_session_t *session);
 
 /* Window: memory that slots may name, as (handle, byte offset); made after start, at most as many as the session's
- * `windows`. `create` gives zeroed memory of the session, `bind` uses the caller's, which must outlive the session or
- * the window's removal. *out_memory is where the host reads and writes it. For a GPU both are memory of the host,
- * pinned, which it reaches over the bus; `bind` pins whole pages (4 KiB), and two windows cannot share one. Errors:
- * VYRE_E_STATE before start, _ARGUMENT, _TABLE_FULL, _MEMORY; on a GPU, too: _DEVICE_MEMORY, _DRIVER. */
+ * `windows`. `create` gives zeroed memory of the session, `bind` uses the caller's, which begins at a multiple of 8 and
+ * must outlive the session or the window's removal. *out_memory is where the host reads and writes it. For a GPU both
+ * are memory of the host, pinned, which it reaches over the bus; `bind` pins whole pages (4 KiB), and two windows
+ * cannot share one. Errors: VYRE_E_STATE before start, _ARGUMENT, _TABLE_FULL, _MEMORY; on a GPU, too: _DEVICE_MEMORY,
+ * _DRIVER. */
 VYRE_API vyre_status_t vyre_session_window_create(vyre_session_t *session, uint64_t bytes, uint32_t *out_handle,
                                                   void **out_memory);
 VYRE_API vyre_status_t vyre_session_window_bind(vyre_session_t *session, void *memory, uint64_t bytes,
@@ -159,17 +160,19 @@ VYRE_API vyre_status_t vyre_session_window_bind(vyre_session_t *session, void *m
 VYRE_API vyre_status_t vyre_session_window_remove(vyre_session_t *session, uint32_t handle);
 
 /* Packs operations that are carried out one after the other, until one faults: fault_node is its number then. Results
- * are those of the last. Errors: VYRE_E_ARGUMENT, also when they do not fit: each takes 1 to 4 of 9 words. */
+ * are those of the last. Errors: VYRE_E_ARGUMENT, also when they do not fit: each takes 1 to 4 of 9 words; or for a
+ * window above 65535. */
 VYRE_API vyre_status_t vyre_slot_pack(const vyre_operation_t *operations, uint32_t count, vyre_slot_t *out_slot);
 
 /* Publishes one slot. With no free cell it waits up to timeout_ns, then VYRE_E_RING_FULL. VYRE_E_STOPPED after stop. */
 VYRE_API vyre_status_t vyre_session_submit(vyre_session_t *session, const vyre_slot_t *slot, uint64_t timeout_ns,
                                            vyre_ticket_t *out_ticket);
 /* Publishes `count` slots with tickets that follow each other, all of them or none; with `fence_tag`, behind them a
- * BATCH_FENCE over them that completes with *fence_tag. out_tickets has `count` elements, one more with a fence. Errors
- * as submit, and VYRE_E_ARGUMENT for more slots than the session has cells. It keeps no cells
- * while it waits for more, since who holds the others may be waiting, too: beside producers that take each cell as it
- * becomes free a large batch may not get in. A session with as many cells as all have in flight is what helps. */
+ * BATCH_FENCE over them that completes with *fence_tag. out_tickets has `count` elements, one more with a fence; what
+ * stands there after an error means nothing. Errors as submit, and VYRE_E_ARGUMENT for more slots than the session has
+ * cells. It keeps no cells while it waits for more, since who holds the others may be waiting, too: beside producers
+ * that take each cell as it becomes free a large batch may not get in. A session with as many cells as all have in
+ * flight is what helps. */
 VYRE_API vyre_status_t vyre_session_submit_batch(vyre_session_t *session, const vyre_slot_t *slots, uint32_t count,
                                                  const uint32_t *fence_tag, uint64_t timeout_ns,
                                                  vyre_ticket_t *out_tickets);
@@ -202,8 +205,8 @@ typedef struct vyre_log_record {
 VYRE_API vyre_status_t vyre_session_log_read(vyre_session_t *session, vyre_log_record_t *out_records, uint32_t most,
                                              uint32_t *out_count, uint64_t *out_lost);
 /* Gives a format its number, for PRINTF slots to name: text with at most three conversions, %d, %u, %x, or %f for a
- * value that is an f32, each with a width of up to two digits ("%08x"); %% is a percent sign. Copied; from any thread,
- * before start or after. Errors: VYRE_E_ARGUMENT, _TABLE_FULL (1024 formats), _MEMORY. */
+ * value that is an f32 and is printed as by %g, each with a width of up to two digits ("%08x"); %% is a percent sign.
+ * Copied; from any thread, before start or after. Errors: VYRE_E_ARGUMENT, _TABLE_FULL (1024 formats), _MEMORY. */
 VYRE_API vyre_status_t vyre_session_log_format(vyre_session_t *session, const char *text, uint32_t *out_format);
 /* The record as text, without a newline; the bare numbers when it names no format. Free with vyre_text_free. */
 VYRE_API vyre_status_t vyre_session_log_text(vyre_session_t *session, const vyre_log_record_t *record, char **out_text);
@@ -212,7 +215,7 @@ VYRE_API vyre_status_t vyre_session_log_text(vyre_session_t *session, const vyre
 VYRE_API vyre_status_t vyre_session_drain(vyre_session_t *session, uint64_t timeout_ns);
 /* The watchdog's look, from any thread, every now and then: VYRE_E_DEVICE_STUCK names a worker that was found in the
  * same slot by looks at least limit_ns apart, the slot's Program and its ticket. The session goes on. Errors, too:
- * VYRE_E_STATE before start, _STOPPED; on a GPU, _DRIVER. */
+ * VYRE_E_STATE before start, _STOPPED once the kernel has ended; on a GPU, _DRIVER. */
 VYRE_API vyre_status_t vyre_session_check(vyre_session_t *session, uint64_t limit_ns);
 /* What the kernel is doing, as lines of text: the session's counters, what waits, and each worker with its slot. Words
  * are read one after the other beside the live kernel: no moment's picture. Free with vyre_text_free. */

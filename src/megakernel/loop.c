@@ -188,16 +188,6 @@ void vyre_loop_find_opcode(loop_t *l, vyre_var_id_t opcode, vyre_var_id_t *out_r
 
 /* ---- running a handler ---- */
 
-static vyre_expr_id_t arg64(loop_t *l, const vyre_loop_order_t *o, uint32_t low_index) {
-  vyre_expr_id_t low = wide(l, vyre_loop_arg(l, o, low_index));
-  vyre_expr_id_t high = wide(l, vyre_loop_arg(l, o, low_index + 1));
-  return op(l, VYRE_EXPR_OR, low, op(l, VYRE_EXPR_SHL, high, c64(l, 32)));
-}
-
-vyre_expr_id_t vyre_loop_arg(loop_t *l, const vyre_loop_order_t *o, uint32_t index) {
-  return load32(l, o->scope, at(l, o->entry, vyre_slot_arg_offset(index)));
-}
-
 void vyre_loop_set_fault(loop_t *l, vyre_var_id_t fault, vyre_expr_id_t condition, vyre_fault_t value) {
   vyre_expr_id_t is_first = op(l, VYRE_EXPR_AND, is(l, var(l, fault), 0), condition);
   set(l, fault, vyre_build_select(l->b, is_first, c32(l, value), var(l, fault)));
@@ -231,8 +221,8 @@ void vyre_loop_take_elements(loop_t *l, vyre_loop_order_t *o, vyre_expr_id_t wor
 }
 
 static void build_data(loop_t *l, const vyre_loop_order_t *o, vyre_loop_call_t *x) {
-  x->size = let(l, "data_bytes", wide(l, vyre_loop_arg(l, o, VYRE_ARG_DATA_BYTES)));
-  vyre_var_id_t offset = x->data_offset = let(l, "data_offset", arg64(l, o, VYRE_ARG_DATA_OFFSET_LOW));
+  x->size = let(l, "data_bytes", wide(l, arg32(l, o->scope, o->entry, VYRE_ARG_DATA_BYTES)));
+  vyre_var_id_t offset = x->data_offset = let(l, "data_offset", arg64(l, o->scope, o->entry, VYRE_ARG_DATA_OFFSET_LOW));
   vyre_loop_set_fault(l, x->fault, both(l, is_zero(l, o->data.base), is_nonzero(l, x->size)), VYRE_FAULT_BAD_HANDLE);
   vyre_loop_set_fault(l, x->fault, vyre_loop_outside(l, offset, x->size, o->data.bytes), VYRE_FAULT_BAD_RANGE);
   x->data = let(l, "data", add(l, var(l, o->data.base), var(l, offset)));
@@ -242,7 +232,7 @@ static void build_data(loop_t *l, const vyre_loop_order_t *o, vyre_loop_call_t *
 
 static void build_output(loop_t *l, const vyre_loop_order_t *o, vyre_loop_call_t *x) {
   vyre_var_id_t size = let(l, "output_bytes", wide(l, var(l, o->output_bytes)));
-  vyre_var_id_t offset = let(l, "output_offset", wide(l, vyre_loop_arg(l, o, VYRE_ARG_OUTPUT_OFFSET)));
+  vyre_var_id_t offset = let(l, "output_offset", wide(l, arg32(l, o->scope, o->entry, VYRE_ARG_OUTPUT_OFFSET)));
   vyre_loop_set_fault(l, x->fault, both(l, is_zero(l, o->output.base), is_nonzero(l, size)), VYRE_FAULT_BAD_HANDLE);
   vyre_loop_set_fault(l, x->fault, both(l, is_nonzero(l, size), vyre_loop_outside(l, offset, size, o->output.bytes)),
                       VYRE_FAULT_BAD_RANGE);
@@ -251,7 +241,7 @@ static void build_output(loop_t *l, const vyre_loop_order_t *o, vyre_loop_call_t
 }
 
 static void build_flags(loop_t *l, const vyre_loop_order_t *o, vyre_loop_call_t *x) {
-  x->flags = let(l, "flags", vyre_loop_arg(l, o, VYRE_ARG_FLAGS));
+  x->flags = let(l, "flags", arg32(l, o->scope, o->entry, VYRE_ARG_FLAGS));
   vyre_expr_id_t odd_flags = op(l, VYRE_EXPR_GT, var(l, x->flags), var(l, o->flags_max));
   vyre_loop_set_fault(l, x->fault, odd_flags, VYRE_FAULT_BAD_ARGUMENT);
 }
@@ -271,7 +261,8 @@ static void build_fence(loop_t *l, vyre_order_t order, vyre_var_id_t is_host) {
 static void build_call(loop_t *l, const vyre_loop_order_t *o, const vyre_loop_call_t *x, vyre_var_id_t place) {
   store64(l, WORKER, at(l, o->frame, offsetof(vyre_frame_t, data)), var(l, x->data));
   store64(l, WORKER, at(l, o->frame, offsetof(vyre_frame_t, data_bytes)), var(l, x->size));
-  store64(l, WORKER, at(l, o->frame, offsetof(vyre_frame_t, stream_offset)), arg64(l, o, VYRE_ARG_STREAM_OFFSET_LOW));
+  store64(l, WORKER, at(l, o->frame, offsetof(vyre_frame_t, stream_offset)),
+          arg64(l, o->scope, o->entry, VYRE_ARG_STREAM_OFFSET_LOW));
   store64(l, WORKER, at(l, o->frame, offsetof(vyre_frame_t, output)), var(l, x->output));
   store32(l, WORKER, at(l, o->frame, offsetof(vyre_frame_t, flags)), var(l, x->flags));
   begin_if(l, is_nonzero(l, x->size));
@@ -349,12 +340,9 @@ void vyre_loop_sleep(loop_t *l, vyre_expr_id_t (*is_idle)(loop_t *l, void *conte
   vyre_var_id_t taken =
       let(l, "next_ticket", load(l, U64, VYRE_ORDER_ACQUIRE, SYSTEM, at(l, l->shared, VYRE_SHARED_TAKEN)));
   vyre_var_id_t slot = let(l, "next_slot", element(l, l->ring, in_ring(l, var(l, taken)), 6));
-  vyre_expr_id_t laps = op(l, VYRE_EXPR_SHR, var(l, taken), wide(l, var(l, l->ring_shift)));
-  vyre_expr_id_t lap = add(l, narrow(l, laps), c32(l, 1));
   /* The last quarter is written last: its tag alone tells that the slot is complete. */
   vyre_expr_id_t last_tag = load(l, U32, VYRE_ORDER_ACQUIRE, SYSTEM, at(l, slot, 60));
-  vyre_expr_id_t is_empty =
-      op(l, VYRE_EXPR_NE, op(l, VYRE_EXPR_SHR, last_tag, c32(l, 16)), op(l, VYRE_EXPR_AND, lap, c32(l, 0xFFFF)));
+  vyre_expr_id_t is_empty = last_tag_differs(l, last_tag, lap_of(l, var(l, taken)));
   vyre_expr_id_t is_running = is(l, control_word(l, VYRE_CONTROL_STOP, U32, VYRE_ORDER_ACQUIRE), VYRE_STOP_RUN);
   begin_if(l, both(l, both(l, is_empty, is_idle_now), is_running));
   vyre_build_sleep(b, at(l, l->shared, VYRE_SHARED_EVENT), var(l, seen));

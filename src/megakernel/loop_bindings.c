@@ -88,7 +88,7 @@ static void bind_halo(loop_t *l, const bindings_t *b) {
 static vyre_var_id_t find_operands(loop_t *l, const vyre_loop_order_t *o, const vyre_loop_call_t *x,
                                    vyre_var_id_t directory) {
   vyre_var_id_t operands = mutable(l, "operands", c64(l, 0));
-  vyre_var_id_t offset = let(l, "operand_offset", wide(l, vyre_loop_arg(l, o, VYRE_ARG_OPERANDS)));
+  vyre_var_id_t offset = let(l, "operand_offset", wide(l, arg32(l, o->scope, o->entry, VYRE_ARG_OPERANDS)));
   begin_if(l, op(l, VYRE_EXPR_NE, var(l, offset), c64(l, 0)));
   vyre_var_id_t bytes = let(l, "operand_bytes", load64(l, DEVICE, at(l, directory, VYRE_BINDING_OPERAND_BYTES)));
   vyre_loop_set_fault(l, x->fault, op(l, VYRE_EXPR_EQ, var(l, o->output.base), c64(l, 0)), VYRE_FAULT_BAD_HANDLE);
@@ -131,7 +131,7 @@ void vyre_loop_bind(loop_t *l, const vyre_loop_order_t *o, const vyre_loop_call_
   bindings_t b = {.order = o, .call = x, .operands = find_operands(l, o, x, directory)};
   bind_each(l, &b, templates, table);
   vyre_build_else(l->b);
-  vyre_expr_id_t unwanted = is_not(l, vyre_loop_arg(l, o, VYRE_ARG_OPERANDS), 0);
+  vyre_expr_id_t unwanted = is_not(l, arg32(l, o->scope, o->entry, VYRE_ARG_OPERANDS), 0);
   vyre_loop_set_fault(l, x->fault, unwanted, VYRE_FAULT_BAD_ARGUMENT);
   end(l);
 }

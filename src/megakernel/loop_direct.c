@@ -18,9 +18,8 @@ static vyre_expr_id_t queue_word(loop_t *l, uint32_t offset, vyre_var_id_t class
 static void build_enqueue(loop_t *l, const slot_vars_t *v, vyre_var_id_t record) {
   const vyre_loop_slot_t *s = &v->slot;
   vyre_var_id_t entry = let(l, "entry", element(l, l->table, var(l, s->cell), 6));
-  vyre_expr_id_t cell_bits = op(l, VYRE_EXPR_SHL, var(l, s->cell), c32(l, VYRE_ENTRY_CELL_SHIFT));
   vyre_expr_id_t clock_bit = vyre_build_select(l->b, var(l, s->wants_clocks), c32(l, VYRE_ENTRY_CLOCKS), c32(l, 0));
-  vyre_expr_id_t word = op(l, VYRE_EXPR_OR, op(l, VYRE_EXPR_OR, var(l, record), clock_bit), cell_bits);
+  vyre_expr_id_t word = entry_word(l, op(l, VYRE_EXPR_OR, var(l, record), clock_bit), s->cell);
   store32(l, DEVICE, at(l, entry, VYRE_ENTRY_RECORD), word);
   store32(l, DEVICE, at(l, entry, VYRE_ENTRY_TAG), var(l, s->tag));
   vyre_expr_id_t behind = add(l, var(l, s->ticket), c64(l, 1));
@@ -41,18 +40,12 @@ static void build_read_slot(loop_t *l, vyre_var_id_t ticket, slot_vars_t *v) {
                                           {"arg4", "arg5", "arg6", "tag2"},
                                           {"arg7", "arg8", "arg9", "tag3"}};
   vyre_var_id_t slot = let(l, "slot", element(l, l->ring, in_ring(l, var(l, ticket)), 6));
-  vyre_expr_id_t laps = op(l, VYRE_EXPR_SHR, var(l, ticket), wide(l, var(l, l->ring_shift)));
-  vyre_var_id_t lap = let(l, "lap", add(l, narrow(l, laps), c32(l, 1)));
+  vyre_var_id_t lap = let(l, "lap", lap_of(l, var(l, ticket)));
   vyre_var_id_t words[4][4];
   for (uint32_t quarter = 0; quarter < 4; quarter++) {
     vyre_build_load16(l->b, 3, VYRE_ORDER_ACQUIRE, names[quarter], at(l, slot, 16 * quarter), words[quarter]);
-    vyre_expr_id_t tag = var(l, words[quarter][3]);
-    vyre_expr_id_t wanted = var(l, lap);
-    if (quarter == 3) {
-      tag = op(l, VYRE_EXPR_SHR, tag, c32(l, 16));
-      wanted = op(l, VYRE_EXPR_AND, wanted, c32(l, 0xFFFF));
-    }
-    begin_if(l, op(l, VYRE_EXPR_NE, tag, wanted));
+    vyre_expr_id_t tag = var(l, words[quarter][3]), wanted = var(l, lap);
+    begin_if(l, quarter == 3 ? last_tag_differs(l, tag, wanted) : op(l, VYRE_EXPR_NE, tag, wanted));
     vyre_build_plain(l->b, VYRE_STMT_BREAK);
     end(l);
   }
@@ -67,7 +60,7 @@ static void build_read_slot(loop_t *l, vyre_var_id_t ticket, slot_vars_t *v) {
   s->ticket = let(l, "own_ticket", var(l, ticket));
   s->cell = let(l, "cell", op(l, VYRE_EXPR_AND, var(l, words[3][3]), c32(l, 0xFFFF)));
   s->completion = let(l, "completion", element(l, l->completions, var(l, s->cell), 6));
-  s->tag = let(l, "done_tag", add(l, narrow(l, var(l, ticket)), c32(l, 1)));
+  s->tag = let(l, "done_tag", completion_tag(l, narrow(l, var(l, ticket))));
   vyre_loop_note_life(l, s->ticket, s->cell);
 }
 
@@ -188,9 +181,10 @@ static void build_order(loop_t *l, vyre_var_id_t cell) {
   o.handler = let(l, "handler", load32(l, WORKER, at(l, record, VYRE_OPCODE_HANDLER)));
   o.output_bytes = let(l, "block_bytes", load32(l, WORKER, at(l, record, VYRE_OPCODE_OUTPUT_BYTES)));
   vyre_loop_take_elements(l, &o, load32(l, WORKER, at(l, record, VYRE_OPCODE_ELEMENT_BYTES)));
-  o.data = vyre_loop_window(l, vyre_loop_arg(l, &o, VYRE_ARG_DATA_WINDOW), vyre_loop_arg(l, &o, VYRE_ARG_DATA_WINDOW));
-  o.output =
-      vyre_loop_window(l, vyre_loop_arg(l, &o, VYRE_ARG_OUTPUT_WINDOW), vyre_loop_arg(l, &o, VYRE_ARG_OUTPUT_WINDOW));
+  o.data = vyre_loop_window(l, arg32(l, o.scope, o.entry, VYRE_ARG_DATA_WINDOW),
+                            arg32(l, o.scope, o.entry, VYRE_ARG_DATA_WINDOW));
+  o.output = vyre_loop_window(l, arg32(l, o.scope, o.entry, VYRE_ARG_OUTPUT_WINDOW),
+                              arg32(l, o.scope, o.entry, VYRE_ARG_OUTPUT_WINDOW));
   vyre_loop_execute(l, &o);
 }
 

@@ -1,5 +1,5 @@
-/* What the two sides of topology `dispatched` share, in addition to loop_parts.h: the dispatcher, loop_dispatched.c,
- * and a worker, loop_dispatched_worker.c. */
+/* What the two sides of topology `dispatched` share, in addition to loop_parts.h: the dispatcher, loop_dispatched.c and
+ * loop_dispatched_letters.c, and a worker, loop_dispatched_worker.c. */
 #ifndef VYRE_MEGAKERNEL_LOOP_DISPATCHED_H
 #define VYRE_MEGAKERNEL_LOOP_DISPATCHED_H
 

@@ -41,9 +41,10 @@ static vyre_var_id_t build_look(loop_t *l, vyre_var_id_t local, vyre_var_id_t nu
 /* Where the lane finds its 16 bytes: the opcode's record, then two halves of either window. */
 static vyre_expr_id_t found_address(loop_t *l, const vyre_loop_order_t *o, vyre_var_id_t lane, vyre_var_id_t record) {
   vyre_var_id_t is_data = let(l, "is_data", op(l, VYRE_EXPR_LT, var(l, lane), c32(l, 3)));
-  vyre_var_id_t handle = let(l, "handle",
-                             vyre_build_select(l->b, var(l, is_data), vyre_loop_arg(l, o, VYRE_ARG_DATA_WINDOW),
-                                               vyre_loop_arg(l, o, VYRE_ARG_OUTPUT_WINDOW)));
+  vyre_var_id_t handle =
+      let(l, "handle",
+          vyre_build_select(l->b, var(l, is_data), arg32(l, o->scope, o->entry, VYRE_ARG_DATA_WINDOW),
+                            arg32(l, o->scope, o->entry, VYRE_ARG_OUTPUT_WINDOW)));
   /* Handle 0 names no window: its entry is all zeros. */
   vyre_expr_id_t known =
       vyre_build_select(l->b, op(l, VYRE_EXPR_LT, var(l, handle), var(l, l->window_count)), var(l, handle), c32(l, 0));

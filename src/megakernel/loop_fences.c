@@ -32,11 +32,9 @@ void vyre_loop_note_life(loop_t *l, vyre_var_id_t ticket, vyre_var_id_t cell) {
 
 void vyre_loop_fence_begin(loop_t *l, const vyre_loop_slot_t *s, vyre_var_id_t begin, vyre_var_id_t fault,
                            vyre_var_id_t low, vyre_var_id_t high, vyre_var_id_t is_open) {
-  vyre_expr_id_t lower = wide(l, load32(l, s->scope, at(l, s->address, vyre_slot_arg_offset(0))));
-  vyre_expr_id_t upper = wide(l, load32(l, s->scope, at(l, s->address, vyre_slot_arg_offset(1))));
-  vyre_var_id_t first = let(l, "first_ticket", op(l, VYRE_EXPR_OR, lower, op(l, VYRE_EXPR_SHL, upper, c64(l, 32))));
-  vyre_var_id_t count = let(l, "count", wide(l, load32(l, s->scope, at(l, s->address, vyre_slot_arg_offset(2)))));
-  vyre_var_id_t user_tag = let(l, "user_tag", load32(l, s->scope, at(l, s->address, vyre_slot_arg_offset(3))));
+  vyre_var_id_t first = let(l, "first_ticket", arg64(l, s->scope, s->address, 0));
+  vyre_var_id_t count = let(l, "count", wide(l, arg32(l, s->scope, s->address, 2)));
+  vyre_var_id_t user_tag = let(l, "user_tag", arg32(l, s->scope, s->address, 3));
   /* Differences, because tickets may wrap. */
   vyre_var_id_t back = let(l, "back", op(l, VYRE_EXPR_SUB, var(l, s->ticket), var(l, first)));
   vyre_expr_id_t session_first = control_word(l, VYRE_CONTROL_FIRST_TICKET, U64, VYRE_ORDER_RELAXED);
@@ -88,7 +86,7 @@ static vyre_var_id_t build_is_live(loop_t *l, vyre_var_id_t first, vyre_var_id_t
   vyre_expr_id_t place = op(l, VYRE_EXPR_SUB, var(l, ticket), var(l, first));
   vyre_expr_id_t is_inside = op(l, VYRE_EXPR_LT, place, var(l, count));
   vyre_expr_id_t tag = load(l, U32, VYRE_ORDER_ACQUIRE, SYSTEM, element(l, l->completions, var(l, cell), 6));
-  return let(l, "is_live", both(l, is_inside, op(l, VYRE_EXPR_NE, tag, add(l, narrow(l, var(l, ticket)), c32(l, 1)))));
+  return let(l, "is_live", both(l, is_inside, op(l, VYRE_EXPR_NE, tag, completion_tag(l, narrow(l, var(l, ticket))))));
 }
 
 static void build_fence_end(loop_t *l, vyre_var_id_t record) {

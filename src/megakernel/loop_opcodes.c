@@ -16,12 +16,7 @@ typedef struct builtin {
 } builtin_t;
 
 static vyre_expr_id_t arg(loop_t *l, const vyre_loop_slot_t *s, uint32_t index) {
-  return load32(l, s->scope, at(l, s->address, vyre_slot_arg_offset(index)));
-}
-
-static vyre_expr_id_t arg64(loop_t *l, const vyre_loop_slot_t *s, uint32_t low) {
-  vyre_expr_id_t high = op(l, VYRE_EXPR_SHL, wide(l, arg(l, s, low + 1)), c64(l, 32));
-  return op(l, VYRE_EXPR_OR, wide(l, arg(l, s, low)), high);
+  return arg32(l, s->scope, s->address, index);
 }
 
 /* The address of a place in a window; a fault unless all of it lies there. */
@@ -58,9 +53,10 @@ static void build_unpack(loop_t *l, const builtin_t *b, const word_t *w, vyre_va
                       VYRE_FAULT_BAD_ARGUMENT);
   vyre_loop_set_fault(l, b->fault, is_not(l, op(l, VYRE_EXPR_SHR, var(l, head), c32(l, 24)), 0),
                       VYRE_FAULT_BAD_ARGUMENT);
-  /* How many words of operands each opcode has, NOP none, four bits for each. */
-  uint32_t counts = 2 << 4 * VYRE_OPCODE_STORE_U32 | 2 << 4 * VYRE_OPCODE_ATOMIC_ADD | 1 << 4 * VYRE_OPCODE_LOAD_U32 |
-                    3 << 4 * VYRE_OPCODE_COMPARE_SWAP;
+  /* How many words of operands each opcode has, four bits for each. */
+  uint32_t counts = 0;
+#define VYRE_PACKED(name, words) counts |= (uint32_t)(words) << 4 * VYRE_OPCODE_##name;
+#include "megakernel/protocol.def"
   vyre_expr_id_t known = op(l, VYRE_EXPR_AND, var(l, w->opcode), c32(l, 7));
   vyre_expr_id_t shifted = op(l, VYRE_EXPR_SHR, c32(l, counts), op(l, VYRE_EXPR_SHL, known, c32(l, 2)));
   vyre_var_id_t words = let(l, "words", op(l, VYRE_EXPR_AND, shifted, c32(l, 3)));
@@ -170,8 +166,9 @@ typedef struct copy {
 
 static copy_t find_copy(loop_t *l, const vyre_loop_slot_t *s, vyre_var_id_t fault) {
   copy_t c = {.bytes = let(l, "bytes", wide(l, arg(l, s, 6)))};
-  place_t from = {let(l, "from_handle", arg(l, s, 0)), let(l, "from_offset", arg64(l, s, 1)), c.bytes};
-  place_t to = {let(l, "to_handle", arg(l, s, 3)), let(l, "to_offset", arg64(l, s, 4)), c.bytes};
+  place_t from = {let(l, "from_handle", arg(l, s, 0)), let(l, "from_offset", arg64(l, s->scope, s->address, 1)),
+                  c.bytes};
+  place_t to = {let(l, "to_handle", arg(l, s, 3)), let(l, "to_offset", arg64(l, s->scope, s->address, 4)), c.bytes};
   vyre_loop_window_t window;
   c.from = find_place(l, fault, &from, &window);
   c.to = find_place(l, fault, &to, &window);

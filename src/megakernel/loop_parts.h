@@ -61,6 +61,20 @@ static inline vyre_expr_id_t element(loop_t *l, vyre_var_id_t base, vyre_expr_id
 static inline vyre_expr_id_t in_ring(loop_t *l, vyre_expr_id_t index) {
   return op(l, VYRE_EXPR_AND, narrow(l, index), var(l, l->ring_mask));
 }
+/* The lap of a ticket, a u64: what the tags of its slot say. Quarter 3 has the lower half only, in its upper half. */
+static inline vyre_expr_id_t lap_of(loop_t *l, vyre_expr_id_t ticket) {
+  vyre_expr_id_t laps = op(l, VYRE_EXPR_SHR, ticket, wide(l, var(l, l->ring_shift)));
+  return add(l, narrow(l, laps), c32(l, 1));
+}
+static inline vyre_expr_id_t last_tag_differs(loop_t *l, vyre_expr_id_t tag, vyre_expr_id_t lap) {
+  return op(l, VYRE_EXPR_NE, op(l, VYRE_EXPR_SHR, tag, c32(l, 16)), op(l, VYRE_EXPR_AND, lap, c32(l, 0xFFFF)));
+}
+/* The tag of the completion of a ticket, whose lower half this is. */
+static inline vyre_expr_id_t completion_tag(loop_t *l, vyre_expr_id_t ticket) { return add(l, ticket, c32(l, 1)); }
+/* RECORD of an entry: an opcode's record with the bit for the clocks, and the cell. */
+static inline vyre_expr_id_t entry_word(loop_t *l, vyre_expr_id_t record, vyre_var_id_t cell) {
+  return op(l, VYRE_EXPR_OR, record, op(l, VYRE_EXPR_SHL, var(l, cell), c32(l, VYRE_ENTRY_CELL_SHIFT)));
+}
 static inline vyre_expr_id_t load(loop_t *l, vyre_type_t type, vyre_order_t order, vyre_scope_t scope,
                                   vyre_expr_id_t address) {
   l->b->scope = scope;
@@ -85,6 +99,14 @@ static inline void store32(loop_t *l, vyre_scope_t scope, vyre_expr_id_t address
 }
 static inline void store64(loop_t *l, vyre_scope_t scope, vyre_expr_id_t address, vyre_expr_id_t value) {
   store(l, U64, VYRE_ORDER_RELAXED, scope, address, value);
+}
+/* Argument `index` of the slot, entry or letter at `base`, in memory of `scope`; or that and the next as a u64. */
+static inline vyre_expr_id_t arg32(loop_t *l, vyre_scope_t scope, vyre_var_id_t base, uint32_t index) {
+  return load32(l, scope, at(l, base, vyre_slot_arg_offset(index)));
+}
+static inline vyre_expr_id_t arg64(loop_t *l, vyre_scope_t scope, vyre_var_id_t base, uint32_t index) {
+  vyre_expr_id_t low = wide(l, arg32(l, scope, base, index)), high = wide(l, arg32(l, scope, base, index + 1));
+  return op(l, VYRE_EXPR_OR, low, op(l, VYRE_EXPR_SHL, high, c64(l, 32)));
 }
 static inline vyre_var_id_t let(loop_t *l, const char *name, vyre_expr_id_t value) {
   return vyre_build_let(l->b, name, value, false);
@@ -176,7 +198,6 @@ typedef struct vyre_loop_order {
   vyre_var_id_t parameters;                           /* u32: how many templates there are, 0 when nothing is bound */
   vyre_loop_window_t data, output;
 } vyre_loop_order_t;
-vyre_expr_id_t vyre_loop_arg(loop_t *l, const vyre_loop_order_t *order, uint32_t index);
 /* What a call works on, checked: u64, but for flags and fault. */
 typedef struct vyre_loop_call {
   vyre_var_id_t data, size, data_offset, output, flags, fault;

@@ -20,16 +20,18 @@ SAME(PACKED_SLOT);
 SAME(SHUTDOWN);
 #undef SAME
 
+static const struct packed {
+  uint32_t opcode, words;
+} packed[] = {
+#define VYRE_PACKED(name, words) {VYRE_OP_##name, words},
+#include "megakernel/protocol.def"
+};
+
 /* Words behind the header: the arguments without the window. UINT32_MAX: cannot be packed. */
 static uint32_t operand_count(uint32_t opcode) {
-  switch (opcode) {
-    case VYRE_OP_NOP: return 0;
-    case VYRE_OP_LOAD_U32: return 1;
-    case VYRE_OP_STORE_U32:
-    case VYRE_OP_ATOMIC_ADD: return 2;
-    case VYRE_OP_COMPARE_SWAP: return 3;
-    default: return UINT32_MAX;
-  }
+  for (size_t i = 0; i < sizeof packed / sizeof *packed; i++)
+    if (packed[i].opcode == opcode) return packed[i].words;
+  return UINT32_MAX;
 }
 
 vyre_status_t vyre_slot_pack(const vyre_operation_t *operations, uint32_t count, vyre_slot_t *out_slot) {
@@ -42,7 +44,10 @@ vyre_status_t vyre_slot_pack(const vyre_operation_t *operations, uint32_t count,
           vyre_status_make(VYRE_E_ARGUMENT, "operation %u: opcode 0x%x cannot be packed", i, operations[i].opcode),
           "Pack NOP, STORE_U32, ATOMIC_ADD, LOAD_U32 and COMPARE_SWAP; submit others as slots of their own.");
     if (operations[i].window > 0xFFFF)
-      return vyre_status_make(VYRE_E_ARGUMENT, "operation %u: window %u", i, operations[i].window);
+      return vyre_status_with_fix(
+          vyre_status_make(VYRE_E_ARGUMENT, "operation %u: window %u; a packed operation has 16 bits for it", i,
+                           operations[i].window),
+          "Name a window by the handle that vyre_session_window_create or _bind gave.");
     if (word + 1 + operands > VYRE_SLOT_ARGS)
       return vyre_status_with_fix(
           vyre_status_make(VYRE_E_ARGUMENT, "operation %u of %u needs %u words; a packed slot has %d for all", i, count,

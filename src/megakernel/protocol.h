@@ -18,13 +18,8 @@
 enum {
 #define VYRE_CONTROL(name, place, offset, bits, writer, reader, mirror, meaning) VYRE_##place##_##name = offset,
 #define VYRE_RECORD_WORD(record, name, offset, bits, meaning) VYRE_##record##_##name = offset,
-#define VYRE_OPCODE(name, number, arguments, results, meaning)
 #define VYRE_HANDLER_ARG(name, index, meaning) VYRE_ARG_##name = index,
 #include "megakernel/protocol.def"
-#undef VYRE_CONTROL
-#undef VYRE_RECORD_WORD
-#undef VYRE_OPCODE
-#undef VYRE_HANDLER_ARG
 
   VYRE_CONTROL_BYTES = 0x200, /* the block in the device's memory */
   VYRE_SHARED_BYTES = 0x140,  /* the block in the host's */
@@ -65,15 +60,8 @@ enum {
 #define VYRE_OPCODE_HASH UINT32_C(0x9E3779B1) /* 2^32 / golden ratio: Knuth, The Art of Computer Programming 3, 6.4 */
 
 enum {
-#define VYRE_CONTROL(name, place, offset, bits, writer, reader, mirror, meaning)
-#define VYRE_RECORD_WORD(record, name, offset, bits, meaning)
 #define VYRE_OPCODE(name, number, arguments, results, meaning) VYRE_OPCODE_##name = (int)UINT32_C(number),
-#define VYRE_HANDLER_ARG(name, index, meaning)
 #include "megakernel/protocol.def"
-#undef VYRE_CONTROL
-#undef VYRE_RECORD_WORD
-#undef VYRE_OPCODE
-#undef VYRE_HANDLER_ARG
 };
 
 typedef enum vyre_template_kind {

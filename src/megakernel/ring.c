@@ -214,8 +214,18 @@ static void complete_cancelled(vyre_ring_t *ring, uint32_t cell, uint32_t tag) {
   atomic_store_explicit(&words[0], tag, memory_order_release);
 }
 
+uint64_t vyre_ring_taken(const vyre_ring_t *ring) {
+  /* Should it be a cancel's, the flag is seen, too. */
+  uint64_t taken = atomic_load_explicit(VYRE_SHARED_WORD64(ring->shared, TAKEN), memory_order_acquire);
+  return atomic_load_explicit(&ring->was_cancelled, memory_order_acquire) ? ring->kernel_end : taken;
+}
+
 void vyre_ring_cancel(vyre_ring_t *ring) {
   pthread_mutex_lock(&ring->cancel_lock);
+  if (!atomic_load_explicit(&ring->was_cancelled, memory_order_relaxed)) {
+    ring->kernel_end = atomic_load(VYRE_SHARED_WORD64(ring->shared, TAKEN));
+    atomic_store_explicit(&ring->was_cancelled, true, memory_order_release);
+  }
   /* Nobody takes slots any more: producers that wait for room in the ring go on. */
   uint64_t end = atomic_load(&ring->next_ticket);
   atomic_store_explicit(VYRE_SHARED_WORD64(ring->shared, TAKEN), end, memory_order_release);

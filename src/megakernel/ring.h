@@ -31,6 +31,8 @@ typedef struct vyre_ring {
    * counted it as taken. */
   void (*stalled)(struct vyre_ring *ring);
   pthread_mutex_t cancel_lock;
+  uint64_t kernel_end; /* what TAKEN was when the kernel had ended; valid once was_cancelled */
+  atomic_bool was_cancelled;
   _Alignas(64) _Atomic uint64_t next_ticket;
   _Alignas(64) _Atomic uint64_t taken_seen; /* a copy of TAKEN, at most as new */
 } vyre_ring_t;
@@ -55,6 +57,8 @@ bool vyre_ring_is_settled(const vyre_ring_t *ring, uint32_t cell, uint64_t limit
 void vyre_ring_wake_all(vyre_ring_t *ring);
 /* Up to `count` of those that sleep on the word. */
 void vyre_ring_wake_at(void *word, int count);
+/* The first ticket that the kernel has not taken. */
+uint64_t vyre_ring_taken(const vyre_ring_t *ring);
 /* After the kernel has ended: completes everything that was published and not run as FAULT, cancelled. */
 void vyre_ring_cancel(vyre_ring_t *ring);
 

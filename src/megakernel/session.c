@@ -385,7 +385,7 @@ vyre_session_stats_t vyre_session_stats(const vyre_session_t *session) {
   if (!session->launch) return stats;
   uint64_t first = session->params.first_ticket;
   stats.published = atomic_load(&session->ring.next_ticket) - first;
-  stats.taken = atomic_load_explicit(VYRE_SHARED_WORD64(session->ring.shared, TAKEN), memory_order_relaxed) - first;
+  stats.taken = vyre_ring_taken(&session->ring) - first;
   stats.fences =
       atomic_load_explicit(VYRE_SHARED_WORD64(session->ring.shared, EPOCH_SEEN), memory_order_relaxed) - first;
   stats.log_lost = atomic_load_explicit(VYRE_SHARED_WORD64(session->ring.shared, LOG_LOST), memory_order_relaxed);

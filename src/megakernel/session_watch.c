@@ -65,10 +65,6 @@ vyre_status_t vyre_session_stuck(vyre_session_t *session) {
 
 /* ---- the dump ---- */
 
-static uint64_t shared_word(const vyre_session_t *session, uint32_t offset) {
-  return atomic_load_explicit((_Atomic uint64_t *)(void *)(session->ring.shared + offset), memory_order_relaxed);
-}
-
 static vyre_status_t describe_queues(const vyre_session_t *session, vyre_strbuf_t *out) {
   uint8_t control[VYRE_CONTROL_TICKET];
   VYRE_TRY(session->device->ops->read(session->device, control, session->control, sizeof control));
@@ -91,11 +87,12 @@ static vyre_status_t describe_queues(const vyre_session_t *session, vyre_strbuf_
 
 static vyre_status_t describe(const vyre_session_t *session, vyre_strbuf_t *out) {
   static const char *const phases[] = {"created", "running", "stopped", "stuck"};
+  vyre_session_phase_t phase = vyre_session_phase(session);
+  const char *state = phase == VYRE_SESSION_RUNNING && vyre_session_has_ended(session) ? "ended" : phases[phase];
   vyre_session_stats_t stats = vyre_session_stats(session);
-  vyre_strbuf_printf(out, "session on %s: %s, %llu published, %llu taken, epoch %llu, %llu log records lost\n",
-                     session->device->name, phases[vyre_session_phase(session)], (unsigned long long)stats.published,
-                     (unsigned long long)stats.taken, (unsigned long long)shared_word(session, VYRE_SHARED_EPOCH_SEEN),
-                     (unsigned long long)stats.log_lost);
+  vyre_strbuf_printf(out, "session on %s: %s, %llu published, %llu taken, %llu fences, %llu log records lost\n",
+                     session->device->name, state, (unsigned long long)stats.published, (unsigned long long)stats.taken,
+                     (unsigned long long)stats.fences, (unsigned long long)stats.log_lost);
   VYRE_TRY(describe_queues(session, out));
   VYRE_TRY(describe_workers(session, "\n", out));
   vyre_strbuf_append(out, "\n");
@@ -141,10 +138,9 @@ static vyre_status_t check_worker(vyre_session_t *session, uint32_t index, uint6
 }
 
 vyre_status_t vyre_session_check(vyre_session_t *session, uint64_t limit_ns) {
-  if (vyre_session_phase(session) != VYRE_SESSION_RUNNING)
-    return vyre_session_phase(session) == VYRE_SESSION_CREATED
-               ? vyre_status_make(VYRE_E_STATE, "the session is not started")
-               : vyre_status_fixed(VYRE_E_STOPPED);
+  vyre_session_phase_t phase = vyre_session_phase(session);
+  if (phase == VYRE_SESSION_CREATED) return vyre_status_make(VYRE_E_STATE, "the session is not started");
+  if (phase != VYRE_SESSION_RUNNING || vyre_session_has_ended(session)) return vyre_status_fixed(VYRE_E_STOPPED);
   vyre_status_t status = NULL;
   pthread_mutex_lock(&session->lock);
   for (uint32_t i = 0; i < session->block_count && !status; i++) status = check_worker(session, i, limit_ns);

@@ -18,6 +18,9 @@ static vyre_status_t need_start(const vyre_session_t *session) {
   return session->own.bytes ? NULL : vyre_status_make(VYRE_E_STATE, "windows are made after vyre_session_start");
 }
 
+/* What windows begin at: words and output blocks are told from misaligned ones by their offset alone. */
+enum { WINDOW_ALIGNMENT = 8 };
+
 /* `at` is where it begins, 0 for memory that is yet to be had. */
 static vyre_status_t check_bytes(uintptr_t at, uint64_t bytes) {
   if (bytes == 0) return vyre_status_make(VYRE_E_ARGUMENT, "a window of no memory");
@@ -58,6 +61,10 @@ vyre_status_t vyre_session_window_allocate(vyre_session_t *session, vyre_memory_
 vyre_status_t vyre_session_window_bind(vyre_session_t *session, void *memory, uint64_t bytes, uint32_t *out_handle) {
   VYRE_TRY(need_start(session));
   if (!memory) return vyre_status_make(VYRE_E_ARGUMENT, "a window of no memory");
+  if ((uintptr_t)memory % WINDOW_ALIGNMENT)
+    return vyre_status_with_fix(
+        vyre_status_make(VYRE_E_ARGUMENT, "a window at %p, no multiple of %d", memory, WINDOW_ALIGNMENT),
+        "Bind from the multiple of 8 before it, and let slots name what they mean by its offset.");
   VYRE_TRY(check_bytes((uintptr_t)memory, bytes));
   vyre_memory_t bound;
   VYRE_TRY(session->device->ops->bind(session->device, memory, bytes, &bound));

@@ -114,7 +114,7 @@ $ ./gpu programs=interrupt timeout 60 vyre run --device cuda:0 lines.vyre number
 
 # One that does not stop is left behind.
 $ ./gpu programs=interrupt,kernel=never-ends timeout 60 vyre run --device cuda:0 lines.vyre numbers
-! error VYRE-4002: a worker did not stop before its deadline: dispatcher, worker 0: * rounds, in the loop; worker 1: *
+! error VYRE-4002: a worker did not leave its slot in time: dispatcher, worker 0: * rounds, in the loop; worker 1: *
 ! Fix: Wait longer in another stop; *restart the process, and report the Program.
 = 3
 

@@ -419,8 +419,17 @@ static void shutdown_ends_the_kernel(void **state) {
     ok(vyre_session_wait(f.session, behind, 10 * SECOND, &c));
     assert_int_equal(c.fault, VYRE_FAULT_CANCELLED);
   }
-  vyre_status_destroy(&status);
   assert_int_equal(f.out[0], 40960);
+  /* What was cancelled was not taken, and nobody says that the kernel runs. */
+  vyre_session_stats_t stats = vyre_session_stats(f.session);
+  assert_int_equal(stats.taken, 11);
+  assert_int_equal(stats.published, status ? 11 : 12);
+  vyre_status_destroy(&status);
+  expect(vyre_session_check(f.session, 0), VYRE_E_STOPPED);
+  char *text;
+  ok(vyre_session_dump(f.session, &text));
+  assert_non_null(strstr(text, ": ended, "));
+  vyre_text_free(text);
   close_session(&f);
 }
 
@@ -432,6 +441,9 @@ static void misuse_is_an_error(void **state) {
   expect(vyre_session_register(f.session, program, &opcode), VYRE_E_STATE);
   expect(vyre_session_start(f.session), VYRE_E_STATE);
   expect(vyre_session_window_create(f.session, 0, &handle, NULL), VYRE_E_ARGUMENT);
+  _Alignas(8) static uint8_t bytes[64];
+  for (uint32_t offset = 1; offset < 8; offset++)
+    expect(vyre_session_window_bind(f.session, bytes + offset, 8, &handle), VYRE_E_ARGUMENT);
   expect(vyre_session_window_remove(f.session, 5000), VYRE_E_ARGUMENT);
   expect(vyre_session_window_remove(f.session, 60), VYRE_E_ARGUMENT); /* not in use */
   vyre_slot_t slot = {.opcode = VYRE_OP_NOP, .priority = 5};
