@@ -1,6 +1,7 @@
 /* Prints docs/protocol/megakernel.md: a text in which {{NAME}} stands for a number or a table of protocol.def. The
  * target `docs` writes the file; a test compares. Usage: protocol-doc TEXT */
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 #include "megakernel/protocol.h"
 
 typedef struct row {
-  enum { CONTROL, RECORD_WORD, OPCODE, HANDLER_ARG, FAULT } table;
+  enum { CONTROL, RECORD_WORD, OPCODE, PACKED, HANDLER_ARG, FAULT } table;
   const char *record; /* CONTROL, RECORD_WORD: of which block or record */
   const char *name;
   uint32_t number; /* offset, opcode, index, reason */
@@ -28,11 +29,37 @@ static const row_t rows[] = {
   {RECORD_WORD, #record, #name, offset, bits, "", "", "", meaning},
 #define VYRE_OPCODE(name, number, arguments, results, meaning) \
   {OPCODE, "", #name, UINT32_C(number), 32, arguments, results, "", meaning},
+#define VYRE_PACKED(name, words) {PACKED, "", #name, words, 32, "", "", "", ""},
 #define VYRE_HANDLER_ARG(name, index, meaning) {HANDLER_ARG, "", #name, index, 32, "", "", "", meaning},
 #include "megakernel/protocol.def"
 #define VYRE_FAULT(name, number, text) {FAULT, "", #name, number, 32, "", "", "", text},
 #include "ir/fault.def"
 #undef VYRE_FAULT
+#define FRAME(name, member, meaning)                                                                              \
+  {                                                                                                               \
+    RECORD_WORD, "FRAME", name, offsetof(vyre_frame_t, member), 8 * sizeof((vyre_frame_t){0}.member), "", "", "", \
+        meaning                                                                                                   \
+  }
+    FRAME("DATA", data, "* address of the chunk"),
+    FRAME("DATA_BYTES", data_bytes, "* its length"),
+    FRAME("STREAM_OFFSET", stream_offset, "* of the chunk in its file, bytes"),
+    FRAME("OUTPUT", output, "* address of the output block"),
+    FRAME("SCRATCH", scratch,
+          "address of memory of the worker's own, at a multiple of 64, as much as the Program needs"),
+    FRAME("FUEL", fuel, "loop iterations that one call may use"),
+    FRAME("STOP", stop, "address of the word STOP"),
+    FRAME("FLAGS", flags, "* the slot's FLAGS"),
+    FRAME("WORKER", worker, "index of the worker"),
+    FRAME("CONTROL", control, "address of the control block, which only the loop uses"),
+    FRAME("HOOKS", hooks, "host devices: address of what they offer to the loop; written by the device at the launch"),
+    FRAME("FAULT", fault, "written by the handler: the reason, 0 for none"),
+    FRAME("FAULT_NODE", fault_node, "likewise: the node"),
+    FRAME("FAULT_ITERATION", fault_iteration,
+          "likewise: the iteration of the outermost foreach, counted from its lower bound"),
+    FRAME("BINDINGS", bindings, "address of the table of parameters (Operands), which the worker fills"),
+    FRAME("HALO_LEFT", halo_left, "* bytes that can be read before the chunk"),
+    FRAME("HALO_RIGHT", halo_right, "* and behind it"),
+#undef FRAME
 };
 
 static const struct {
@@ -62,6 +89,8 @@ static const struct {
     {"FENCE_BYTES", "%u", VYRE_FENCE_BYTES_EACH},
     {"WINDOW_OBSERVABLES", "%u", VYRE_WINDOW_OBSERVABLES},
     {"CLASSES", "%u", VYRE_CLASSES},
+    {"FRAME_BYTES", "%u", sizeof(vyre_frame_t)},
+    {"LOCAL_BYTES", "%u", VYRE_LOCAL_BYTES},
 };
 
 static const struct {
@@ -73,6 +102,7 @@ static const struct {
      "| offset | word | bits | written by | read by | mirrored to | meaning |\n|---|---|---|---|---|---|---|\n"},
     {"RECORD ", RECORD_WORD, "| offset | word | bits | meaning |\n|---|---|---|---|\n"},
     {"OPCODES", OPCODE, "| opcode | name | ARG0, ... | result | meaning |\n|---|---|---|---|---|\n"},
+    {"PACKED", PACKED, "| opcode | words of arguments |\n|---|---|\n"},
     {"HANDLER_ARGS", HANDLER_ARG, "| word | name | meaning |\n|---|---|---|\n"},
     {"FAULTS", FAULT, "| reason | name | meaning |\n|---|---|---|\n"},
 };
@@ -92,6 +122,7 @@ static void print_row(const row_t *row) {
     case CONTROL:
     case RECORD_WORD: printf("| 0x%03X | `%s` | %u |", (unsigned)row->number, row->name, (unsigned)row->bits); break;
     case OPCODE: printf("| 0x%08X | `%s` |", (unsigned)row->number, row->name); break;
+    case PACKED: printf("| `%s` | %u |", row->name, (unsigned)row->number); return;
     case HANDLER_ARG: printf("| ARG%u | `%s` |", (unsigned)row->number, row->name); break;
     case FAULT: printf("| %u | `%s` |", (unsigned)row->number, row->name); break;
   }

@@ -51,11 +51,11 @@ struct vyre_session {
   _Atomic int phase;            /* vyre_session_phase_t */
   bool was_started;             /* or failed to */
   atomic_bool stop_requested;   /* by the host */
-  pthread_mutex_t lock;         /* windows, watches, formats, the log's reader */
+  pthread_mutex_t lock;         /* window_memory, watches, formats, and the log's reader */
   pthread_mutex_t stop_lock;    /* held by the one thread that stops or swaps */
 
-  vyre_memory_t shared;              /* the shared block, the ring, the completions */
-  vyre_memory_t own;                 /* the device's: control block, tables, worker blocks, scratch */
+  vyre_memory_t shared;              /* the shared block, ring, completions, log, observables */
+  vyre_memory_t own;                 /* the device's: control block, tables, queues, worker blocks, scratch */
   uint64_t control, windows, blocks; /* addresses in it */
   uint32_t block_count;              /* workers, and the dispatcher where it is one of its own */
   vyre_session_shared_t places;      /* in `shared` */
