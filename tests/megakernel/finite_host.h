@@ -17,7 +17,7 @@
 #include "support/random.h"
 
 enum {
-  FINITE_SHIFT_MAX = 6,
+  FINITE_SHIFT_MAX = 7, /* more cells than a fence looks at in a round */
   FINITE_SLOTS_MAX = 1 << FINITE_SHIFT_MAX,
   FINITE_OPCODES = 5,      /* registered */
   FINITE_OPCODE_SHIFT = 4, /* 16 places: some of the opcodes collide */
