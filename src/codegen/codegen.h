@@ -18,7 +18,7 @@
 enum { VYRE_LARGE_NODES = 500 };
 
 /* What is not lowered for GPUs yet. */
-enum { VYRE_CODEGEN_GPU_LACKS = VYRE_NEEDS_ALL };
+enum { VYRE_CODEGEN_GPU_LACKS = 0 };
 
 typedef enum vyre_codegen_form {
   VYRE_CODEGEN_LLVM,     /* text, as lowered */
@@ -48,7 +48,8 @@ typedef struct vyre_codegen_options {
   uint32_t handler_count;
   uint32_t threads; /* of a block, for a GPU: exactly as many are launched; 0: any number, known then */
   uint32_t
-      large_nodes;   /* (VYRE_LARGE_NODES) tests choose fewer, so that small Programs are compiled as large ones are */
+      large_nodes; /* (VYRE_LARGE_NODES) tests choose fewer, so that small Programs are compiled as large ones are */
+  bool is_emulated_group; /* for tests: code for this CPU that a group of threads executes, see target_emulated.c */
   bool is_unchecked; /* leaves out bounds checks, fuel and looks at the stop word: for measuring what they cost, only */
 } vyre_codegen_options_t;
 
@@ -60,7 +61,7 @@ typedef struct vyre_codegen_table {
   vyre_status_t (*compile)(const vyre_program_t *program, const vyre_codegen_options_t *options, char **out_bytes,
                            size_t *out_size); /* free with vyre_free; text has a final NUL beyond its size */
 } vyre_codegen_table_t;
-#define VYRE_CODEGEN_ABI 6u
+#define VYRE_CODEGEN_ABI 7u
 #define VYRE_CODEGEN_TABLE_SYMBOL "vyre_codegen_table"
 
 /* Loads the library on the first call. The table lives as long as the process. */

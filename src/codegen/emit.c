@@ -11,6 +11,7 @@
 #include "base/assert.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
+#include "codegen/device_math.h"
 #include "codegen/lower.h"
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -199,6 +200,7 @@ static bool lower(LLVMModuleRef module, const vyre_program_t *program, const vyr
                               .threads = options->threads,
                               .large_nodes = options->large_nodes,
                               .part = options->part};
+  if (options->is_emulated_group) return vyre_lower_emulated(program, &how, module);
   if (is_fused(program, options)) return vyre_lower_fused_loop(program, &how, module);
   if (!options->gpu) return vyre_lower_program(program, &vyre_target_x86, &how, module, VYRE_CODEGEN_SYMBOL) != NULL;
   if (!program->is_privileged) return vyre_lower_finite_kernel(program, &how, module);
@@ -267,7 +269,8 @@ static vyre_status_t compile_in(LLVMContextRef context, LLVMTargetMachineRef mac
   set_target(module, machine);
   bool calls_tsan = has_tsan && !options->gpu;
   if (calls_tsan) mark_for_tsan(module);
-  vyre_status_t status = verify(program, module);
+  vyre_status_t status = options->gpu ? vyre_device_math_link(module) : NULL;
+  if (!status) status = verify(program, module);
   if (!status && options->form != VYRE_CODEGEN_LLVM)
     status = is_host_loop(program, options) ? run_passes(program, loop_passes, module, machine)
                                             : optimize_handlers(program, module, machine);
@@ -281,13 +284,13 @@ static vyre_status_t compile_in(LLVMContextRef context, LLVMTargetMachineRef mac
 }
 
 static vyre_status_t check_gpu(const vyre_program_t *program, const vyre_codegen_options_t *options) {
-  static const char *const known[] = {"sm_80", "sm_90"};
+  static const char *const known[] = {"sm_80", "sm_86", "sm_89", "sm_90"};
   bool is_known = false;
   for (unsigned i = 0; i < sizeof known / sizeof *known; i++) is_known |= strcmp(known[i], options->gpu) == 0;
   if (!is_known)
     return vyre_status_with_fix(
         vyre_status_make(VYRE_E_UNSUPPORTED, "code for the GPU architecture '%s'", options->gpu),
-        "Choose sm_80 or sm_90.");
+        "Choose sm_80, sm_86, sm_89 or sm_90; newer GPUs run code for sm_90.");
   if (options->form == VYRE_CODEGEN_OBJECT)
     return vyre_status_with_fix(vyre_status_make(VYRE_E_UNSUPPORTED, "objects for a GPU"), "Ask for PTX text.");
   VYRE_TRY(vyre_program_check_needs(program, VYRE_CODEGEN_GPU_LACKS, "code for GPUs"));

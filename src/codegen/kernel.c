@@ -10,16 +10,14 @@ enum {
 };
 #define COMMAND_LEAVE UINT32_MAX
 
-static LLVMValueRef add_shared(vyre_lower_t *l, const char *name, LLVMTypeRef type, unsigned alignment) {
-  LLVMValueRef global = LLVMAddGlobalInAddressSpace(l->module, type, name, VYRE_SHARED_ADDRESS_SPACE);
-  LLVMSetLinkage(global, LLVMInternalLinkage);
-  LLVMSetInitializer(global, LLVMGetUndef(type));
-  LLVMSetAlignment(global, alignment);
-  return global;
+static uint32_t shared_bytes(const vyre_program_t *program) {
+  vyre_group_memory_t memory;
+  vyre_lower_plan_shared(program, &memory);
+  return memory.bytes;
 }
 
-static void add_tables(vyre_lower_t *l, uint32_t bytes) {
-  add_shared(l, VYRE_KERNEL_TABLES, LLVMArrayType2(l->i8, bytes ? bytes : 16), 16);
+static void add_shared_memory(vyre_lower_t *l, uint32_t bytes) {
+  vyre_lower_add_shared(l, VYRE_KERNEL_SHARED, LLVMArrayType2(l->i8, bytes ? bytes : 16), 16);
 }
 
 static LLVMValueRef thread_index(vyre_lower_t *l) { return vyre_target_nvptx.thread(l); }
@@ -63,7 +61,7 @@ bool vyre_lower_finite_kernel(const vyre_program_t *program, const vyre_lower_op
                               LLVMModuleRef module) {
   vyre_lower_t l = {.program = program, .target = &vyre_target_nvptx};
   vyre_lower_types(&l, module);
-  add_tables(&l, vyre_lower_shared_table_bytes(program));
+  add_shared_memory(&l, shared_bytes(program));
   LLVMValueRef function = vyre_lower_program(program, &vyre_target_nvptx, options, module, "program");
   if (!function) return false;
   l.ir = LLVMCreateBuilderInContext(l.context);
@@ -74,6 +72,13 @@ bool vyre_lower_finite_kernel(const vyre_program_t *program, const vyre_lower_op
   LLVMBuildRetVoid(l.ir);
   LLVMDisposeBuilder(l.ir);
   return true;
+}
+
+bool vyre_lower_emulated(const vyre_program_t *program, const vyre_lower_options_t *options, LLVMModuleRef module) {
+  vyre_lower_t l = {.program = program, .target = &vyre_target_emulated};
+  vyre_lower_types(&l, module);
+  add_shared_memory(&l, shared_bytes(program));
+  return vyre_lower_program(program, &vyre_target_emulated, options, module, VYRE_CODEGEN_SYMBOL) != NULL;
 }
 
 /* The other warps: wait for a command, carry it out, meet the first warp again. */
@@ -102,15 +107,15 @@ bool vyre_lower_megakernel(const vyre_program_t *loop, const vyre_program_t *con
                            const vyre_lower_options_t *options, LLVMModuleRef module) {
   vyre_lower_t l = {.program = loop, .target = &vyre_target_nvptx};
   vyre_lower_types(&l, module);
-  uint32_t table_bytes = 0;
+  uint32_t most = 0;
   for (uint32_t i = 0; i < handler_count; i++) {
-    uint32_t bytes = vyre_lower_shared_table_bytes(handlers[i]);
-    if (bytes > table_bytes) table_bytes = bytes;
+    uint32_t bytes = shared_bytes(handlers[i]);
+    if (bytes > most) most = bytes;
   }
-  add_tables(&l, table_bytes);
-  add_shared(&l, VYRE_KERNEL_LOCAL, LLVMArrayType2(l.i8, VYRE_LOCAL_BYTES), 64);
-  LLVMValueRef command = add_shared(&l, VYRE_KERNEL_COMMAND, l.i32, 4);
-  LLVMValueRef frame_word = add_shared(&l, VYRE_KERNEL_FRAME, l.ptr, 8);
+  add_shared_memory(&l, most);
+  vyre_lower_add_shared(&l, VYRE_KERNEL_LOCAL, LLVMArrayType2(l.i8, VYRE_LOCAL_BYTES), 64);
+  LLVMValueRef command = vyre_lower_add_shared(&l, VYRE_KERNEL_COMMAND, l.i32, 4);
+  LLVMValueRef frame_word = vyre_lower_add_shared(&l, VYRE_KERNEL_FRAME, l.ptr, 8);
   LLVMValueRef call_function = vyre_lower_declare_call(&l);
   LLVMValueRef loop_function = vyre_lower_program(loop, &vyre_target_nvptx_warp, options, module, "loop");
   l.ir = LLVMCreateBuilderInContext(l.context);

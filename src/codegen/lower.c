@@ -23,6 +23,8 @@ LLVMValueRef vyre_lower_var(vyre_lower_t *l, uint32_t var) {
   bool is_subgroup = l->lanes.uniform.vars[var] == VYRE_LEVEL_SUBGROUP;
   LLVMValueRef index = is_subgroup ? l->lanes.subgroup : l->lanes.lane;
   VYRE_ASSERT(index);
+  if (l->target->is_group) /* a thread has its own lanes' values, or its warp's subgroups' */
+    index = is_subgroup ? vyre_lower_slot_of_subgroup(l, index) : vyre_lower_slot_of_lane(l, index);
   return vyre_lower_element(l, vyre_lower_type(l, l->program->vars[var].type), l->vars[var], index);
 }
 
@@ -145,12 +147,19 @@ static void store_fault(vyre_lower_t *l, vyre_fault_t fault, vyre_node_t node) {
   LLVMBuildStore(l->ir, LLVMConstInt(l->i32, node, false), l->node);
 }
 
-/* A lane's part in its region is over; `seen` is set. */
+/* A lane's part in its region is over; `seen` is set. A thread of a group goes to none of its other lanes, which are
+ * higher ones. */
 static void leave_lane(vyre_lower_t *l, vyre_fault_t fault, vyre_node_t node) {
+  l->lanes.can_fault = true;
+  if (l->is_group) {
+    store_fault(l, fault, node);
+    LLVMBuildStore(l->ir, l->lanes.lane, l->lanes.lowest);
+    LLVMBuildBr(l->ir, l->lanes.end);
+    return;
+  }
   LLVMValueRef code = vyre_lower_i64(l, (uint64_t)fault << 32 | node);
   LLVMBuildStore(l->ir, code, vyre_lower_element(l, l->i64, l->lanes.codes, l->lanes.lane));
   LLVMBuildBr(l->ir, l->lanes.end);
-  l->lanes.can_fault = true;
 }
 
 /* All lanes of the subgroup faulted, the first of them is the lowest; the subgroups behind it do not count. */
@@ -164,6 +173,11 @@ static void leave_subgroup(vyre_lower_t *l, vyre_fault_t fault, vyre_node_t node
 void vyre_lower_fault(vyre_lower_t *l, vyre_fault_t fault, vyre_node_t node) {
   if (l->mode == VYRE_MODE_FAST) {
     mark_seen(l, LLVMConstInt(l->i1, 1, false));
+    LLVMBuildBr(l->ir, l->iteration_end);
+  } else if (l->mode == VYRE_MODE_NOTED) {
+    mark_seen(l, LLVMConstInt(l->i1, 1, false));
+    store_fault(l, fault, node);
+    LLVMBuildStore(l->ir, l->foreach_index, l->iteration);
     LLVMBuildBr(l->ir, l->iteration_end);
   } else if (l->mode == VYRE_MODE_LANE) {
     mark(l, l->lanes.seen, LLVMConstInt(l->i1, 1, false));
@@ -240,6 +254,7 @@ static void load_frame(vyre_lower_t *l) {
   l->seen = vyre_lower_alloca(l, l->i32, "seen");
   if (l->target->is_group) {
     l->thread = LLVMBuildZExt(l->ir, l->target->thread(l), l->i64, "thread");
+    l->warp_lane = LLVMBuildAnd(l->ir, l->thread, vyre_lower_i64(l, VYRE_WARP_THREADS - 1), "warp_lane");
     /* A constant lets LLVM count the turns of a loop that is shared out, and so unroll it. */
     l->threads = l->group_threads ? vyre_lower_i64(l, l->group_threads)
                                   : LLVMBuildZExt(l->ir, l->target->threads(l), l->i64, "threads");
@@ -250,8 +265,7 @@ static void load_frame(vyre_lower_t *l) {
 static void begin_leader(vyre_lower_t *l) {
   if (!l->target->is_group) return;
   LLVMBasicBlockRef leader = vyre_lower_block(l, "leader"), other = vyre_lower_block(l, "not_leader");
-  LLVMValueRef is_first = LLVMBuildICmp(l->ir, LLVMIntEQ, l->thread, vyre_lower_i64(l, 0), "");
-  LLVMBuildCondBr(l->ir, is_first, leader, other);
+  LLVMBuildCondBr(l->ir, vyre_lower_is_first(l), leader, other);
   LLVMPositionBuilderAtEnd(l->ir, other);
   LLVMBuildRetVoid(l->ir);
   LLVMPositionBuilderAtEnd(l->ir, leader);
@@ -294,6 +308,8 @@ static void build_finish(vyre_lower_t *l) {
   LLVMValueRef bit = LLVMBuildAnd(l->ir, flags, LLVMConstInt(l->i32, VYRE_FRAME_FINISH, false), "");
   LLVMBuildCondBr(l->ir, LLVMBuildICmp(l->ir, LLVMIntNE, bit, LLVMConstInt(l->i32, 0, false), ""), finish, body);
   LLVMPositionBuilderAtEnd(l->ir, finish);
+  begin_leader(l);
+  l->is_group = false;
   LLVMBasicBlockRef done = l->done;
   uint32_t lanes = l->lanes.count;
   l->lanes.count = 1;
@@ -302,6 +318,7 @@ static void build_finish(vyre_lower_t *l) {
   vyre_lower_continue_in(l, l->done);
   store_good(l);
   l->done = done;
+  l->is_group = l->target->is_group;
   l->lanes.count = lanes;
   LLVMPositionBuilderAtEnd(l->ir, body);
 }
@@ -376,7 +393,8 @@ static bool build_body(vyre_lower_t *l, const char *name) {
   for (uint32_t i = 1; i < p->var_count; i++) {
     LLVMTypeRef type = vyre_lower_type(l, p->vars[i].type);
     bool is_array = l->lanes.count > 1 && l->lanes.is_array[i];
-    l->vars[i] = vyre_lower_alloca(l, is_array ? LLVMArrayType2(type, l->lanes.count) : type, p->vars[i].name);
+    uint64_t count = l->target->is_group ? vyre_lower_lane_slots(l) : l->lanes.count;
+    l->vars[i] = vyre_lower_alloca(l, is_array ? LLVMArrayType2(type, count) : type, p->vars[i].name);
   }
   vyre_lower_bind(l);
   if (l->parts) vyre_lower_begin_parts(l);
@@ -411,6 +429,8 @@ LLVMValueRef vyre_lower_program(const vyre_program_t *program, const vyre_target
   if (!l) return NULL;
   l->program = program;
   l->target = target;
+  l->is_group = target->is_group;
+  if (target->is_group) vyre_lower_plan_shared(program, &l->shared);
   l->is_checked = options->is_checked;
   l->is_bounded = options->is_checked && !program->is_privileged;
   l->group_threads = options->threads;
@@ -430,7 +450,8 @@ LLVMValueRef vyre_lower_program(const vyre_program_t *program, const vyre_target
     find_definitions(l);
     is_whole = vyre_lower_init_lanes(l);
   }
-  if (is_whole && !program->is_privileged && !target->is_gpu) is_whole = vyre_lower_weigh(l, options->large_nodes);
+  if (is_whole && !program->is_privileged && !target->is_gpu && !target->is_group)
+    is_whole = vyre_lower_weigh(l, options->large_nodes);
   if (is_whole) {
     vyre_lower_types(l, module);
     l->ir = LLVMCreateBuilderInContext(l->context);

@@ -34,28 +34,47 @@ typedef struct vyre_target {
   LLVMValueRef (*expr)(vyre_lower_t *l, const vyre_expr_t *expr, LLVMValueRef operands[3]);
   void (*stmt)(vyre_lower_t *l, const vyre_stmt_t *stmt, LLVMValueRef operands[5]); /* but LANES and VOTE */
   void (*lanes)(vyre_lower_t *l, const vyre_stmt_t *stmt);
-  /* Groups only. Each is called by all threads of the group at once. */
+  /* Groups only. Threads come in warps of 32. Those from `barrier` on are called by all threads of the group, those
+   * from `warp_sync` on by all of a warp, each at one place of the code. */
+  unsigned shared_space;                    /* address space of memory that the group shares */
   LLVMValueRef (*thread)(vyre_lower_t *l);  /* i32: this thread's index in its group */
   LLVMValueRef (*threads)(vyre_lower_t *l); /* i32: how many there are */
   LLVMValueRef (*group)(vyre_lower_t *l);   /* i32: this group's index in its launch */
+  void (*fence)(vyre_lower_t *l, vyre_order_t order, vyre_scope_t scope);
+  /* ATOMIC_*, by each thread that comes to it: the old value. NULL: LLVM knows this target's orders and scopes. */
+  LLVMValueRef (*update)(vyre_lower_t *l, const vyre_expr_t *expr, LLVMValueRef at, LLVMValueRef value,
+                         LLVMValueRef desired);
   void (*barrier)(vyre_lower_t *l);
-  LLVMValueRef (*any)(vyre_lower_t *l, LLVMValueRef bit);        /* i1: true in all when it is in one; a barrier, too */
-  LLVMValueRef (*warp_votes)(vyre_lower_t *l, LLVMValueRef bit); /* i32: the bits of each 32 threads */
-  LLVMValueRef (*warp_sum)(vyre_lower_t *l,
-                           LLVMValueRef value); /* in the first of each 32 threads: the sum of theirs */
-  LLVMValueRef (*group_sum)(vyre_lower_t *l, LLVMValueRef value); /* i64, in all: the sum over the group */
+  LLVMValueRef (*any)(vyre_lower_t *l, LLVMValueRef bit);    /* i1: true in all when it is in one; a barrier, too */
+  void (*warp_sync)(vyre_lower_t *l);                        /* a barrier of the warp */
+  LLVMValueRef (*ballot)(vyre_lower_t *l, LLVMValueRef bit); /* i32: the bits of the warp's threads */
+  LLVMValueRef (*shuffle)(vyre_lower_t *l, LLVMValueRef word, LLVMValueRef lane); /* i32: the word of that thread */
 } vyre_target_t;
 extern const vyre_target_t vyre_target_x86;
 extern const vyre_target_t vyre_target_nvptx;      /* a block of threads: Programs */
 extern const vyre_target_t vyre_target_nvptx_warp; /* its first warp: the megakernel's loop */
+extern const vyre_target_t vyre_target_emulated;   /* a group on a host, for tests */
 
 typedef enum vyre_lower_mode {
   VYRE_MODE_UNIFORM,  /* outside a foreach: a fault ends the call */
   VYRE_MODE_FAST,     /* in the fast loop of a foreach: it is noted */
   VYRE_MODE_SLOW,     /* in the loop that finds the first fault */
+  VYRE_MODE_NOTED,    /* groups: in a loop where each thread ends its part at its first fault and keeps it */
   VYRE_MODE_SUBGROUP, /* once for each subgroup: a fault of its first lane */
   VYRE_MODE_LANE,     /* once for each lane: it ends the lane's part in the region */
 } vyre_lower_mode_t;
+
+/* Where a Program keeps what its group shares, in bytes from the begin of the memory that a kernel has for it; what
+ * does not fit lies in the scratch. */
+enum { VYRE_NOT_SHARED = UINT32_MAX };
+typedef struct vyre_group_memory {
+  uint32_t offset[VYRE_LIMIT_PARAMS]; /* array outputs, workgroup memory; or VYRE_NOT_SHARED */
+  uint32_t counts;                    /* u64 by parameter: records of the call */
+  uint32_t blocks;                    /* u64 [VYRE_GROUP_BLOCKS] by parameter: float sums of a strip's blocks */
+  uint32_t parts;                     /* 16 bytes by subgroup: what each brings to a workgroup op */
+  uint32_t values;                    /* u64 by lane: of a scan */
+  uint32_t bytes;
+} vyre_group_memory_t;
 
 /* What follows a `return` inside a function that is lowered in place. */
 typedef struct vyre_lower_call {
@@ -78,6 +97,7 @@ typedef struct vyre_lower_lanes {
   LLVMValueRef subgroup;    /* i64, at levels LANE and SUBGROUP */
   LLVMValueRef limit;       /* alloca i64: lanes from here on have faulted, or come behind one that has */
   LLVMValueRef codes;       /* alloca [count x i64]: fault << 32 | node of the lanes that faulted in a region */
+  LLVMValueRef lowest;      /* groups: alloca i64: the thread's lane that faulted; its fault is in l->fault and node */
   LLVMValueRef seen;        /* alloca i32: a lane faulted in this region */
   bool can_fault;           /* a check was emitted in this region */
   LLVMValueRef lane_fuel, subgroup_fuel; /* allocas, arrays of i64 */
@@ -96,6 +116,7 @@ struct vyre_lower {
   const vyre_target_t *target;
   vyre_lower_lanes_t lanes;
   vyre_lower_call_t *call; /* the function that is lowered in place, NULL outside */
+  bool is_group;           /* what is built is executed by all threads of a group, not by one of them alone */
   bool is_checked;         /* bounds and division are checked */
   unsigned group_threads;  /* groups: how many threads, when that is known; else 0 */
   bool is_bounded;         /* loops use fuel and look at the stop word: not in privileged programs */
@@ -122,7 +143,8 @@ struct vyre_lower {
   LLVMValueRef halo_left, halo_right;      /* i64, elements */
   LLVMValueRef buffers[VYRE_LIMIT_PARAMS]; /* where elements begin; of scalars the value */
   LLVMValueRef lengths[VYRE_LIMIT_PARAMS]; /* i64, elements */
-  LLVMValueRef thread, threads;            /* i64; groups only */
+  LLVMValueRef thread, threads, warp_lane; /* i64; groups only; the thread's index in its warp */
+  vyre_group_memory_t shared;              /* groups only */
   LLVMValueRef tables[VYRE_LIMIT_PARAMS]; /* groups: array outputs, in memory that the group shares or in its scratch */
   LLVMValueRef *vars;                     /* allocas, by variable */
   const vyre_expr_t **definitions;        /* by variable: the value of an immutable let, or NULL */
@@ -221,8 +243,35 @@ LLVMValueRef vyre_lower_identity(vyre_lower_t *l, const vyre_param_t *param); /*
 /* a and b, by the output's reducer. */
 LLVMValueRef vyre_lower_combine(vyre_lower_t *l, const vyre_param_t *param, LLVMValueRef a, LLVMValueRef b);
 
-/* Bytes of the tables that a Program keeps in memory that its group shares. */
-uint32_t vyre_lower_shared_table_bytes(const vyre_program_t *program);
+/* for i in the elements 0 .. count: opens the body, which end_elements closes. A group deals them out. */
+typedef struct vyre_elements {
+  LLVMBasicBlockRef head, after;
+  LLVMValueRef index, step;
+} vyre_elements_t;
+vyre_elements_t vyre_lower_begin_elements(vyre_lower_t *l, LLVMValueRef count); /* i64 */
+void vyre_lower_end_elements(vyre_lower_t *l, vyre_elements_t elements);
+
+/* lower_group.c: what the threads of a group do together */
+enum { VYRE_WARP_THREADS = 32, VYRE_GROUP_BLOCKS = 16 };
+void vyre_lower_plan_shared(const vyre_program_t *program, vyre_group_memory_t *out_memory);
+LLVMValueRef vyre_lower_shared(vyre_lower_t *l, uint32_t offset); /* ptr */
+bool vyre_lower_is_alike(const vyre_lower_t *l); /* code outside of iterations and lanes, executed by a group */
+/* What has an effect, or reads what others may change meanwhile, where several threads execute the same: what is built
+ * between is done by the first of the group, or of the warp that is a subgroup; elsewhere by whoever is there. End
+ * gives the value in all of them (NULL: there is none). */
+typedef struct vyre_first {
+  LLVMBasicBlockRef before, after; /* NULL: nothing was opened */
+  bool is_warp;
+} vyre_first_t;
+vyre_first_t vyre_lower_begin_first(vyre_lower_t *l);
+LLVMValueRef vyre_lower_end_first(vyre_lower_t *l, vyre_first_t first, LLVMValueRef value);
+LLVMValueRef vyre_lower_is_first(vyre_lower_t *l);                                       /* i1: of the group */
+LLVMValueRef vyre_lower_shuffle(vyre_lower_t *l, LLVMValueRef value, LLVMValueRef lane); /* of any type; lane: i32 */
+/* By all threads of the group, each a barrier. i64, in all. */
+LLVMValueRef vyre_lower_group_sum(vyre_lower_t *l, LLVMValueRef value);
+LLVMValueRef vyre_lower_group_min(vyre_lower_t *l, LLVMValueRef value);
+/* All threads get the fault, node and iteration that the one has where `is_owner` (i1) holds; it holds somewhere. */
+void vyre_lower_tell_fault(vyre_lower_t *l, LLVMValueRef is_owner);
 
 /* outputs_block.c: values that a call writes into its own block: COMBINE, PER_CHUNK, APPEND; and finish */
 void vyre_lower_set(vyre_lower_t *l, const vyre_stmt_t *s);
@@ -234,6 +283,8 @@ LLVMValueRef vyre_lower_output_value(vyre_lower_t *l, const vyre_expr_t *e); /* 
 /* kernel.c: what a GPU launches. */
 /* One Program: block b calls it with the frame at base + b * stride. */
 bool vyre_lower_finite_kernel(const vyre_program_t *program, const vyre_lower_options_t *options, LLVMModuleRef module);
+/* The entry of one Program for an emulated group: each of its threads calls it with the frame. */
+bool vyre_lower_emulated(const vyre_program_t *program, const vyre_lower_options_t *options, LLVMModuleRef module);
 /* The megakernel: the first warp of each block runs the loop, all of the block the handlers that it calls. */
 bool vyre_lower_megakernel(const vyre_program_t *loop, const vyre_program_t *const *handlers, uint32_t handler_count,
                            const vyre_lower_options_t *options, LLVMModuleRef module);
@@ -248,14 +299,17 @@ bool vyre_lower_fused_loop(const vyre_program_t *loop, const vyre_lower_options_
 bool vyre_lower_handlers(const vyre_program_t *const *handlers, uint32_t handler_count,
                          const vyre_lower_options_t *options, LLVMModuleRef module);
 /* Names of what the parts of a kernel share. */
-#define VYRE_KERNEL_TABLES "group_tables" /* shared memory: of whichever handler runs */
+#define VYRE_KERNEL_SHARED "group_memory" /* shared memory: of whichever handler runs, see vyre_group_memory_t */
 #define VYRE_KERNEL_LOCAL "local_memory"  /* shared memory: of the loop */
 #define VYRE_KERNEL_CALL "call_handler"   /* function: u32 index, frame */
 #define VYRE_KERNEL_COMMAND "command"     /* shared memory: what the other warps do next */
 #define VYRE_KERNEL_FRAME "command_frame"
 enum { VYRE_SHARED_ADDRESS_SPACE = 3 };
+/* A variable in memory that the group shares; what is there has no value at first. */
+LLVMValueRef vyre_lower_add_shared(vyre_lower_t *l, const char *name, LLVMTypeRef type, unsigned alignment);
 
 /* outputs_tree.c: sums of floats by position */
+enum { VYRE_FLOAT_BLOCK_POSITIONS = 4096 };
 bool vyre_lower_is_float_sum(const vyre_param_t *param);
 bool vyre_lower_clear_float_sum(vyre_lower_t *l, uint32_t param); /* false: memory is out */
 void vyre_lower_free_float_sums(vyre_lower_t *l);
@@ -263,6 +317,10 @@ void vyre_lower_free_float_sums(vyre_lower_t *l);
 bool vyre_lower_has_float_sum(const vyre_lower_t *l, uint32_t body);
 LLVMValueRef vyre_lower_block_end(vyre_lower_t *l, LLVMValueRef from,
                                   LLVMValueRef to); /* the strip's end, if not earlier */
+/* Groups: each block of positions is a warp's, see lower_range.c. Around a block; behind a strip of them. */
+LLVMValueRef vyre_lower_position(vyre_lower_t *l, LLVMValueRef iteration);           /* i64 */
+void vyre_lower_end_warp_block(vyre_lower_t *l, LLVMValueRef number);                /* i64: its number in the strip */
+void vyre_lower_push_blocks(vyre_lower_t *l, LLVMValueRef from, LLVMValueRef count); /* i64: position, how many */
 void vyre_lower_begin_trees(vyre_lower_t *l);
 void vyre_lower_begin_blocks(vyre_lower_t *l);
 void vyre_lower_end_blocks(vyre_lower_t *l, LLVMValueRef from);
@@ -314,6 +372,7 @@ void vyre_lower_meet(vyre_lower_t *l);
 /* At level WORKGROUP or SUBGROUP: what is built between is done by each lane. */
 typedef struct vyre_region {
   vyre_counted_t loop;
+  LLVMValueRef step; /* groups: from one lane of the thread to the next */
   vyre_level_t level;
   vyre_lower_mode_t mode;
   LLVMValueRef fuel, from, to, subgroup;
@@ -322,8 +381,22 @@ typedef struct vyre_region {
 vyre_region_t vyre_lower_begin_region(vyre_lower_t *l);
 void vyre_lower_end_region(vyre_lower_t *l, vyre_region_t region);
 
-/* lower_collective.c: var = op(...), at level WORKGROUP or SUBGROUP */
+/* lower_region_group.c: the same where lanes are dealt out to the threads of a group: lane i is thread i % threads's. A
+ * thread keeps arrays of as many values as it may have lanes. */
+uint64_t vyre_lower_lane_slots(const vyre_lower_t *l);
+LLVMValueRef vyre_lower_slot_of_lane(vyre_lower_t *l, LLVMValueRef lane); /* i64 */
+LLVMValueRef vyre_lower_slot_of_subgroup(vyre_lower_t *l, LLVMValueRef subgroup);
+vyre_elements_t vyre_lower_begin_warp_elements(vyre_lower_t *l, LLVMValueRef count); /* subgroups, one warp's each */
+vyre_counted_t vyre_lower_begin_dealt(vyre_lower_t *l, vyre_region_t *region);
+void vyre_lower_end_dealt(vyre_lower_t *l, const vyre_region_t *region);
+void vyre_lower_find_lowest_dealt(vyre_lower_t *l, const vyre_region_t *region);
+void vyre_lower_join_subgroups(vyre_lower_t *l, LLVMValueRef limit_before);
+
+/* lower_collective.c: var = op(...), at level WORKGROUP or SUBGROUP; lower_collective_group.c: by a group */
 void vyre_lower_collective(vyre_lower_t *l, const vyre_stmt_t *s);
+void vyre_lower_collective_group(vyre_lower_t *l, const vyre_stmt_t *s);
+void vyre_lower_meet_subgroup(vyre_lower_t *l);
+vyre_expr_op_t vyre_lower_combiner(vyre_expr_op_t op); /* the plain node that combines two values of the op */
 
 /* lower_expr.c */
 LLVMValueRef vyre_lower_expr(vyre_lower_t *l, uint32_t expr);

@@ -16,8 +16,26 @@ static LLVMValueRef divide_by_size(vyre_lower_t *l, LLVMValueRef bytes, vyre_typ
   return size == 1 ? bytes : LLVMBuildUDiv(l->ir, bytes, vyre_lower_i64(l, size), "elements");
 }
 
+static void clear_words(vyre_lower_t *l, LLVMValueRef memory, LLVMValueRef bytes) {
+  LLVMValueRef count = LLVMBuildUDiv(l->ir, bytes, vyre_lower_i64(l, 8), "");
+  vyre_elements_t e = vyre_lower_begin_elements(l, count);
+  LLVMBuildStore(l->ir, vyre_lower_i64(l, 0), vyre_lower_element(l, l->i64, memory, e.index));
+  vyre_lower_end_elements(l, e);
+}
+
+static void bind_group_workgroup(vyre_lower_t *l, uint32_t i) {
+  uint32_t offset = l->shared.offset[i];
+  l->buffers[i] = offset != VYRE_NOT_SHARED ? vyre_lower_shared(l, offset)
+                                            : vyre_lower_byte_offset(l, l->scratch, l->layout.scratch_offset[i]);
+  clear_words(l, l->buffers[i], vyre_lower_i64(l, l->layout.table_stride[i]));
+}
+
 /* Memory that the lanes of one call share lies in the function's own, where LLVM knows that nothing else touches it. */
 static void bind_workgroup(vyre_lower_t *l, uint32_t i) {
+  if (l->target->is_group) {
+    bind_group_workgroup(l, i);
+    return;
+  }
   const vyre_param_t *param = &l->program->params[i];
   uint64_t bytes = (uint64_t)param->count * vyre_type_bytes(param->type);
   l->buffers[i] = vyre_lower_alloca(l, LLVMArrayType2(l->i8, bytes), param->name);
@@ -28,6 +46,10 @@ static void bind_workgroup(vyre_lower_t *l, uint32_t i) {
 static void bind_private(vyre_lower_t *l, uint32_t i) {
   uint64_t bytes = (uint64_t)l->layout.table_stride[i] * l->lanes.count;
   l->buffers[i] = vyre_lower_byte_offset(l, l->scratch, l->layout.scratch_offset[i]);
+  if (l->target->is_group) {
+    clear_words(l, l->buffers[i], vyre_lower_i64(l, bytes));
+    return;
+  }
   LLVMBuildMemSet(l->ir, l->buffers[i], LLVMConstInt(l->i8, 0, false), vyre_lower_i64(l, bytes), 16);
 }
 
@@ -40,6 +62,7 @@ static LLVMValueRef scalar_of(vyre_lower_t *l, vyre_type_t type, LLVMValueRef wo
 void vyre_lower_bind(vyre_lower_t *l) {
   const vyre_program_t *p = l->program;
   LLVMValueRef bindings = NULL;
+  bool is_cleared = false;
   for (uint32_t i = 0; i < p->param_count; i++) {
     const vyre_param_t *param = &p->params[i];
     bool is_bound = param->role == VYRE_ROLE_SCALAR || param->role == VYRE_ROLE_CONSTANT ||
@@ -62,8 +85,10 @@ void vyre_lower_bind(vyre_lower_t *l) {
       l->lengths[i] = vyre_lower_i64(l, param->count);
       if (param->role == VYRE_ROLE_WORKGROUP) bind_workgroup(l, i);
       if (param->role == VYRE_ROLE_PRIVATE) bind_private(l, i);
+      is_cleared |= param->role == VYRE_ROLE_WORKGROUP || param->role == VYRE_ROLE_PRIVATE;
     }
   }
+  if (is_cleared && l->is_group) l->target->barrier(l);
 }
 
 static LLVMValueRef base_of(vyre_lower_t *l, uint32_t param) {
@@ -135,9 +160,13 @@ LLVMValueRef vyre_lower_load_element(vyre_lower_t *l, const vyre_expr_t *e) {
   LLVMValueRef index = widen_index(l, e->b);
   LLVMValueRef outside = is_outside(l, e->a, e->b, index);
   vyre_access_check_t check = vyre_lower_begin_access(l, outside, vyre_node_of_expr(l->program, e));
+  vyre_role_t role = l->program->params[e->a].role;
+  bool is_fixed = role == VYRE_ROLE_STREAM || role == VYRE_ROLE_CONSTANT;
+  vyre_first_t first = {0};
+  if (!is_fixed) first = vyre_lower_begin_first(l);
   LLVMValueRef value = vyre_lower_load(l, vyre_lower_type(l, e->type), element_at(l, e->a, index), "");
   LLVMSetAlignment(value, vyre_type_bytes(e->type));
-  return vyre_lower_end_access(l, check, value);
+  return vyre_lower_end_access(l, check, vyre_lower_end_first(l, first, value));
 }
 
 void vyre_lower_store_element(vyre_lower_t *l, const vyre_stmt_t *s) {
@@ -146,7 +175,9 @@ void vyre_lower_store_element(vyre_lower_t *l, const vyre_stmt_t *s) {
   LLVMValueRef value = vyre_lower_seen(l, type, vyre_lower_expr(l, s->arg[1]));
   LLVMValueRef outside = is_outside(l, s->param, s->arg[0], index);
   vyre_access_check_t check = vyre_lower_begin_access(l, outside, vyre_node_of_stmt(l->program, s));
+  vyre_first_t first = vyre_lower_begin_first(l);
   LLVMSetAlignment(LLVMBuildStore(l->ir, value, element_at(l, s->param, index)), vyre_type_bytes(type));
+  vyre_lower_end_first(l, first, NULL);
   vyre_lower_end_access(l, check, NULL);
 }
 
@@ -212,6 +243,7 @@ static LLVMValueRef update_alone(vyre_lower_t *l, const vyre_expr_t *e, LLVMValu
 
 static LLVMValueRef update_shared(vyre_lower_t *l, const vyre_expr_t *e, LLVMValueRef at, LLVMValueRef value,
                                   LLVMValueRef desired) {
+  if (l->target->update) return l->target->update(l, e, at, value, desired);
   vyre_type_t type = l->program->params[e->a].type;
   LLVMAtomicOrdering order = vyre_lower_ordering(e->order);
   if (e->op == VYRE_EXPR_ATOMIC_LOAD || e->op == VYRE_EXPR_ATOMIC_STORE) {
@@ -238,9 +270,11 @@ LLVMValueRef vyre_lower_atomic(vyre_lower_t *l, const vyre_expr_t *e) {
   LLVMValueRef outside = is_outside(l, e->a, e->b, index);
   vyre_access_check_t check = vyre_lower_begin_access(l, outside, vyre_node_of_expr(l->program, e));
   LLVMValueRef at = element_at(l, e->a, index);
-  bool is_alone = l->program->params[e->a].role == VYRE_ROLE_WORKGROUP;
+  vyre_first_t first = vyre_lower_begin_first(l);
+  bool is_alone = l->program->params[e->a].role == VYRE_ROLE_WORKGROUP && !l->target->is_group;
   LLVMValueRef old = is_alone ? update_alone(l, e, at, value, desired) : update_shared(l, e, at, value, desired);
-  return vyre_lower_end_access(l, check, e->op == VYRE_EXPR_ATOMIC_STORE ? NULL : old);
+  if (e->op == VYRE_EXPR_ATOMIC_STORE) old = NULL;
+  return vyre_lower_end_access(l, check, vyre_lower_end_first(l, first, old));
 }
 
 /* ---- copies ---- */
@@ -265,7 +299,22 @@ static LLVMValueRef copy_place(vyre_lower_t *l, uint32_t param, LLVMValueRef ind
   return element_at(l, param, LLVMBuildSelect(l->ir, is_empty, zero, index, ""));
 }
 
-/* On a host the bytes are there at once; the wait is a meeting all the same. */
+/* One of both lies in workgroup memory: they do not overlap. */
+static void copy_by_group(vyre_lower_t *l, const vyre_stmt_t *s, LLVMValueRef to_index, LLVMValueRef from_index,
+                          LLVMValueRef count) {
+  LLVMTypeRef type = vyre_lower_type(l, l->program->params[s->param].type);
+  unsigned alignment = vyre_type_bytes(l->program->params[s->param].type);
+  vyre_elements_t e = vyre_lower_begin_elements(l, count);
+  LLVMValueRef from = element_at(l, s->param2, LLVMBuildAdd(l->ir, from_index, e.index, ""));
+  LLVMValueRef value = vyre_lower_load(l, type, from, "");
+  LLVMSetAlignment(value, alignment);
+  LLVMValueRef to = element_at(l, s->param, LLVMBuildAdd(l->ir, to_index, e.index, ""));
+  LLVMSetAlignment(LLVMBuildStore(l->ir, value, to), alignment);
+  vyre_lower_end_elements(l, e);
+  l->target->barrier(l);
+}
+
+/* The bytes are there at once; the wait is a meeting all the same. */
 void vyre_lower_copy(vyre_lower_t *l, const vyre_stmt_t *s) {
   LLVMValueRef to_index = vyre_lower_expr(l, s->arg[0]), from_index = vyre_lower_expr(l, s->arg[1]);
   LLVMValueRef count = vyre_lower_expr(l, s->arg[2]);
@@ -273,6 +322,10 @@ void vyre_lower_copy(vyre_lower_t *l, const vyre_stmt_t *s) {
                                      reaches_out(l, from_index, count, copy_end(l, s->param2)), "outside");
   vyre_lower_check(l, outside, VYRE_FAULT_OUT_OF_RANGE, vyre_node_of_stmt(l->program, s));
   unsigned size = vyre_type_bytes(l->program->params[s->param].type);
+  if (l->is_group) {
+    copy_by_group(l, s, to_index, from_index, count);
+    return;
+  }
   LLVMBuildMemMove(l->ir, copy_place(l, s->param, to_index, count), size, copy_place(l, s->param2, from_index, count),
                    size, LLVMBuildMul(l->ir, count, vyre_lower_i64(l, size), ""));
 }

@@ -37,7 +37,7 @@ static void gather(vyre_lower_t *l, op_t *o) {
 }
 
 /* All lanes of the subgroup are dead when one of them is; those above it do not count any more. */
-static void meet_subgroup(vyre_lower_t *l) {
+void vyre_lower_meet_subgroup(vyre_lower_t *l) {
   vyre_lower_lanes_t *lanes = &l->lanes;
   LLVMValueRef from = LLVMBuildMul(l->ir, lanes->subgroup, vyre_lower_i64(l, VYRE_SUBGROUP_LANES), "");
   LLVMValueRef end = LLVMBuildAdd(l->ir, from, vyre_lower_i64(l, VYRE_SUBGROUP_LANES), "");
@@ -53,7 +53,7 @@ static void meet_subgroup(vyre_lower_t *l) {
 /* ---- what it is combined to ---- */
 
 /* The plain node that combines two values. */
-static vyre_expr_op_t combiner(vyre_expr_op_t op) {
+vyre_expr_op_t vyre_lower_combiner(vyre_expr_op_t op) {
   switch (op) {
     case VYRE_EXPR_SUBGROUP_MIN:
     case VYRE_EXPR_WORKGROUP_MIN: return VYRE_EXPR_MIN;
@@ -74,7 +74,7 @@ static vyre_expr_op_t combiner(vyre_expr_op_t op) {
 }
 
 static LLVMValueRef combine(vyre_lower_t *l, const op_t *o, LLVMValueRef a, LLVMValueRef b) {
-  vyre_expr_t e = {.op = (uint8_t)combiner(o->expr->op), .type = (uint8_t)o->type};
+  vyre_expr_t e = {.op = (uint8_t)vyre_lower_combiner(o->expr->op), .type = (uint8_t)o->type};
   return vyre_lower_binary(l, &e, a, b);
 }
 
@@ -112,7 +112,7 @@ static LLVMValueRef fold_trees(vyre_lower_t *l, const op_t *o) {
 }
 
 static LLVMValueRef reduce(vyre_lower_t *l, const op_t *o) {
-  bool is_ordered = vyre_type_is_float(o->type) && combiner(o->expr->op) == VYRE_EXPR_ADD;
+  bool is_ordered = vyre_type_is_float(o->type) && vyre_lower_combiner(o->expr->op) == VYRE_EXPR_ADD;
   if (!is_ordered) return fold(l, o);
   return vyre_expr_class(o->expr->op) == VYRE_CLASS_SUBGROUP ? tree(l, o, o->from) : fold_trees(l, o);
 }
@@ -196,13 +196,17 @@ static LLVMValueRef broadcast(vyre_lower_t *l, const op_t *o) {
 }
 
 void vyre_lower_collective(vyre_lower_t *l, const vyre_stmt_t *s) {
+  if (l->is_group) {
+    vyre_lower_collective_group(l, s);
+    return;
+  }
   const vyre_expr_t *e = &l->program->exprs[s->arg[0]];
   bool is_subgroup = vyre_expr_class(e->op) == VYRE_CLASS_SUBGROUP;
   op_t o = {.stmt = s, .expr = e, .type = l->program->exprs[e->a].type};
   o.lowered = vyre_lower_type(l, o.type);
   gather(l, &o);
   if (is_subgroup)
-    meet_subgroup(l);
+    vyre_lower_meet_subgroup(l);
   else
     vyre_lower_meet(l);
   o.from = is_subgroup ? LLVMBuildMul(l->ir, l->lanes.subgroup, vyre_lower_i64(l, VYRE_SUBGROUP_LANES), "")

@@ -157,19 +157,20 @@ static LLVMValueRef lower_leaf(vyre_lower_t *l, const vyre_expr_t *e) {
 }
 
 /* One element of the words that were loaded for this turn of the loop. */
-static LLVMValueRef wide_element(vyre_lower_t *l, LLVMTypeRef type) {
-  unsigned bits = LLVMGetIntTypeWidth(type);
-  unsigned word_bits = LLVMGetIntTypeWidth(LLVMGetElementType(LLVMTypeOf(l->wide)));
+static LLVMValueRef wide_element(vyre_lower_t *l, vyre_type_t type) {
+  unsigned bits = vyre_type_bits(type), word_bits = LLVMGetIntTypeWidth(LLVMGetElementType(LLVMTypeOf(l->wide)));
   unsigned each = word_bits / bits;
   LLVMValueRef word = LLVMBuildExtractElement(l->ir, l->wide, LLVMConstInt(l->i32, l->wide_element / each, false), "");
   LLVMValueRef shift = LLVMConstInt(LLVMTypeOf(word), l->wide_element % each * bits, false);
-  return LLVMBuildTrunc(l->ir, LLVMBuildLShr(l->ir, word, shift, ""), type, "");
+  LLVMTypeRef plain = LLVMIntTypeInContext(l->context, bits);
+  LLVMValueRef value = LLVMBuildTrunc(l->ir, LLVMBuildLShr(l->ir, word, shift, ""), plain, "");
+  return LLVMBuildBitCast(l->ir, value, vyre_lower_type(l, type), "");
 }
 
 static LLVMValueRef lower_load(vyre_lower_t *l, const vyre_expr_t *e) {
   const vyre_expr_t *at = resolve(l, &l->program->exprs[e->b]);
   bool is_wide = l->wide_var && at->op == VYRE_EXPR_VAR && at->a == l->wide_var;
-  if (is_wide && l->program->params[e->a].role == VYRE_ROLE_STREAM) return wide_element(l, vyre_lower_type(l, e->type));
+  if (is_wide && l->program->params[e->a].role == VYRE_ROLE_STREAM) return wide_element(l, e->type);
   return vyre_lower_load_element(l, e);
 }
 

@@ -36,7 +36,13 @@ static LLVMValueRef call_math(vyre_lower_t *l, const vyre_expr_t *e, LLVMValueRe
   char name[32];
   LLVMTypeRef type = vyre_lower_type(l, e->type);
   snprintf(name, sizeof name, "vyre_%s_%s", vyre_expr_text(e->op), vyre_type_text(e->type));
-  return vyre_lower_runtime(l, name, type, arguments, count);
+  LLVMValueRef value = vyre_lower_runtime(l, name, type, arguments, count);
+  if (e->op != VYRE_EXPR_POW || !l->target->is_gpu) return value;
+  /* Where the result does not hang on one side it does not hang on that being a NaN; a host's function sees to that. */
+  LLVMValueRef one = LLVMConstReal(type, 1), zero = LLVMConstReal(type, 0);
+  LLVMValueRef is_one = LLVMBuildOr(l->ir, LLVMBuildFCmp(l->ir, LLVMRealOEQ, arguments[0], one, ""),
+                                    LLVMBuildFCmp(l->ir, LLVMRealOEQ, arguments[1], zero, ""), "");
+  return LLVMBuildSelect(l->ir, is_one, one, value, "");
 }
 
 LLVMValueRef vyre_lower_unary(vyre_lower_t *l, const vyre_expr_t *e, LLVMValueRef a) {
@@ -189,8 +195,50 @@ LLVMValueRef vyre_lower_compare(vyre_lower_t *l, vyre_expr_op_t op, vyre_type_t 
   return LLVMBuildICmp(l->ir, is_signed ? predicates[i].is_signed : predicates[i].is_unsigned, a, b, "");
 }
 
+/* A GPU converts f16 itself. To bf16 only f32 is narrowed: the 24 bits of an f32 that was rounded to odd are enough to
+ * round to 8 once more as if it were the first time (Boldo, Melquiond: Emulation of FMA and Correctly Rounded Sums,
+ * 2008, theorem 3). */
+static LLVMValueRef narrow_to_bf16(vyre_lower_t *l, vyre_type_t from, LLVMValueRef a) {
+  LLVMValueRef one = LLVMConstInt(l->i32, 1, false), sixteen = LLVMConstInt(l->i32, 16, false), bits;
+  LLVMValueRef is_nan = LLVMBuildFCmp(l->ir, LLVMRealUNO, a, a, "");
+  if (from == VYRE_TYPE_F32) {
+    bits = LLVMBuildBitCast(l->ir, a, l->i32, "");
+  } else {
+    LLVMValueRef nearest = LLVMBuildFPTrunc(l->ir, a, l->f32, ""), back = LLVMBuildFPExt(l->ir, nearest, l->f64, "");
+    LLVMValueRef far = vyre_lower_intrinsic(l, "llvm.fabs", l->f64, &back, 1);
+    LLVMValueRef wanted = vyre_lower_intrinsic(l, "llvm.fabs", l->f64, &a, 1);
+    LLVMValueRef is_over = LLVMBuildZExt(l->ir, LLVMBuildFCmp(l->ir, LLVMRealOGT, far, wanted, ""), l->i32, "");
+    LLVMValueRef is_inexact = LLVMBuildZExt(l->ir, LLVMBuildFCmp(l->ir, LLVMRealUNE, back, a, ""), l->i32, "");
+    bits = LLVMBuildSub(l->ir, LLVMBuildBitCast(l->ir, nearest, l->i32, ""), is_over, ""); /* towards zero */
+    bits = LLVMBuildOr(l->ir, bits, is_inexact, "");
+  }
+  LLVMValueRef lowest = LLVMBuildAnd(l->ir, LLVMBuildLShr(l->ir, bits, sixteen, ""), one, "");
+  LLVMValueRef half = LLVMBuildAdd(l->ir, lowest, LLVMConstInt(l->i32, 0x7FFF, false), "");
+  bits = LLVMBuildLShr(l->ir, LLVMBuildAdd(l->ir, bits, half, ""), sixteen, "");
+  LLVMValueRef result = LLVMBuildTrunc(l->ir, bits, l->i16, "");
+  return LLVMBuildSelect(l->ir, is_nan, LLVMConstInt(l->i16, 0x7FC0, false), result, "");
+}
+
+static LLVMValueRef cast_half_on_gpu(vyre_lower_t *l, vyre_type_t from, vyre_type_t to, LLVMValueRef a) {
+  LLVMTypeRef half = LLVMHalfTypeInContext(l->context);
+  if (from == VYRE_TYPE_F16) {
+    a = LLVMBuildFPExt(l->ir, LLVMBuildBitCast(l->ir, a, half, ""), l->f32, "");
+    from = VYRE_TYPE_F32;
+  } else if (from == VYRE_TYPE_BF16) {
+    a = LLVMBuildShl(l->ir, LLVMBuildZExt(l->ir, a, l->i32, ""), LLVMConstInt(l->i32, 16, false), "");
+    a = LLVMBuildBitCast(l->ir, a, l->f32, "");
+    from = VYRE_TYPE_F32;
+  }
+  if (to == VYRE_TYPE_BF16) return narrow_to_bf16(l, from, a);
+  if (to != VYRE_TYPE_F16) return to == VYRE_TYPE_F64 ? LLVMBuildFPExt(l->ir, a, l->f64, "") : a;
+  LLVMValueRef is_nan = LLVMBuildFCmp(l->ir, LLVMRealUNO, a, a, "");
+  LLVMValueRef result = LLVMBuildBitCast(l->ir, LLVMBuildFPTrunc(l->ir, a, half, ""), l->i16, "");
+  return LLVMBuildSelect(l->ir, is_nan, LLVMConstInt(l->i16, 0x7E00, false), result, "");
+}
+
 /* To and from f16 and bf16, by the same integer code that ref has; exact widening of bf16 is a shift. */
 static LLVMValueRef cast_half(vyre_lower_t *l, vyre_type_t from, vyre_type_t to, LLVMValueRef a) {
+  if (l->target->is_gpu) return cast_half_on_gpu(l, from, to, a);
   if (from == VYRE_TYPE_BF16 && to == VYRE_TYPE_F32) {
     LLVMValueRef wide = LLVMBuildZExt(l->ir, a, l->i32, "");
     return LLVMBuildBitCast(l->ir, LLVMBuildShl(l->ir, wide, LLVMConstInt(l->i32, 16, false), ""), l->f32, "");

@@ -16,7 +16,7 @@ enum { COPIED_STATEMENTS_MAX = 24 };
 enum { GROUP_LOAD_BYTES = 16, GROUP_TURNS = 4 };
 
 static uint64_t strip_iterations(const vyre_lower_t *l) {
-  return l->target->is_group ? GROUP_STRIP_ITERATIONS : VYRE_STRIP_ITERATIONS;
+  return l->is_group ? GROUP_STRIP_ITERATIONS : VYRE_STRIP_ITERATIONS;
 }
 
 typedef struct range {
@@ -37,7 +37,9 @@ void vyre_lower_look_at_stop(vyre_lower_t *l, vyre_node_t node) {
   LLVMSetVolatile(word, true);
   LLVMValueRef now = LLVMBuildICmp(l->ir, LLVMIntUGE, word, LLVMConstInt(l->i32, VYRE_STOP_NOW, false), "");
   /* The threads of a group may read different values; outside of iterations they must agree. */
-  if (l->target->is_group && l->mode != VYRE_MODE_FAST) now = l->target->any(l, now);
+  if (vyre_lower_is_alike(l)) now = l->target->any(l, now);
+  if (l->is_group && l->mode == VYRE_MODE_SUBGROUP)
+    now = LLVMBuildICmp(l->ir, LLVMIntNE, l->target->ballot(l, now), LLVMConstInt(l->i32, 0, false), "");
   vyre_lower_check(l, now, VYRE_FAULT_CANCELLED, node);
 }
 
@@ -117,37 +119,76 @@ static void begin_wide(vyre_lower_t *l, const range_t *r, LLVMValueRef index, un
   l->wide_var = r->stmt->var;
 }
 
-/* for index in from .. to step `copies`: `copies` iterations, each adding to its own private copy of the tables.
- * from and to are i64 values that reach here; to - from is a multiple of copies. The threads of a group take turns,
- * with `copies` neighbouring iterations each; from is a multiple of copies then. */
-static void lower_loop(vyre_lower_t *l, const range_t *r, LLVMValueRef from, LLVMValueRef to, unsigned copies,
-                       LLVMBasicBlockRef on_break) {
-  bool is_shared_out = l->target->is_group && r->stmt->op == VYRE_STMT_FOREACH && l->mode == VYRE_MODE_FAST;
-  LLVMValueRef step = vyre_lower_i64(l, copies);
-  if (is_shared_out) {
-    from = LLVMBuildAdd(l->ir, from, LLVMBuildMul(l->ir, l->thread, step, ""), "");
-    step = LLVMBuildMul(l->ir, l->threads, step, "");
-  }
+/* The loop of a foreach that a group's threads share, each with iterations of its own. */
+static bool is_shared_out(const vyre_lower_t *l) {
+  return l->is_group && (l->mode == VYRE_MODE_FAST || l->mode == VYRE_MODE_NOTED);
+}
+
+/* for index = from; index < to; index += step: `copies` neighbouring iterations. from and to are i64 values that reach
+ * here. */
+static void lower_own_loop(vyre_lower_t *l, const range_t *r, LLVMValueRef from, LLVMValueRef to, LLVMValueRef step,
+                           unsigned copies) {
   LLVMBasicBlockRef before = LLVMGetInsertBlock(l->ir);
   LLVMBasicBlockRef head = vyre_lower_block(l, "loop"), body = vyre_lower_block(l, "body");
   LLVMBasicBlockRef after = vyre_lower_block(l, "endloop");
   LLVMBuildBr(l->ir, head);
   LLVMPositionBuilderAtEnd(l->ir, head);
   LLVMValueRef index = LLVMBuildPhi(l->ir, l->i64, "index");
-  LLVMIntPredicate has_more = is_shared_out ? LLVMIntULT : LLVMIntNE;
-  LLVMBuildCondBr(l->ir, LLVMBuildICmp(l->ir, has_more, index, to, ""), body, after);
-  LLVMPositionBuilderAtEnd(l->ir, body);
-  if (is_shared_out && copies > 1) begin_wide(l, r, index, copies);
-  for (unsigned copy = 0; copy < copies; copy++) {
-    l->table_copy = l->wide_element = copy;
-    lower_iteration(l, r, copy ? LLVMBuildAdd(l->ir, index, vyre_lower_i64(l, copy), "") : index, on_break);
+  LLVMValueRef has_more = LLVMBuildICmp(l->ir, LLVMIntULT, index, to, "");
+  if (l->mode == VYRE_MODE_NOTED) { /* the thread's part ends at its first fault */
+    LLVMValueRef seen = vyre_lower_load(l, l->i32, l->seen, "");
+    LLVMValueRef is_good = LLVMBuildICmp(l->ir, LLVMIntEQ, seen, LLVMConstInt(l->i32, 0, false), "");
+    has_more = LLVMBuildAnd(l->ir, has_more, is_good, "");
   }
-  l->table_copy = l->wide_element = 0;
+  LLVMBuildCondBr(l->ir, has_more, body, after);
+  LLVMPositionBuilderAtEnd(l->ir, body);
+  if (copies > 1) begin_wide(l, r, index, copies);
+  for (unsigned copy = 0; copy < copies; copy++) {
+    l->wide_element = copy;
+    lower_iteration(l, r, copy ? LLVMBuildAdd(l->ir, index, vyre_lower_i64(l, copy), "") : index, NULL);
+  }
+  l->wide_element = 0;
   l->wide_var = 0;
   LLVMValueRef following = LLVMBuildAdd(l->ir, index, step, "");
   LLVMBasicBlockRef latch = LLVMGetInsertBlock(l->ir);
   LLVMValueRef back = LLVMBuildBr(l->ir, head);
-  if (is_shared_out && copies > 1) unroll(l, back, GROUP_TURNS);
+  if (copies > 1) unroll(l, back, GROUP_TURNS);
+  LLVMAddIncoming(index, (LLVMValueRef[]){from, following}, (LLVMBasicBlockRef[]){before, latch}, 2);
+  LLVMPositionBuilderAtEnd(l->ir, after);
+}
+
+/* The threads of a group take turns, with `copies` neighbouring iterations each. */
+static void lower_shared_out(vyre_lower_t *l, const range_t *r, LLVMValueRef from, LLVMValueRef to, unsigned copies) {
+  LLVMValueRef each = vyre_lower_i64(l, copies);
+  from = LLVMBuildAdd(l->ir, from, LLVMBuildMul(l->ir, l->thread, each, ""), "");
+  lower_own_loop(l, r, from, to, LLVMBuildMul(l->ir, l->threads, each, ""), copies);
+}
+
+/* for index in from .. to step `copies`: `copies` iterations, each adding to its own private copy of the tables.
+ * from and to are i64 values that reach here; to - from is a multiple of copies. */
+static void lower_loop(vyre_lower_t *l, const range_t *r, LLVMValueRef from, LLVMValueRef to, unsigned copies,
+                       LLVMBasicBlockRef on_break) {
+  if (r->stmt->op == VYRE_STMT_FOREACH && is_shared_out(l)) {
+    lower_shared_out(l, r, from, to, copies);
+    return;
+  }
+  LLVMValueRef step = vyre_lower_i64(l, copies);
+  LLVMBasicBlockRef before = LLVMGetInsertBlock(l->ir);
+  LLVMBasicBlockRef head = vyre_lower_block(l, "loop"), body = vyre_lower_block(l, "body");
+  LLVMBasicBlockRef after = vyre_lower_block(l, "endloop");
+  LLVMBuildBr(l->ir, head);
+  LLVMPositionBuilderAtEnd(l->ir, head);
+  LLVMValueRef index = LLVMBuildPhi(l->ir, l->i64, "index");
+  LLVMBuildCondBr(l->ir, LLVMBuildICmp(l->ir, LLVMIntNE, index, to, ""), body, after);
+  LLVMPositionBuilderAtEnd(l->ir, body);
+  for (unsigned copy = 0; copy < copies; copy++) {
+    l->table_copy = copy;
+    lower_iteration(l, r, copy ? LLVMBuildAdd(l->ir, index, vyre_lower_i64(l, copy), "") : index, on_break);
+  }
+  l->table_copy = 0;
+  LLVMValueRef following = LLVMBuildAdd(l->ir, index, step, "");
+  LLVMBasicBlockRef latch = LLVMGetInsertBlock(l->ir);
+  LLVMBuildBr(l->ir, head);
   LLVMValueRef values[] = {from, following};
   LLVMBasicBlockRef blocks[] = {before, latch};
   LLVMAddIncoming(index, values, blocks, 2);
@@ -176,9 +217,12 @@ static unsigned count_copies(const vyre_lower_t *l, uint32_t block, unsigned *st
 static unsigned elements_per_load(const vyre_lower_t *l, const range_t *r) {
   const vyre_expr_t *low = &l->program->exprs[r->stmt->arg[0]];
   if (low->op != VYRE_EXPR_CONST || low->imm != 0) return 1;
-  for (uint32_t i = 0; i < l->program->param_count; i++)
-    if (l->program->params[i].role == VYRE_ROLE_STREAM && vyre_lower_is_bounded_by_len(l, r->stmt->arg[1], i))
-      return GROUP_LOAD_BYTES / vyre_type_bytes(l->program->params[i].type);
+  for (uint32_t i = 0; i < l->program->param_count; i++) {
+    const vyre_param_t *param = &l->program->params[i];
+    bool is_element = param->role == VYRE_ROLE_STREAM && vyre_type_bytes(param->type) <= 8;
+    if (is_element && vyre_lower_is_bounded_by_len(l, r->stmt->arg[1], i))
+      return GROUP_LOAD_BYTES / vyre_type_bytes(param->type);
+  }
   return 1;
 }
 
@@ -212,7 +256,7 @@ static void lower_fast_strip(vyre_lower_t *l, const range_t *r, LLVMValueRef fro
   unsigned copies = count_copies(l, r->stmt->body, &statements);
   bool is_short = statements <= COPIED_STATEMENTS_MAX && !vyre_block_has_loop(l->program, r->stmt->body);
   if (!is_short) copies = 1;
-  if (l->target->is_group) {
+  if (l->is_group) {
     unsigned elements = is_short ? elements_per_load(l, r) : 1;
     if (elements > 1) from = lower_wide_strip(l, r, from, to, elements);
     copies = 1;
@@ -314,14 +358,41 @@ static bool reads_what_it_writes(const vyre_lower_t *l, uint32_t body) {
   return both || (has_call && writes); /* what a function reads is not looked up */
 }
 
+/* Each thread has kept its first fault: that of the lowest iteration is the call's. */
+static void leave_with_lowest(vyre_lower_t *l) {
+  LLVMBasicBlockRef bad = vyre_lower_block(l, "noted"), good = vyre_lower_block(l, "strip_good");
+  LLVMValueRef seen = vyre_lower_load(l, l->i32, l->seen, "");
+  LLVMValueRef is_mine = LLVMBuildICmp(l->ir, LLVMIntNE, seen, LLVMConstInt(l->i32, 0, false), "");
+  LLVMBuildCondBr(l->ir, l->target->any(l, is_mine), bad, good);
+  LLVMPositionBuilderAtEnd(l->ir, bad);
+  LLVMValueRef iteration = vyre_lower_load(l, l->i64, l->iteration, "");
+  LLVMValueRef mine = LLVMBuildSelect(l->ir, is_mine, iteration, vyre_lower_i64(l, UINT64_MAX), "");
+  LLVMValueRef lowest = vyre_lower_group_min(l, mine);
+  LLVMValueRef is_owner = LLVMBuildAnd(l->ir, is_mine, LLVMBuildICmp(l->ir, LLVMIntEQ, mine, lowest, ""), "");
+  vyre_lower_tell_fault(l, is_owner);
+  LLVMBuildBr(l->ir, l->exit);
+  LLVMPositionBuilderAtEnd(l->ir, good);
+}
+
+/* Of a group the first thread alone goes on; to the others the call is over. */
+static void leave_to_first(vyre_lower_t *l) {
+  if (!l->is_group) return;
+  LLVMBasicBlockRef first = vyre_lower_block(l, "slow_first");
+  LLVMBuildCondBr(l->ir, vyre_lower_is_first(l), first, l->exit);
+  LLVMPositionBuilderAtEnd(l->ir, first);
+  l->is_group = false;
+}
+
 /* When `seen` is set: walks the strip again, in order, to the first fault, which leaves the call. */
 static void lower_slow_strip(vyre_lower_t *l, const range_t *r, LLVMValueRef from, LLVMValueRef to) {
   LLVMBasicBlockRef slow = vyre_lower_block(l, "slow"), good = vyre_lower_block(l, "strip_good");
   LLVMValueRef seen = vyre_lower_load(l, l->i32, l->seen, "");
   LLVMValueRef is_bad = LLVMBuildICmp(l->ir, LLVMIntNE, seen, LLVMConstInt(l->i32, 0, false), "");
-  if (l->target->is_group) is_bad = l->target->any(l, is_bad);
+  if (l->is_group) is_bad = l->target->any(l, is_bad);
   LLVMBuildCondBr(l->ir, is_bad, slow, good);
   LLVMPositionBuilderAtEnd(l->ir, slow);
+  bool is_group = l->is_group;
+  leave_to_first(l);
   l->mode = VYRE_MODE_SLOW;
   l->is_rerun = true;
   lower_loop(l, r, from, to, 1, NULL);
@@ -332,11 +403,84 @@ static void lower_slow_strip(vyre_lower_t *l, const range_t *r, LLVMValueRef fro
   l->foreach_index = NULL;
   vyre_lower_fault(l, VYRE_FAULT_OUT_OF_RANGE, vyre_node_of_stmt(l->program, r->stmt));
   LLVMBuildUnreachable(l->ir);
+  l->is_group = is_group;
   LLVMPositionBuilderAtEnd(l->ir, good);
+}
+
+/* A group's strip of a foreach that sums floats: each block of positions is a warp's, whose lane k has the positions
+ * that are k modulo 32, in their order, and so one of the block's partial sums. */
+static LLVMValueRef lower_block_strip(vyre_lower_t *l, const range_t *r, LLVMValueRef from, LLVMValueRef to) {
+  LLVMValueRef block_positions = vyre_lower_i64(l, VYRE_FLOAT_BLOCK_POSITIONS);
+  LLVMValueRef low_bits = vyre_lower_i64(l, VYRE_FLOAT_BLOCK_POSITIONS - 1);
+  LLVMValueRef position = vyre_lower_position(l, from);
+  LLVMValueRef into_block = LLVMBuildAnd(l->ir, position, low_bits, "");
+  /* Ends where a block does, or the foreach. */
+  LLVMValueRef room = LLVMBuildSub(l->ir, vyre_lower_i64(l, strip_iterations(l)), into_block, "");
+  to = unsigned_min(l, to, LLVMBuildAdd(l->ir, from, room, ""));
+  LLVMValueRef positions = LLVMBuildAdd(l->ir, LLVMBuildSub(l->ir, to, from, ""), into_block, "");
+  LLVMValueRef count = LLVMBuildUDiv(l->ir, LLVMBuildAdd(l->ir, positions, low_bits, ""), block_positions, "blocks");
+  LLVMValueRef warp_threads = vyre_lower_i64(l, VYRE_WARP_THREADS);
+  LLVMValueRef warp = LLVMBuildUDiv(l->ir, l->thread, warp_threads, "warp");
+  LLVMValueRef warps = LLVMBuildUDiv(l->ir, l->threads, warp_threads, "warps");
+  LLVMBasicBlockRef before = LLVMGetInsertBlock(l->ir), head = vyre_lower_block(l, "blocks");
+  LLVMBasicBlockRef body = vyre_lower_block(l, "block"), after = vyre_lower_block(l, "endblocks");
+  LLVMBuildBr(l->ir, head);
+  LLVMPositionBuilderAtEnd(l->ir, head);
+  LLVMValueRef number = LLVMBuildPhi(l->ir, l->i64, "number");
+  LLVMBuildCondBr(l->ir, LLVMBuildICmp(l->ir, LLVMIntULT, number, count, ""), body, after);
+  LLVMPositionBuilderAtEnd(l->ir, body);
+  vyre_lower_begin_blocks(l);
+  /* Iterations of the block relative to the one that has its first position, which may lie before `from`. */
+  LLVMValueRef base = LLVMBuildSub(l->ir, from, into_block, "");
+  base = LLVMBuildAdd(l->ir, base, LLVMBuildMul(l->ir, number, block_positions, ""), "base");
+  LLVMValueRef low = LLVMBuildAdd(l->ir, base, l->warp_lane, "");
+  LLVMValueRef is_first_block = LLVMBuildICmp(l->ir, LLVMIntEQ, number, vyre_lower_i64(l, 0), "");
+  LLVMValueRef skipped =
+      LLVMBuildSub(l->ir, LLVMBuildAdd(l->ir, into_block, vyre_lower_i64(l, 31), ""), l->warp_lane, "");
+  skipped = LLVMBuildAnd(l->ir, skipped, vyre_lower_i64(l, ~UINT64_C(31)), ""); /* to the first one from `from` on */
+  low = LLVMBuildAdd(l->ir, low, LLVMBuildSelect(l->ir, is_first_block, skipped, vyre_lower_i64(l, 0), ""), "low");
+  LLVMValueRef high = unsigned_min(l, to, LLVMBuildAdd(l->ir, base, block_positions, ""));
+  lower_own_loop(l, r, low, high, warp_threads, 1);
+  vyre_lower_end_warp_block(l, number);
+  LLVMValueRef next = LLVMBuildAdd(l->ir, number, warps, "");
+  LLVMBasicBlockRef latch = LLVMGetInsertBlock(l->ir);
+  LLVMBuildBr(l->ir, head);
+  LLVMAddIncoming(number, (LLVMValueRef[]){warp, next}, (LLVMBasicBlockRef[]){before, latch}, 2);
+  LLVMPositionBuilderAtEnd(l->ir, after);
+  l->target->barrier(l);
+  vyre_lower_push_blocks(l, position, count);
+  l->target->barrier(l); /* all have read what the next strip writes */
+  return to;
+}
+
+/* Of a group. */
+static LLVMValueRef lower_group_strip(vyre_lower_t *l, const range_t *r, LLVMValueRef from, LLVMValueRef to) {
+  bool is_noted = reads_what_it_writes(l, r->stmt->body);
+  l->mode = is_noted ? VYRE_MODE_NOTED : VYRE_MODE_FAST;
+  l->foreach_can_fault = false;
+  begin_narrow_sums(l, r->stmt->body);
+  if (vyre_lower_has_float_sum(l, r->stmt->body))
+    to = lower_block_strip(l, r, from, to);
+  else if (is_noted)
+    lower_shared_out(l, r, from, to, 1);
+  else
+    lower_fast_strip(l, r, from, to);
+  end_narrow_sums(l);
+  l->mode = VYRE_MODE_UNIFORM;
+  l->foreach_index = NULL;
+  if (!l->foreach_can_fault) return to;
+  if (is_noted)
+    leave_with_lowest(l);
+  else
+    lower_slow_strip(l, r, from, to);
+  l->mode = VYRE_MODE_UNIFORM;
+  l->foreach_index = NULL;
+  return to;
 }
 
 /* One strip, which ends where a block of positions ends if that comes first; gives where it ends. */
 static LLVMValueRef lower_foreach_strip(vyre_lower_t *l, const range_t *r, LLVMValueRef from, LLVMValueRef to) {
+  if (l->is_group) return lower_group_strip(l, r, from, to);
   bool has_trees = vyre_lower_has_float_sum(l, r->stmt->body),
        is_fast = !vyre_lower_is_lean(l) && !reads_what_it_writes(l, r->stmt->body);
   if (has_trees) {
@@ -446,11 +590,13 @@ static void lower_foreach(vyre_lower_t *l, const range_t *r) {
     l->fuel = vyre_lower_alloca(l, l->i64, "share_left");
   }
   LLVMBuildStore(l->ir, LLVMConstInt(l->i32, 0, false), l->seen);
+  if (l->is_group) l->target->barrier(l); /* what the first thread stored, and what iterations do, is seen by all */
   lower_iterations(l, r, NULL);
+  if (l->is_group) l->target->barrier(l);
   if (l->foreach_used) {
     l->fuel = call_fuel;
     LLVMValueRef used = vyre_lower_load(l, l->i64, l->foreach_used, "");
-    if (l->target->is_group) used = l->target->group_sum(l, used);
+    if (l->is_group) used = vyre_lower_group_sum(l, used);
     LLVMBuildStore(l->ir, LLVMBuildSub(l->ir, vyre_lower_load(l, l->i64, l->fuel, ""), used, ""), l->fuel);
     l->foreach_share = l->foreach_used = NULL;
   }

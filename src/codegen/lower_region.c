@@ -1,4 +1,5 @@
-/* Programs of several lanes on a device that runs a call with one thread.
+/* Programs of several lanes, on a device that runs a call with one thread; what differs where lanes are the threads of
+ * a group is in lower_region_group.c.
  *
  * What is uniform is lowered once. Between two meetings everything else stands in regions: loops over the lanes, which
  * LLVM vectorizes. Code that only the lanes of a subgroup share stands in a loop over subgroups, and has regions of 32
@@ -233,6 +234,7 @@ void vyre_lower_deinit_lanes(vyre_lower_t *l) {
 /* ---- the start of a call ---- */
 
 static LLVMValueRef fill_fuel(vyre_lower_t *l, uint64_t count, const char *name) {
+  if (l->target->is_group) count = vyre_lower_lane_slots(l);
   LLVMValueRef array = vyre_lower_alloca(l, LLVMArrayType2(l->i64, count), name);
   LLVMValueRef fuel = vyre_lower_load(l, l->i64, l->fuel, "");
   vyre_counted_t loop = vyre_lower_begin_loop(l, vyre_lower_i64(l, 0), vyre_lower_i64(l, count));
@@ -256,8 +258,12 @@ void vyre_lower_begin_lanes(vyre_lower_t *l) {
   lanes->limit = vyre_lower_alloca(l, l->i64, "limit");
   LLVMBuildStore(l->ir, vyre_lower_i64(l, count), lanes->limit);
   lanes->seen = vyre_lower_alloca(l, l->i32, "lane_seen");
-  lanes->codes = vyre_lower_alloca(l, LLVMArrayType2(l->i64, count), "codes");
-  LLVMBuildMemSet(l->ir, lanes->codes, LLVMConstInt(l->i8, 0, false), vyre_lower_i64(l, 8 * count), 8);
+  if (l->is_group) {
+    lanes->lowest = vyre_lower_alloca(l, l->i64, "lowest_lane");
+  } else {
+    lanes->codes = vyre_lower_alloca(l, LLVMArrayType2(l->i64, count), "codes");
+    LLVMBuildMemSet(l->ir, lanes->codes, LLVMConstInt(l->i8, 0, false), vyre_lower_i64(l, 8 * count), 8);
+  }
   LLVMBuildStore(l->ir, vyre_lower_i64(l, 0), l->iteration);
   if (!l->is_bounded) return;
   if (has_loops_at(l, VYRE_LEVEL_LANE)) lanes->lane_fuel = fill_fuel(l, count, "lane_fuel");
@@ -267,8 +273,18 @@ void vyre_lower_begin_lanes(vyre_lower_t *l) {
 
 /* ---- regions ---- */
 
-static LLVMValueRef own_fuel(vyre_lower_t *l, LLVMValueRef array, LLVMValueRef index) {
-  return array ? vyre_lower_element(l, l->i64, array, index) : l->fuel;
+static LLVMValueRef lane_fuel(vyre_lower_t *l) {
+  const vyre_lower_lanes_t *lanes = &l->lanes;
+  if (!lanes->lane_fuel) return l->fuel;
+  LLVMValueRef index = l->is_group ? vyre_lower_slot_of_lane(l, lanes->lane) : lanes->lane;
+  return vyre_lower_element(l, l->i64, lanes->lane_fuel, index);
+}
+
+static LLVMValueRef subgroup_fuel(vyre_lower_t *l) {
+  const vyre_lower_lanes_t *lanes = &l->lanes;
+  if (!lanes->subgroup_fuel) return l->fuel;
+  LLVMValueRef index = l->is_group ? vyre_lower_slot_of_subgroup(l, lanes->subgroup) : lanes->subgroup;
+  return vyre_lower_element(l, l->i64, lanes->subgroup_fuel, index);
 }
 
 vyre_region_t vyre_lower_begin_region(vyre_lower_t *l) {
@@ -285,7 +301,9 @@ vyre_region_t vyre_lower_begin_region(vyre_lower_t *l) {
   }
   LLVMBuildStore(l->ir, LLVMConstInt(l->i32, 0, false), lanes->seen);
   /* Counted in 32 bits, as lane() is: so LLVM sees that lanes' elements are neighbours. */
-  r.loop = vyre_lower_begin_loop(l, LLVMBuildTrunc(l->ir, r.from, l->i32, ""), LLVMBuildTrunc(l->ir, r.to, l->i32, ""));
+  r.loop = l->is_group ? vyre_lower_begin_dealt(l, &r)
+                       : vyre_lower_begin_loop(l, LLVMBuildTrunc(l->ir, r.from, l->i32, ""),
+                                               LLVMBuildTrunc(l->ir, r.to, l->i32, ""));
   lanes->can_fault = false;
   lanes->level = VYRE_LEVEL_LANE;
   l->mode = VYRE_MODE_LANE;
@@ -294,7 +312,7 @@ vyre_region_t vyre_lower_begin_region(vyre_lower_t *l) {
   if (r.level == VYRE_LEVEL_WORKGROUP)
     lanes->subgroup = LLVMBuildUDiv(l->ir, lanes->lane, vyre_lower_i64(l, VYRE_SUBGROUP_LANES), "");
   lanes->end = vyre_lower_block(l, "lane_end");
-  l->fuel = own_fuel(l, lanes->lane_fuel, lanes->lane);
+  l->fuel = lane_fuel(l);
   return r;
 }
 
@@ -331,7 +349,10 @@ static void leave_if_nobody_is_left(vyre_lower_t *l, LLVMValueRef from, LLVMBasi
 void vyre_lower_end_region(vyre_lower_t *l, vyre_region_t r) {
   vyre_lower_lanes_t *lanes = &l->lanes;
   vyre_lower_continue_in(l, lanes->end);
-  vyre_lower_end_loop(l, r.loop);
+  if (l->is_group)
+    vyre_lower_end_dealt(l, &r);
+  else
+    vyre_lower_end_loop(l, r.loop);
   lanes->level = r.level;
   l->mode = r.mode;
   l->fuel = r.fuel;
@@ -339,7 +360,10 @@ void vyre_lower_end_region(vyre_lower_t *l, vyre_region_t r) {
   lanes->subgroup = r.subgroup;
   lanes->end = r.end;
   if (!lanes->can_fault) return;
-  find_lowest(l, &r);
+  if (l->is_group)
+    vyre_lower_find_lowest_dealt(l, &r);
+  else
+    find_lowest(l, &r);
   leave_if_nobody_is_left(l, r.from, r.level == VYRE_LEVEL_WORKGROUP ? l->exit : lanes->leave);
 }
 
@@ -350,8 +374,16 @@ static void lower_subgroups(vyre_lower_t *l, uint32_t first, uint32_t end) {
   vyre_lower_lanes_t *lanes = &l->lanes;
   LLVMBasicBlockRef outer_leave = lanes->leave, outer_end = lanes->end;
   LLVMValueRef fuel = l->fuel;
-  uint64_t count = lanes->count / VYRE_SUBGROUP_LANES;
-  vyre_counted_t loop = vyre_lower_begin_loop(l, vyre_lower_i64(l, 0), vyre_lower_i64(l, count));
+  LLVMValueRef count = vyre_lower_i64(l, lanes->count / VYRE_SUBGROUP_LANES), before = NULL;
+  vyre_counted_t loop;
+  vyre_elements_t dealt = {0};
+  if (l->is_group) {
+    before = vyre_lower_load(l, l->i64, lanes->limit, "");
+    dealt = vyre_lower_begin_warp_elements(l, count);
+    loop = (vyre_counted_t){.head = dealt.head, .after = dealt.after, .index = dealt.index};
+  } else {
+    loop = vyre_lower_begin_loop(l, vyre_lower_i64(l, 0), count);
+  }
   LLVMBasicBlockRef body = vyre_lower_block(l, "subgroup"), last = vyre_lower_block(l, "subgroup_end");
   LLVMValueRef from = LLVMBuildMul(l->ir, loop.index, vyre_lower_i64(l, VYRE_SUBGROUP_LANES), "");
   LLVMValueRef limit = vyre_lower_load(l, l->i64, lanes->limit, "");
@@ -362,27 +394,43 @@ static void lower_subgroups(vyre_lower_t *l, uint32_t first, uint32_t end) {
   lanes->subgroup = loop.index;
   lanes->leave = loop.after;
   lanes->end = last;
-  l->fuel = own_fuel(l, lanes->subgroup_fuel, loop.index);
+  l->fuel = subgroup_fuel(l);
   lower_sequence(l, first, end);
   vyre_lower_continue_in(l, last);
-  vyre_lower_end_loop(l, loop);
+  if (l->is_group)
+    vyre_lower_end_elements(l, dealt);
+  else
+    vyre_lower_end_loop(l, loop);
   lanes->level = VYRE_LEVEL_WORKGROUP;
   l->mode = VYRE_MODE_UNIFORM;
   lanes->subgroup = NULL;
   lanes->leave = outer_leave;
   lanes->end = outer_end;
   l->fuel = fuel;
+  if (l->is_group) vyre_lower_join_subgroups(l, before);
   leave_if_nobody_is_left(l, vyre_lower_i64(l, 0), l->exit);
 }
 
 /* ---- meetings ---- */
 
 void vyre_lower_meet(vyre_lower_t *l) {
+  if (l->is_group) l->target->barrier(l);
   LLVMBasicBlockRef good = vyre_lower_block(l, "met");
   LLVMValueRef limit = vyre_lower_load(l, l->i64, l->lanes.limit, "");
   LLVMValueRef is_bad = LLVMBuildICmp(l->ir, LLVMIntULT, limit, vyre_lower_i64(l, l->lanes.count), "");
   LLVMBuildCondBr(l->ir, is_bad, l->exit, good);
   LLVMPositionBuilderAtEnd(l->ir, good);
+}
+
+/* Each thread of a group orders its own accesses, on either side of the barrier that others come to. */
+static void wide_barrier(vyre_lower_t *l, const vyre_stmt_t *s) {
+  if (!l->is_group) {
+    LLVMBuildFence(l->ir, vyre_lower_ordering(s->order), false, "");
+    return;
+  }
+  l->target->fence(l, s->order, s->scope);
+  l->target->barrier(l);
+  l->target->fence(l, s->order, s->scope);
 }
 
 static void lower_meeting(vyre_lower_t *l, const vyre_stmt_t *s) {
@@ -391,7 +439,7 @@ static void lower_meeting(vyre_lower_t *l, const vyre_stmt_t *s) {
     case VYRE_STMT_ASSIGN: vyre_lower_collective(l, s); return;
     case VYRE_STMT_BARRIER:
       vyre_lower_meet(l);
-      if (s->scope != VYRE_SCOPE_WORKGROUP) LLVMBuildFence(l->ir, vyre_lower_ordering(s->order), false, "");
+      if (s->scope != VYRE_SCOPE_WORKGROUP) wide_barrier(l, s);
       return;
     case VYRE_STMT_ASYNC_WAIT: vyre_lower_meet(l); return;
     case VYRE_STMT_ASYNC_LOAD:

@@ -3,9 +3,6 @@
  */
 #include "codegen/lower.h"
 
-/* Shared memory that a kernel may declare is 48 KiB on every architecture; the loop has 8 of them. */
-enum { SHARED_TABLE_BYTES_MAX = 32 << 10 };
-
 static bool is_output(const vyre_param_t *param) { return param->role == VYRE_ROLE_OUTPUT; }
 static bool is_table(const vyre_param_t *param) {
   return is_output(param) && param->count && vyre_reducer_is_commutative(param->reducer);
@@ -66,29 +63,21 @@ static void combine_atomically(vyre_lower_t *l, const vyre_param_t *param, LLVMV
   LLVMBuildAtomicRMW(l->ir, op, pointer, value, LLVMAtomicOrderingMonotonic, false);
 }
 
-/* for i in first .. count step `step`: gives i and opens the body, which end_elements closes. */
-typedef struct elements {
-  LLVMBasicBlockRef head, after;
-  LLVMValueRef index, step;
-} elements_t;
-
-static elements_t begin_elements(vyre_lower_t *l, uint32_t count) {
-  elements_t e = {.head = vyre_lower_block(l, "elements"), .after = vyre_lower_block(l, "endelements")};
-  bool is_group = l->target->is_group;
-  LLVMValueRef first = is_group ? l->thread : vyre_lower_i64(l, 0);
-  e.step = is_group ? l->threads : vyre_lower_i64(l, 1);
+vyre_elements_t vyre_lower_begin_elements(vyre_lower_t *l, LLVMValueRef count) {
+  vyre_elements_t e = {.head = vyre_lower_block(l, "elements"), .after = vyre_lower_block(l, "endelements")};
+  LLVMValueRef first = l->is_group ? l->thread : vyre_lower_i64(l, 0);
+  e.step = l->is_group ? l->threads : vyre_lower_i64(l, 1);
   LLVMBasicBlockRef before = LLVMGetInsertBlock(l->ir), body = vyre_lower_block(l, "element");
   LLVMBuildBr(l->ir, e.head);
   LLVMPositionBuilderAtEnd(l->ir, e.head);
   e.index = LLVMBuildPhi(l->ir, l->i64, "i");
   LLVMAddIncoming(e.index, &first, &before, 1);
-  LLVMValueRef more = LLVMBuildICmp(l->ir, LLVMIntULT, e.index, vyre_lower_i64(l, count), "");
-  LLVMBuildCondBr(l->ir, more, body, e.after);
+  LLVMBuildCondBr(l->ir, LLVMBuildICmp(l->ir, LLVMIntULT, e.index, count, ""), body, e.after);
   LLVMPositionBuilderAtEnd(l->ir, body);
   return e;
 }
 
-static void end_elements(vyre_lower_t *l, elements_t e) {
+void vyre_lower_end_elements(vyre_lower_t *l, vyre_elements_t e) {
   LLVMValueRef next = LLVMBuildAdd(l->ir, e.index, e.step, "");
   LLVMBasicBlockRef latch = LLVMGetInsertBlock(l->ir);
   LLVMAddIncoming(e.index, &next, &latch, 1);
@@ -103,44 +92,28 @@ static LLVMValueRef scratch_table(vyre_lower_t *l, uint32_t param, unsigned copy
 
 /* ---- clear ---- */
 
-static bool fits_shared(uint32_t used, uint32_t stride) { return used + stride <= SHARED_TABLE_BYTES_MAX; }
-
-uint32_t vyre_lower_shared_table_bytes(const vyre_program_t *program) {
-  vyre_layout_t layout;
-  vyre_program_layout(program, &layout);
-  uint32_t used = 0;
-  for (uint32_t i = 0; i < program->param_count; i++)
-    if (is_table(&program->params[i]) && fits_shared(used, layout.table_stride[i])) used += layout.table_stride[i];
-  return used;
+static void place_group_table(vyre_lower_t *l, uint32_t i) {
+  uint32_t offset = l->shared.offset[i];
+  l->tables[i] = offset != VYRE_NOT_SHARED ? vyre_lower_shared(l, offset) : scratch_table(l, i, 0);
 }
 
-/* Tables lie in the kernel's shared memory, one after another, as far as they fit; the others in the scratch. */
-static void place_group_tables(vyre_lower_t *l) {
-  LLVMValueRef shared = LLVMGetNamedGlobal(l->module, VYRE_KERNEL_TABLES);
-  uint32_t used = 0;
+/* What the calls' outputs are in memory that the group shares: no thread may be late with what it does there. */
+static bool has_shared_outputs(const vyre_lower_t *l) {
   for (uint32_t i = 0; i < l->program->param_count; i++) {
     const vyre_param_t *param = &l->program->params[i];
-    if (!is_table(param)) continue;
-    l->tables[i] = scratch_table(l, i, 0);
-    if (!fits_shared(used, l->layout.table_stride[i])) continue;
-    l->tables[i] = vyre_lower_byte_offset(l, shared, used);
-    used += l->layout.table_stride[i];
+    if (l->is_group && (is_table(param) || (is_output(param) && param->reducer == VYRE_REDUCER_APPEND))) return true;
   }
-}
-
-static bool has_group_tables(const vyre_lower_t *l) {
-  for (uint32_t i = 0; i < l->program->param_count; i++)
-    if (l->target->is_group && is_table(&l->program->params[i])) return true;
   return false;
 }
 
 static void clear_table(vyre_lower_t *l, uint32_t i) {
   const vyre_param_t *param = &l->program->params[i];
   LLVMTypeRef type = vyre_lower_type(l, param->type);
-  if (l->target->is_group) {
-    elements_t e = begin_elements(l, param->count);
+  if (l->is_group) {
+    place_group_table(l, i);
+    vyre_elements_t e = vyre_lower_begin_elements(l, vyre_lower_i64(l, param->count));
     LLVMBuildStore(l->ir, vyre_lower_identity(l, param), vyre_lower_element(l, type, l->tables[i], e.index));
-    end_elements(l, e);
+    vyre_lower_end_elements(l, e);
     return;
   }
   uint64_t bytes = (uint64_t)l->layout.table_stride[i] * l->layout.table_copies[i];
@@ -164,6 +137,13 @@ static bool clear_output(vyre_lower_t *l, uint32_t i) {
   }
   bool is_append = param->reducer == VYRE_REDUCER_APPEND,
        is_set = !is_append && !vyre_reducer_is_commutative(param->reducer);
+  if (is_append && l->is_group) {
+    l->scalars[i] = vyre_lower_shared(l, l->shared.counts + 8 * i);
+    vyre_first_t first = vyre_lower_begin_first(l);
+    LLVMBuildStore(l->ir, vyre_lower_i64(l, 0), l->scalars[i]);
+    vyre_lower_end_first(l, first, NULL);
+    return true;
+  }
   l->scalars[i] = vyre_lower_alloca(l, is_append ? l->i64 : type, param->name);
   LLVMValueRef first = is_append ? vyre_lower_i64(l, 0) : is_set ? LLVMConstNull(type) : vyre_lower_identity(l, param);
   LLVMBuildStore(l->ir, first, l->scalars[i]);
@@ -175,10 +155,9 @@ static bool clear_output(vyre_lower_t *l, uint32_t i) {
 
 bool vyre_lower_clear_outputs(vyre_lower_t *l) {
   const vyre_program_t *p = l->program;
-  if (l->target->is_group) place_group_tables(l);
   for (uint32_t i = 0; i < p->param_count; i++)
     if (is_output(&p->params[i]) && !clear_output(l, i)) return false;
-  if (has_group_tables(l)) l->target->barrier(l);
+  if (has_shared_outputs(l)) l->target->barrier(l);
   return true;
 }
 
@@ -198,28 +177,18 @@ void vyre_lower_add_scalar(vyre_lower_t *l, uint32_t param, LLVMValueRef value) 
     value = LLVMBuildTrunc(l->ir, value, type, "");
   }
   /* Outside of iterations all threads of a group are here; one of them counts. */
-  if (l->target->is_group && l->mode == VYRE_MODE_UNIFORM) {
-    LLVMValueRef is_first = LLVMBuildICmp(l->ir, LLVMIntEQ, l->thread, vyre_lower_i64(l, 0), "");
-    value = LLVMBuildSelect(l->ir, is_first, value, LLVMConstInt(type, 0, false), "");
-  }
+  if (vyre_lower_is_alike(l))
+    value = LLVMBuildSelect(l->ir, vyre_lower_is_first(l), value, vyre_lower_identity(l, info), "");
   LLVMBuildStore(l->ir, vyre_lower_combine(l, info, vyre_lower_load(l, type, sum, ""), value), sum);
 }
 
 static void add_group_element(vyre_lower_t *l, uint32_t param, LLVMValueRef index, LLVMValueRef value) {
-  if (l->mode == VYRE_MODE_SLOW) return; /* the call has faulted: its sums are dropped */
-  LLVMValueRef slot =
-      vyre_lower_element(l, vyre_lower_type(l, l->program->params[param].type), l->tables[param], index);
+  if (l->is_rerun) return; /* the call has faulted: its sums are dropped */
   const vyre_param_t *info = &l->program->params[param];
-  if (l->mode == VYRE_MODE_FAST) {
-    combine_atomically(l, info, slot, value);
-    return;
-  }
-  LLVMBasicBlockRef first = vyre_lower_block(l, "first"), after = vyre_lower_block(l, "added_once");
-  LLVMValueRef is_first = LLVMBuildICmp(l->ir, LLVMIntEQ, l->thread, vyre_lower_i64(l, 0), "");
-  LLVMBuildCondBr(l->ir, is_first, first, after);
-  LLVMPositionBuilderAtEnd(l->ir, first);
+  LLVMValueRef slot = vyre_lower_element(l, vyre_lower_type(l, info->type), l->tables[param], index);
+  vyre_first_t first = vyre_lower_begin_first(l);
   combine_atomically(l, info, slot, value);
-  vyre_lower_continue_in(l, after);
+  vyre_lower_end_first(l, first, NULL);
 }
 
 void vyre_lower_add_element(vyre_lower_t *l, uint32_t param, LLVMValueRef index, LLVMValueRef value) {
@@ -257,9 +226,9 @@ static void flush_value(vyre_lower_t *l, const vyre_param_t *param, LLVMValueRef
 static void flush_table(vyre_lower_t *l, uint32_t param, LLVMValueRef output) {
   const vyre_param_t *info = &l->program->params[param];
   LLVMTypeRef type = vyre_lower_type(l, info->type);
-  elements_t e = begin_elements(l, info->count);
+  vyre_elements_t e = vyre_lower_begin_elements(l, vyre_lower_i64(l, info->count));
   LLVMValueRef sum;
-  if (l->target->is_group) {
+  if (l->is_group) {
     sum = vyre_lower_load(l, type, vyre_lower_element(l, type, l->tables[param], e.index), "");
   } else {
     sum = vyre_lower_identity(l, info);
@@ -269,13 +238,25 @@ static void flush_table(vyre_lower_t *l, uint32_t param, LLVMValueRef output) {
     }
   }
   flush_value(l, info, vyre_lower_element(l, type, output, e.index), sum, NULL);
-  end_elements(l, e);
+  vyre_lower_end_elements(l, e);
 }
 
-/* Each warp adds the sum of its threads' values. Often only one of them has any: when what was added was uniform. */
+/* Of the warp's values, in its first thread; floats have but minimum and maximum here, whose order does not count. */
+static LLVMValueRef combine_warp(vyre_lower_t *l, const vyre_param_t *param, LLVMValueRef value) {
+  LLVMValueRef lane = LLVMBuildTrunc(l->ir, l->warp_lane, l->i32, "");
+  for (unsigned distance = VYRE_WARP_THREADS / 2; distance > 0; distance /= 2) {
+    LLVMValueRef other = LLVMBuildXor(l->ir, lane, LLVMConstInt(l->i32, distance, false), "");
+    value = vyre_lower_combine(l, param, value, vyre_lower_shuffle(l, value, other));
+  }
+  return value;
+}
+
+/* One addition for each warp. Often only one of its threads has anything: when what was added was uniform. */
 static void flush_group_scalar(vyre_lower_t *l, const vyre_param_t *param, LLVMValueRef output, LLVMValueRef value) {
-  LLVMValueRef zero = LLVMConstInt(LLVMTypeOf(value), 0, false), no_votes = LLVMConstInt(l->i32, 0, false);
-  LLVMValueRef votes = l->target->warp_votes(l, LLVMBuildICmp(l->ir, LLVMIntNE, value, zero, ""));
+  LLVMValueRef has_any = LLVMConstInt(l->i1, 1, false), no_votes = LLVMConstInt(l->i32, 0, false);
+  if (!vyre_type_is_float(param->type))
+    has_any = LLVMBuildICmp(l->ir, LLVMIntNE, value, vyre_lower_identity(l, param), "");
+  LLVMValueRef votes = l->target->ballot(l, has_any);
   LLVMValueRef others = LLVMBuildAnd(l->ir, votes, LLVMBuildSub(l->ir, votes, LLVMConstInt(l->i32, 1, false), ""), "");
   LLVMBasicBlockRef alone = vyre_lower_block(l, "alone"), many = vyre_lower_block(l, "many");
   LLVMBasicBlockRef after = vyre_lower_block(l, "flushed_scalar");
@@ -284,24 +265,32 @@ static void flush_group_scalar(vyre_lower_t *l, const vyre_param_t *param, LLVMV
   flush_value(l, param, output, value, NULL);
   vyre_lower_continue_in(l, after);
   LLVMPositionBuilderAtEnd(l->ir, many);
-  LLVMValueRef lane = LLVMBuildAnd(l->ir, l->thread, vyre_lower_i64(l, 31), "");
-  LLVMValueRef is_first = LLVMBuildICmp(l->ir, LLVMIntEQ, lane, vyre_lower_i64(l, 0), "");
-  flush_value(l, param, output, l->target->warp_sum(l, value), is_first);
+  LLVMValueRef is_first = LLVMBuildICmp(l->ir, LLVMIntEQ, l->warp_lane, vyre_lower_i64(l, 0), "");
+  flush_value(l, param, output, combine_warp(l, param, value), is_first);
   vyre_lower_continue_in(l, after);
+}
+
+/* The block is this call's: one thread writes to it. */
+static void flush_own(vyre_lower_t *l, uint32_t i, LLVMValueRef output) {
+  const vyre_param_t *param = &l->program->params[i];
+  vyre_first_t first = vyre_lower_begin_first(l);
+  if (vyre_lower_is_float_sum(param))
+    LLVMBuildStore(l->ir, vyre_lower_seen(l, param->type, vyre_lower_float_sum(l, i)), output);
+  else
+    vyre_lower_flush_block_output(l, i, output);
+  vyre_lower_end_first(l, first, NULL);
 }
 
 static void flush_output(vyre_lower_t *l, uint32_t i) {
   const vyre_param_t *param = &l->program->params[i];
   LLVMValueRef output = vyre_lower_byte_offset(l, l->output, l->layout.output_offset[i]);
-  if (vyre_lower_is_float_sum(param)) { /* the block is this call's */
-    LLVMBuildStore(l->ir, vyre_lower_seen(l, param->type, vyre_lower_float_sum(l, i)), output);
-  } else if (!vyre_reducer_is_commutative(param->reducer)) {
-    vyre_lower_flush_block_output(l, i, output);
+  if (vyre_lower_is_float_sum(param) || !vyre_reducer_is_commutative(param->reducer)) {
+    flush_own(l, i, output);
   } else if (param->count) {
     flush_table(l, i, output);
   } else {
     LLVMValueRef value = vyre_lower_load(l, vyre_lower_type(l, param->type), l->scalars[i], "");
-    if (l->target->is_group)
+    if (l->is_group)
       flush_group_scalar(l, param, output, value);
     else
       flush_value(l, param, output, value, NULL);
@@ -309,7 +298,7 @@ static void flush_output(vyre_lower_t *l, uint32_t i) {
 }
 
 void vyre_lower_flush_outputs(vyre_lower_t *l) {
-  if (has_group_tables(l)) l->target->barrier(l); /* all additions to the tables are done */
+  if (has_shared_outputs(l)) l->target->barrier(l); /* all additions to the tables are done */
   for (uint32_t i = 0; i < l->program->param_count; i++)
     if (is_output(&l->program->params[i])) flush_output(l, i);
 }

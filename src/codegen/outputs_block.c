@@ -82,7 +82,13 @@ void vyre_lower_append(vyre_lower_t *l, const vyre_stmt_t *s) {
   const vyre_param_t *param = &l->program->params[s->param];
   LLVMValueRef key = vyre_lower_expr(l, s->arg[0]), value = vyre_lower_expr(l, s->arg[1]);
   if (l->is_rerun) return; /* the call has faulted */
-  LLVMValueRef count = vyre_lower_load(l, l->i64, l->scalars[s->param], "records");
+  vyre_first_t first = vyre_lower_begin_first(l);
+  LLVMValueRef count, one = vyre_lower_i64(l, 1);
+  if (l->is_group)
+    count =
+        LLVMBuildAtomicRMW(l->ir, LLVMAtomicRMWBinOpAdd, l->scalars[s->param], one, LLVMAtomicOrderingMonotonic, false);
+  else
+    count = vyre_lower_load(l, l->i64, l->scalars[s->param], "records");
   LLVMBasicBlockRef fits = vyre_lower_block(l, "append"), after = vyre_lower_block(l, "appended");
   LLVMBuildCondBr(l->ir, LLVMBuildICmp(l->ir, LLVMIntULT, count, vyre_lower_i64(l, param->count), ""), fits, after);
   LLVMPositionBuilderAtEnd(l->ir, fits);
@@ -92,11 +98,16 @@ void vyre_lower_append(vyre_lower_t *l, const vyre_stmt_t *s) {
   LLVMSetAlignment(LLVMBuildStore(l->ir, key, record), 8);
   store_value(l, param, value, vyre_lower_byte_offset(l, record, 8));
   vyre_lower_continue_in(l, after);
-  LLVMBuildStore(l->ir, LLVMBuildAdd(l->ir, count, vyre_lower_i64(l, 1), ""), l->scalars[s->param]);
+  if (!l->is_group) LLVMBuildStore(l->ir, LLVMBuildAdd(l->ir, count, one, ""), l->scalars[s->param]);
+  vyre_lower_end_first(l, first, NULL);
 }
 
 LLVMValueRef vyre_lower_count_records(vyre_lower_t *l) {
   LLVMValueRef is_over = NULL;
+  bool has_records = false;
+  for (uint32_t i = 0; i < l->program->param_count; i++)
+    has_records |= l->program->params[i].reducer == VYRE_REDUCER_APPEND;
+  if (has_records && l->is_group) l->target->barrier(l); /* all of them are counted */
   for (uint32_t i = 0; i < l->program->param_count; i++) {
     const vyre_param_t *param = &l->program->params[i];
     if (param->reducer != VYRE_REDUCER_APPEND) continue;

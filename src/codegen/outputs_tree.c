@@ -9,12 +9,12 @@
 #include "codegen/lower.h"
 #include "codegen/lower_part.h"
 
-enum { BLOCK_POSITIONS = 4096, PARTIALS = 32, HEIGHTS = 64 };
+enum { BLOCK_POSITIONS = VYRE_FLOAT_BLOCK_POSITIONS, PARTIALS = 32, HEIGHTS = 64 };
 
 typedef struct vyre_float_sum {
   LLVMTypeRef type;
   LLVMValueRef sum;      /* alloca: of the trees so far */
-  LLVMValueRef partials; /* alloca [32] */
+  LLVMValueRef partials; /* alloca [32]; of a group's thread the first one is its own */
   LLVMValueRef waiting;  /* alloca [64]: nodes without their right half, by height */
   LLVMValueRef heights;  /* alloca i64: which of them there are */
 } vyre_float_sum_t;
@@ -124,6 +124,10 @@ void vyre_lower_begin_trees(vyre_lower_t *l) {
 
 static void clear_partials(vyre_lower_t *l, const vyre_float_sum_t *f, LLVMValueRef index) {
   (void)index;
+  if (l->is_group) {
+    LLVMBuildStore(l->ir, minus_zero(f), f->partials);
+    return;
+  }
   for (unsigned k = 0; k < PARTIALS; k++)
     LLVMBuildStore(l->ir, minus_zero(f), vyre_lower_element(l, f->type, f->partials, vyre_lower_i64(l, k)));
 }
@@ -139,7 +143,7 @@ void vyre_lower_add_float(vyre_lower_t *l, uint32_t param, LLVMValueRef value) {
   VYRE_ASSERT(l->foreach_index);
   LLVMValueRef position = LLVMBuildAdd(l->ir, first_position(l), l->foreach_index, "");
   LLVMValueRef which = LLVMBuildAnd(l->ir, position, vyre_lower_i64(l, PARTIALS - 1), "");
-  LLVMValueRef place = vyre_lower_element(l, f->type, f->partials, which);
+  LLVMValueRef place = l->is_group ? f->partials : vyre_lower_element(l, f->type, f->partials, which);
   LLVMBuildStore(l->ir, LLVMBuildFAdd(l->ir, vyre_lower_load(l, f->type, place, ""), value, ""), place);
 }
 
@@ -154,8 +158,7 @@ static LLVMValueRef sum_of_block(vyre_lower_t *l, const vyre_float_sum_t *f) {
 }
 
 /* As long as the node is a right half: it joins the left one, when that has a block of the call, and goes up. */
-static void push_block(vyre_lower_t *l, const vyre_float_sum_t *f, LLVMValueRef index) {
-  LLVMValueRef block = sum_of_block(l, f);
+static void push_sum(vyre_lower_t *l, const vyre_float_sum_t *f, LLVMValueRef index, LLVMValueRef block) {
   LLVMBasicBlockRef before = LLVMGetInsertBlock(l->ir), head = vyre_lower_block(l, "height");
   LLVMBasicBlockRef up = vyre_lower_block(l, "right_half"), last = vyre_lower_block(l, "left_half");
   LLVMValueRef one = vyre_lower_i64(l, 1);
@@ -181,6 +184,50 @@ static void push_block(vyre_lower_t *l, const vyre_float_sum_t *f, LLVMValueRef 
   LLVMPositionBuilderAtEnd(l->ir, last);
   LLVMBuildStore(l->ir, value, place);
   LLVMBuildStore(l->ir, LLVMBuildOr(l->ir, heights, bit, ""), f->heights);
+}
+
+static void push_block(vyre_lower_t *l, const vyre_float_sum_t *f, LLVMValueRef index) {
+  push_sum(l, f, index, sum_of_block(l, f));
+}
+
+LLVMValueRef vyre_lower_position(vyre_lower_t *l, LLVMValueRef iteration) {
+  return LLVMBuildAdd(l->ir, first_position(l), iteration, "position");
+}
+
+static LLVMValueRef block_sum_place(vyre_lower_t *l, uint32_t param, LLVMValueRef number) {
+  LLVMValueRef sums = vyre_lower_shared(l, l->shared.blocks + 8 * VYRE_GROUP_BLOCKS * param);
+  return vyre_lower_element(l, l->i64, sums, number);
+}
+
+/* The same tree over the partial sums of the warp's threads; a + b is b + a. */
+void vyre_lower_end_warp_block(vyre_lower_t *l, LLVMValueRef number) {
+  LLVMValueRef lane = LLVMBuildTrunc(l->ir, l->warp_lane, l->i32, "");
+  for (uint32_t i = 0; i < l->program->param_count; i++) {
+    const vyre_float_sum_t *f = l->float_sums[i];
+    if (!f) continue;
+    LLVMValueRef sum = vyre_lower_load(l, f->type, f->partials, "");
+    for (unsigned step = PARTIALS / 2; step > 0; step /= 2) {
+      LLVMValueRef other = LLVMBuildXor(l->ir, lane, LLVMConstInt(l->i32, step, false), "");
+      sum = LLVMBuildFAdd(l->ir, sum, vyre_lower_shuffle(l, sum, other), "");
+    }
+    LLVMBasicBlockRef first = vyre_lower_block(l, "first_of_warp"), after = vyre_lower_block(l, "block_summed");
+    LLVMBuildCondBr(l->ir, LLVMBuildICmp(l->ir, LLVMIntEQ, l->warp_lane, vyre_lower_i64(l, 0), ""), first, after);
+    LLVMPositionBuilderAtEnd(l->ir, first);
+    LLVMBuildStore(l->ir, sum, block_sum_place(l, i, number));
+    vyre_lower_continue_in(l, after);
+  }
+}
+
+/* All threads do the same, each with a tree of its own. */
+void vyre_lower_push_blocks(vyre_lower_t *l, LLVMValueRef from, LLVMValueRef count) {
+  LLVMValueRef first = LLVMBuildUDiv(l->ir, from, vyre_lower_i64(l, BLOCK_POSITIONS), "");
+  vyre_counted_t loop = vyre_lower_begin_loop(l, vyre_lower_i64(l, 0), count);
+  LLVMValueRef index = LLVMBuildAdd(l->ir, first, loop.index, "");
+  for (uint32_t i = 0; i < l->program->param_count; i++) {
+    const vyre_float_sum_t *f = l->float_sums[i];
+    if (f) push_sum(l, f, index, vyre_lower_load(l, f->type, block_sum_place(l, i, loop.index), ""));
+  }
+  vyre_lower_end_loop(l, loop);
 }
 
 void vyre_lower_end_blocks(vyre_lower_t *l, LLVMValueRef from) {

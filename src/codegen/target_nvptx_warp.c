@@ -4,39 +4,17 @@
  * its stores, fences and atomics are made by the first thread. An acquire load, which may race, and an atomic are read
  * by the first thread and given to the others. In a lanes block every access is the thread's own.
  *
- * LLVM 19 loses orderings and scopes of atomics on this target, so every access is inline assembly. A relaxed 16-byte
- * access is one vector instruction: records validate themselves by their tag. PTX ISA 8.5, "Memory Consistency Model".
+ * Every access is inline assembly, see nvptx_asm.h. A relaxed 16-byte access is one vector instruction: records
+ * validate themselves by their tag.
  */
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/assert.h"
-#include "codegen/lower.h"
+#include "codegen/nvptx_asm.h"
 
 enum { SLEEP_NS = 1000 };
-
-static const char *scope_text(vyre_scope_t scope) {
-  switch (scope) {
-    case VYRE_SCOPE_SYSTEM: return "sys";
-    case VYRE_SCOPE_DEVICE: return "gpu";
-    case VYRE_SCOPE_WORKGROUP: return "cta";
-    case VYRE_SCOPE_COUNT: break;
-  }
-  VYRE_UNREACHABLE();
-}
-
-/* One instruction or several; the constraints as LLVM takes them, with memory clobbered. */
-static LLVMValueRef assembly(vyre_lower_t *l, LLVMTypeRef result, const char *text, const char *constraints,
-                             LLVMValueRef *arguments, unsigned count) {
-  LLVMTypeRef types[6];
-  VYRE_ASSERT(count <= 6);
-  for (unsigned i = 0; i < count; i++) types[i] = LLVMTypeOf(arguments[i]);
-  LLVMTypeRef type = LLVMFunctionType(result, types, count, false);
-  LLVMValueRef value = LLVMGetInlineAsm(type, text, strlen(text), constraints, strlen(constraints), true, false,
-                                        LLVMInlineAsmDialectATT, false);
-  return LLVMBuildCall2(l->ir, type, value, arguments, count, "");
-}
 
 static LLVMValueRef i32_const(vyre_lower_t *l, uint32_t value) { return LLVMConstInt(l->i32, value, false); }
 static LLVMValueRef all_lanes(vyre_lower_t *l) { return i32_const(l, UINT32_MAX); }
@@ -82,21 +60,16 @@ static void effect(vyre_lower_t *l, const char *instruction, const char *constra
     snprintf(all, sizeof all, "%s%sr,~{memory}", constraints, count ? "," : "");
     arguments[count++] = lane_index(l);
   }
-  assembly(l, l->void_, text, all, arguments, count);
+  vyre_nvptx_assembly(l, l->void_, text, all, arguments, count);
 }
 
-/* How an integer of `bits` is named in an instruction and held in a register (8 bits: in one of 16). */
-static const char *suffix_of(unsigned bits) {
-  return bits == 64 ? "u64" : bits == 32 ? "u32" : bits == 16 ? "u16" : "u8";
-}
-static char register_of(unsigned bits) { return bits == 64 ? 'l' : bits == 32 ? 'r' : 'h'; }
 static LLVMTypeRef register_type(vyre_lower_t *l, unsigned bits) {
   return LLVMIntTypeInContext(l->context, bits < 16 ? 16 : bits);
 }
 
 static void fence(vyre_lower_t *l, vyre_order_t order, vyre_scope_t scope) {
-  char text[48];
-  snprintf(text, sizeof text, "fence.%s.%s", order == VYRE_ORDER_SEQ_CST ? "sc" : "acq_rel", scope_text(scope));
+  char text[VYRE_NVPTX_FENCE_TEXT];
+  vyre_nvptx_fence_text(text, order, scope);
   effect(l, text, "", NULL, 0);
 }
 
@@ -106,31 +79,32 @@ static LLVMValueRef raw_load(vyre_lower_t *l, const vyre_expr_t *e, LLVMValueRef
   unsigned bits = vyre_type_bits(e->type) < 8 ? 8 : vyre_type_bits(e->type);
   char text[64], constraints[32];
   snprintf(text, sizeof text, "ld.%s.%s.%s $0, [$1];", e->order == VYRE_ORDER_RELAXED ? "relaxed" : "acquire",
-           scope_text(e->scope), suffix_of(bits));
-  snprintf(constraints, sizeof constraints, "=%c,l,~{memory}", register_of(bits));
-  LLVMValueRef value = assembly(l, register_type(l, bits), text, constraints, &address, 1);
+           vyre_nvptx_scope(e->scope), vyre_nvptx_suffix(bits));
+  snprintf(constraints, sizeof constraints, "=%c,l,~{memory}", vyre_nvptx_register(bits));
+  LLVMValueRef value = vyre_nvptx_assembly(l, register_type(l, bits), text, constraints, &address, 1);
   if (!l->in_lanes && e->order != VYRE_ORDER_RELAXED) value = first_of(l, value);
   return LLVMBuildTrunc(l->ir, value, vyre_lower_type(l, e->type), "");
 }
 
 /* atom.ORDER.SCOPE.OP; seq_cst: behind a fence of its own. */
 static LLVMValueRef atomic(vyre_lower_t *l, const vyre_expr_t *e, LLVMValueRef operands[3]) {
-  static const char *const orders[VYRE_ORDER_COUNT] = {"relaxed", "acquire", "release", "acq_rel", "acq_rel"};
   unsigned bits = vyre_type_bits(e->type);
   bool is_add = e->op == VYRE_EXPR_RAW_ATOMIC_ADD;
   char text[160], constraints[32];
   if (e->order == VYRE_ORDER_SEQ_CST) fence(l, e->order, e->scope);
   snprintf(text, sizeof text,
            "{ .reg .pred p; setp.%s.u32 p, $2, 0; mov.%s $0, 0; @p atom.%s.%s.%s.%s $0, [$1], $3%s; }",
-           l->in_lanes ? "ge" : "eq", suffix_of(bits), orders[e->order], scope_text(e->scope), is_add ? "add" : "cas",
-           is_add       ? suffix_of(bits)
+           l->in_lanes ? "ge" : "eq", vyre_nvptx_suffix(bits), vyre_nvptx_order_of_atomic(e->order),
+           vyre_nvptx_scope(e->scope), is_add ? "add" : "cas",
+           is_add       ? vyre_nvptx_suffix(bits)
            : bits == 64 ? "b64"
                         : "b32",
            is_add ? "" : ", $4");
-  char r = register_of(bits);
+  char r = vyre_nvptx_register(bits);
   snprintf(constraints, sizeof constraints, is_add ? "=&%c,l,r,%c,~{memory}" : "=&%c,l,r,%c,%c,~{memory}", r, r, r);
   LLVMValueRef arguments[] = {operands[0], lane_index(l), operands[1], operands[2]};
-  LLVMValueRef value = assembly(l, vyre_lower_type(l, e->type), text, constraints, arguments, is_add ? 3 : 4);
+  LLVMValueRef value =
+      vyre_nvptx_assembly(l, vyre_lower_type(l, e->type), text, constraints, arguments, is_add ? 3 : 4);
   return l->in_lanes ? value : first_of(l, value);
 }
 
@@ -148,7 +122,7 @@ static LLVMValueRef lower_expr(vyre_lower_t *l, const vyre_expr_t *e, LLVMValueR
     case VYRE_EXPR_RAW_ATOMIC_ADD:
     case VYRE_EXPR_RAW_ATOMIC_CAS: return atomic(l, e, operands);
     case VYRE_EXPR_CLOCK: {
-      LLVMValueRef now = assembly(l, l->i64, "mov.u64 $0, %globaltimer;", "=l,~{memory}", NULL, 0);
+      LLVMValueRef now = vyre_nvptx_assembly(l, l->i64, "mov.u64 $0, %globaltimer;", "=l,~{memory}", NULL, 0);
       return l->in_lanes ? now : first_of(l, now);
     }
     case VYRE_EXPR_PUMP: return i32_const(l, 0); /* io is pumped by a thread of the host */
@@ -162,8 +136,8 @@ static void raw_store(vyre_lower_t *l, const vyre_stmt_t *s, LLVMValueRef addres
   unsigned bits = vyre_type_bits(s->type) < 8 ? 8 : vyre_type_bits(s->type);
   char text[64], constraints[16];
   snprintf(text, sizeof text, "st.%s.%s.%s [$0], $1", s->order == VYRE_ORDER_RELAXED ? "relaxed" : "release",
-           scope_text(s->scope), suffix_of(bits));
-  snprintf(constraints, sizeof constraints, "l,%c", register_of(bits));
+           vyre_nvptx_scope(s->scope), vyre_nvptx_suffix(bits));
+  snprintf(constraints, sizeof constraints, "l,%c", vyre_nvptx_register(bits));
   LLVMValueRef operands[] = {address, LLVMBuildZExt(l->ir, value, register_type(l, bits), "")};
   effect(l, text, constraints, operands, 2);
 }
@@ -171,9 +145,9 @@ static void raw_store(vyre_lower_t *l, const vyre_stmt_t *s, LLVMValueRef addres
 static void load16(vyre_lower_t *l, const vyre_stmt_t *s, LLVMValueRef address) {
   LLVMTypeRef words[] = {l->i32, l->i32, l->i32, l->i32};
   char text[64];
-  snprintf(text, sizeof text, "ld.relaxed.%s.v4.u32 {$0, $1, $2, $3}, [$4];", scope_text(s->scope));
-  LLVMValueRef record =
-      assembly(l, LLVMStructTypeInContext(l->context, words, 4, false), text, "=r,=r,=r,=r,l,~{memory}", &address, 1);
+  snprintf(text, sizeof text, "ld.relaxed.%s.v4.u32 {$0, $1, $2, $3}, [$4];", vyre_nvptx_scope(s->scope));
+  LLVMValueRef record = vyre_nvptx_assembly(l, LLVMStructTypeInContext(l->context, words, 4, false), text,
+                                            "=r,=r,=r,=r,l,~{memory}", &address, 1);
   for (unsigned i = 0; i < 4; i++) {
     LLVMValueRef word = LLVMBuildExtractValue(l->ir, record, i, "");
     if (!l->in_lanes && s->order != VYRE_ORDER_RELAXED) word = first_of(l, word);
@@ -185,7 +159,7 @@ static void load16(vyre_lower_t *l, const vyre_stmt_t *s, LLVMValueRef address) 
 static void store16(vyre_lower_t *l, const vyre_stmt_t *s, LLVMValueRef operands[5]) {
   if (s->order != VYRE_ORDER_RELAXED) fence(l, VYRE_ORDER_RELEASE, s->scope);
   char text[80];
-  snprintf(text, sizeof text, "st.relaxed.%s.v4.u32 [$0], {$1, $2, $3, $4}", scope_text(s->scope));
+  snprintf(text, sizeof text, "st.relaxed.%s.v4.u32 [$0], {$1, $2, $3, $4}", vyre_nvptx_scope(s->scope));
   effect(l, text, "l,r,r,r,r", operands, 5);
 }
 
@@ -225,7 +199,7 @@ static void copy_units(vyre_lower_t *l, LLVMValueRef operands[3], LLVMValueRef b
   LLVMBuildCondBr(l->ir, LLVMBuildICmp(l->ir, LLVMIntULT, at, end, ""), body, after);
   LLVMPositionBuilderAtEnd(l->ir, body);
   LLVMValueRef addresses[] = {LLVMBuildAdd(l->ir, operands[0], at, ""), LLVMBuildAdd(l->ir, operands[1], at, "")};
-  assembly(l, l->void_, unit == 16 ? wide : narrow, "l,l,~{memory}", addresses, 2);
+  vyre_nvptx_assembly(l, l->void_, unit == 16 ? wide : narrow, "l,l,~{memory}", addresses, 2);
   LLVMValueRef next = LLVMBuildAdd(l->ir, at, vyre_lower_i64(l, VYRE_LANES * unit), "");
   LLVMBuildBr(l->ir, head);
   LLVMAddIncoming(at, (LLVMValueRef[]){first, next}, (LLVMBasicBlockRef[]){before, body}, 2);
@@ -260,7 +234,7 @@ static void lower_stmt(vyre_lower_t *l, const vyre_stmt_t *s, LLVMValueRef opera
     case VYRE_STMT_RAW_COPY: raw_copy(l, operands); return;
     case VYRE_STMT_SLEEP: {
       LLVMValueRef duration = i32_const(l, SLEEP_NS);
-      assembly(l, l->void_, "nanosleep.u32 $0;", "r,~{memory}", &duration, 1);
+      vyre_nvptx_assembly(l, l->void_, "nanosleep.u32 $0;", "r,~{memory}", &duration, 1);
       return;
     }
     case VYRE_STMT_CALL_HANDLER: lower_call(l, operands[0], operands[1]); return;

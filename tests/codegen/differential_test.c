@@ -1,7 +1,8 @@
 /* Random Programs: the cpu device's machine code gives the same outputs, state, windows and the same fault as the
  * interpreter, for the body and for `finish`.
  *
- * Arguments: [first seed] [count] [differences]: so many end the run. In the environment, VYRE_LACKS is a number of
+ * Arguments: [group] [first seed] [count] [differences]: so many end the run. `group`: not the cpu device's code, but
+ * that of a group of threads, which is emulated (support/group.h). In the environment, VYRE_LACKS is a number of
  * VYRE_NEEDS_* and GENERATE_LACKS_* that the Programs do without, VYRE_SHRINK=0 leaves them as they are. A difference
  * prints the seed, the shrunken Program and its results. */
 #include <setjmp.h>
@@ -18,6 +19,7 @@
 #include "device/cpu/cpu.h"
 #include "ir/text.h"
 #include "support/generate.h"
+#include "support/group.h"
 #include "support/inputs.h"
 #include "support/pair.h"
 #include "support/random.h"
@@ -26,6 +28,7 @@
 static uint64_t first_seed = 1;
 static uint64_t program_count = 300;
 static uint64_t differences_max = 2;
+static bool is_group;
 
 /* What the code generator lacks. */
 enum { LACKS = 0 };
@@ -39,6 +42,7 @@ typedef struct differs {
   uint32_t large_nodes;  /* see vyre_codegen_options_t */
   end_t end;             /* while it is shrunk: what must stay */
   vyre_loaded_t *object; /* NULL: none */
+  group_t group;         /* the same for a group */
   vyre_entry_t entry;
   pair_t pair; /* of the input that differs */
 } differs_t;
@@ -76,7 +80,15 @@ static void catch_signals(void) {
   for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) sigaction(numbers[i], &action, NULL);
 }
 
+/* As many threads as lanes, fewer and more of them; known to the code and not. */
+static vyre_status_t compile_group(const vyre_program_t *program, differs_t *d) {
+  static const uint32_t threads[] = {32, 64, 96, 128, 256, 64};
+  uint32_t wanted = threads[d->seed % (sizeof threads / sizeof *threads)];
+  return group_init(&d->group, program, wanted, d->seed % 4 != 3, d->seed, &d->entry);
+}
+
 static vyre_status_t compile(const vyre_program_t *program, differs_t *d) {
+  if (is_group) return compile_group(program, d);
   vyre_codegen_options_t options = {.form = VYRE_CODEGEN_OBJECT, .large_nodes = d->large_nodes};
   return vyre_cpu_compile_as(program, &options, &d->object, &d->entry);
 }
@@ -90,6 +102,8 @@ static end_t compile_and_compare(const vyre_program_t *program, differs_t *d) {
   bool found = false;
   for (uint32_t i = 0; i < INPUTS && !found; i++) found = differ_on(program, i, d);
   vyre_loaded_destroy(d->object);
+  d->object = NULL;
+  group_deinit(&d->group);
   return found ? END_OTHER : END_SAME;
 }
 
@@ -183,6 +197,11 @@ static void machine_code_equals_the_interpreter(void **state) {
 }
 
 int main(int argc, char **argv) {
+  if (argc > 1 && strcmp(argv[1], "group") == 0) {
+    is_group = true;
+    argc--;
+    argv++;
+  }
   if (argc > 1) first_seed = strtoull(argv[1], NULL, 0);
   if (argc > 2) program_count = strtoull(argv[2], NULL, 0);
   if (argc > 3) differences_max = strtoull(argv[3], NULL, 0);

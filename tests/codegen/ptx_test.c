@@ -61,13 +61,14 @@ static void assemble(const char *ptxas, const char *gpu, const char *ptx, size_t
   unlink(path);
 }
 
-static const char *const gpus[] = {"sm_80", "sm_90"};
+static const char *const gpus[] = {"sm_80", "sm_86", "sm_89", "sm_90"};
+enum { GPUS = sizeof gpus / sizeof *gpus };
 
 static void shipped_programs(void **state) {
   (void)state;
   static const char *const names[] = {"count_lines", "histogram"};
   for (unsigned i = 0; i < 2; i++)
-    for (unsigned g = 0; g < 2; g++) {
+    for (unsigned g = 0; g < GPUS; g++) {
       char path[512], wanted[32];
       snprintf(path, sizeof path, "%s/programs/%s.vyre", VYRE_SOURCE_DIR, names[i]);
       vyre_program_t *program;
@@ -100,13 +101,19 @@ static void bit_counts(void **state) {
     vyre_program_t *program;
     ok(vyre_program_parse(text, strlen(text), "test.vyre", &program));
     size_t size;
-    char *ptx = ptx_of(program, gpus[i % 2], &size);
+    char *ptx = ptx_of(program, gpus[i % GPUS], &size);
     assert_non_null(strstr(ptx, types[i][1] == '6' ? "popc.b64" : "popc.b32"));
     assert_null(strstr(ptx, "call")); /* nothing from a library */
-    if (find_ptxas()) assemble(find_ptxas(), gpus[i % 2], ptx, size, types[i]);
+    if (find_ptxas()) assemble(find_ptxas(), gpus[i % GPUS], ptx, size, types[i]);
     vyre_free(ptx);
     vyre_program_destroy(&program);
   }
+}
+
+static const generate_options_t *kind_of(uint64_t seed) {
+  static const generate_options_t kinds[] = {
+      {0}, {.foreach_heavy = true}, {.lanes_heavy = true}, {.float_heavy = true}, {.no_faults = true}};
+  return &kinds[seed % (sizeof kinds / sizeof *kinds)];
 }
 
 static void random_programs(void **state) {
@@ -114,12 +121,12 @@ static void random_programs(void **state) {
   const char *ptxas = find_ptxas();
   if (!ptxas) VYRE_TEST_SKIP("ptxas", "ptxas is not found (VYRE_PTXAS names one)");
   for (uint64_t seed = 1; seed <= RANDOM_PROGRAMS; seed++) {
-    vyre_program_t *program =
-        generate_program(seed, &(generate_options_t){.lacks = GENERATE_LACKS_ALL, .foreach_heavy = seed % 2});
+    vyre_program_t *program = generate_program(seed, kind_of(seed));
+    const char *gpu = gpus[seed % GPUS];
     size_t size;
-    char *ptx = ptx_of(program, gpus[seed / 2 % 2], &size), name[32];
+    char *ptx = ptx_of(program, gpu, &size), name[32];
     snprintf(name, sizeof name, "seed %llu", (unsigned long long)seed);
-    assemble(ptxas, gpus[seed / 2 % 2], ptx, size, name);
+    assemble(ptxas, gpu, ptx, size, name);
     vyre_free(ptx);
     vyre_program_destroy(&program);
   }
@@ -135,11 +142,9 @@ static void megakernels(void **state) {
   enum { HANDLERS = 9 };
   vyre_program_t *programs[HANDLERS];
   const vyre_program_t *handlers[HANDLERS];
-  for (uint64_t i = 0; i < HANDLERS; i++)
-    handlers[i] = programs[i] =
-        generate_program(100 + i, &(generate_options_t){.lacks = GENERATE_LACKS_ALL, .foreach_heavy = i % 2});
+  for (uint64_t i = 0; i < HANDLERS; i++) handlers[i] = programs[i] = generate_program(100 + i, kind_of(i));
   for (unsigned count = 0; count <= HANDLERS; count += HANDLERS)
-    for (unsigned g = 0; g < 2; g++) {
+    for (unsigned g = 0; g < GPUS; g++) {
       vyre_codegen_options_t options = {
           .form = VYRE_CODEGEN_ASSEMBLY, .gpu = gpus[g], .handlers = handlers, .handler_count = count, .threads = 512};
       char *ptx;
@@ -203,7 +208,7 @@ static void privileged_nodes(void **state) {
 #undef ADD
     vyre_program_t *program;
     ok(vyre_text_parse(text, (size_t)n, "privileged.vyre", true, &program));
-    for (unsigned g = 0; g < 2; g++) {
+    for (unsigned g = 0; g < GPUS; g++) {
       size_t size;
       char *ptx = ptx_of(program, gpus[g], &size), wanted[64];
       snprintf(wanted, sizeof wanted, "fence.sc.%s", ptx_scopes[scope]);
