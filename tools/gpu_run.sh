@@ -8,7 +8,7 @@ root=${TMPDIR:-/tmp}/vyre-libraries
 mkdir -p "$root"
 for package in deb/*.deb; do dpkg -x "$package" "$root" || exit 1; done
 export LD_LIBRARY_PATH="$root/usr/lib/x86_64-linux-gnu:$root/lib/x86_64-linux-gnu"
-export VYRE_REQUIRE=gpu
+export VYRE_REQUIRE=gpu VYRE_CORNERS=corners
 out=${OUT:-$(mktemp -d)}
 parts=${*:-tests bench}
 table=$out/table.txt
@@ -40,6 +40,7 @@ step() {
 case " $parts " in *' tests '*)
   step cuda-session 120 bin/test-session cuda:0
   step cuda-programs 120 bin/test-cuda-programs 1 "${PROGRAMS:-100}"
+  step cuda-builders 300 bin/test-builders cuda:0 1 "${BUILDERS:-96}"
   step cuda-conformance 300 bin/test-conformance cuda:0 1 "${CONFORMANCE:-128}"
   step cuda-files 300 ./cuda_files_test.sh bin/vyre programs "${BYTES:-8589934592}" "${ROUNDS:-20}"
   ;;

@@ -156,6 +156,27 @@ static vyre_status_t optimize_handlers(const vyre_program_t *program, LLVMModule
   return NULL;
 }
 
+/* LLVM 19's NVPTX takes the signed i1 that is true for 1, which is -1: such conversions, made by passes of selections
+ * and sign extensions, become selections. See docs/decisions/0014-what-llvm-19-is-not-told.md. */
+static void convert_signed_bits(LLVMModuleRef module) {
+  LLVMContextRef context = LLVMGetModuleContext(module);
+  LLVMBuilderRef ir = LLVMCreateBuilderInContext(context);
+  for (LLVMValueRef f = LLVMGetFirstFunction(module); f; f = LLVMGetNextFunction(f))
+    for (LLVMBasicBlockRef block = LLVMGetFirstBasicBlock(f); block; block = LLVMGetNextBasicBlock(block))
+      for (LLVMValueRef i = LLVMGetFirstInstruction(block), next; i; i = next) {
+        next = LLVMGetNextInstruction(i);
+        if (LLVMGetInstructionOpcode(i) != LLVMSIToFP) continue;
+        LLVMValueRef bit = LLVMGetOperand(i, 0);
+        if (LLVMTypeOf(bit) != LLVMInt1TypeInContext(context)) continue;
+        LLVMPositionBuilderBefore(ir, i);
+        LLVMTypeRef type = LLVMTypeOf(i);
+        LLVMValueRef value = LLVMBuildSelect(ir, bit, LLVMConstReal(type, -1), LLVMConstReal(type, 0), "");
+        LLVMReplaceAllUsesWith(i, value);
+        LLVMInstructionEraseFromParent(i);
+      }
+  LLVMDisposeBuilder(ir);
+}
+
 static vyre_status_t copy_out(const char *bytes, size_t size, char **out_bytes, size_t *out_size) {
   char *copy = vyre_alloc(size + 1);
   if (!copy) return vyre_out_of_memory(size);
@@ -274,6 +295,7 @@ static vyre_status_t compile_in(LLVMContextRef context, LLVMTargetMachineRef mac
   if (!status && options->form != VYRE_CODEGEN_LLVM)
     status = is_host_loop(program, options) ? run_passes(program, loop_passes, module, machine)
                                             : optimize_handlers(program, module, machine);
+  if (options->gpu) convert_signed_bits(module);
   if (!status && is_fused(program, options)) status = add_handlers(module, machine, program, options);
   /* When all else is done to the code. "tsan-module" would add a constructor, which the process itself has. */
   if (!status && calls_tsan && options->form != VYRE_CODEGEN_LLVM)

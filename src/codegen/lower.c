@@ -382,6 +382,15 @@ static void find_definitions(vyre_lower_t *l) {
   }
 }
 
+/* What no thread has set is then seen to be used. */
+static void fill_with_garbage(vyre_lower_t *l, uint32_t var) {
+  LLVMTypeRef type = vyre_lower_type(l, l->program->vars[var].type);
+  LLVMTypeRef bits = LLVMIntTypeInContext(l->context, vyre_type_bits(l->program->vars[var].type));
+  LLVMValueRef value = LLVMBuildMul(l->ir, l->thread, vyre_lower_i64(l, UINT64_C(0x9E3779B97F4A7C15)), "");
+  value = LLVMBuildIntCast2(l->ir, LLVMBuildLShr(l->ir, value, vyre_lower_i64(l, 20), ""), bits, false, "");
+  LLVMBuildStore(l->ir, LLVMBuildBitCast(l->ir, value, type, ""), l->vars[var]);
+}
+
 static bool build_body(vyre_lower_t *l, const char *name) {
   const vyre_program_t *p = l->program;
   l->function = build_entry(l, name);
@@ -395,6 +404,7 @@ static bool build_body(vyre_lower_t *l, const char *name) {
     bool is_array = l->lanes.count > 1 && l->lanes.is_array[i];
     uint64_t count = l->target->is_group ? vyre_lower_lane_slots(l) : l->lanes.count;
     l->vars[i] = vyre_lower_alloca(l, is_array ? LLVMArrayType2(type, count) : type, p->vars[i].name);
+    if (l->target->has_garbage && !is_array) fill_with_garbage(l, i);
   }
   vyre_lower_bind(l);
   if (l->parts) vyre_lower_begin_parts(l);

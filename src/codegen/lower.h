@@ -37,6 +37,7 @@ typedef struct vyre_target {
   /* Groups only. Threads come in warps of 32. Those from `barrier` on are called by all threads of the group, those
    * from `warp_sync` on by all of a warp, each at one place of the code. */
   unsigned shared_space;                    /* address space of memory that the group shares */
+  bool has_garbage;                         /* for tests: variables begin with what differs from thread to thread */
   LLVMValueRef (*thread)(vyre_lower_t *l);  /* i32: this thread's index in its group */
   LLVMValueRef (*threads)(vyre_lower_t *l); /* i32: how many there are */
   LLVMValueRef (*group)(vyre_lower_t *l);   /* i32: this group's index in its launch */
@@ -391,6 +392,7 @@ vyre_counted_t vyre_lower_begin_dealt(vyre_lower_t *l, vyre_region_t *region);
 void vyre_lower_end_dealt(vyre_lower_t *l, const vyre_region_t *region);
 void vyre_lower_find_lowest_dealt(vyre_lower_t *l, const vyre_region_t *region);
 void vyre_lower_join_subgroups(vyre_lower_t *l, LLVMValueRef limit_before);
+void vyre_lower_tell_uniform(vyre_lower_t *l, uint32_t first, uint32_t end);
 
 /* lower_collective.c: var = op(...), at level WORKGROUP or SUBGROUP; lower_collective_group.c: by a group */
 void vyre_lower_collective(vyre_lower_t *l, const vyre_stmt_t *s);

@@ -36,13 +36,31 @@ static LLVMValueRef call_math(vyre_lower_t *l, const vyre_expr_t *e, LLVMValueRe
   char name[32];
   LLVMTypeRef type = vyre_lower_type(l, e->type);
   snprintf(name, sizeof name, "vyre_%s_%s", vyre_expr_text(e->op), vyre_type_text(e->type));
-  LLVMValueRef value = vyre_lower_runtime(l, name, type, arguments, count);
-  if (e->op != VYRE_EXPR_POW || !l->target->is_gpu) return value;
-  /* Where the result does not hang on one side it does not hang on that being a NaN; a host's function sees to that. */
+  return vyre_lower_runtime(l, name, type, arguments, count);
+}
+
+/* libclc's for a GPU (device_math.c). Its exp, exp2 and pow of f32 give 0 where the result is denormal: those of f64
+ * are taken. Where pow does not hang on one side it does not hang on that being a NaN, which a host's function sees to.
+ */
+static LLVMValueRef call_device_math(vyre_lower_t *l, const vyre_expr_t *e, LLVMValueRef *arguments, unsigned count) {
+  bool is_pow = e->op == VYRE_EXPR_POW;
+  bool is_wide = e->type == VYRE_TYPE_F32 && (is_pow || e->op == VYRE_EXPR_EXP || e->op == VYRE_EXPR_EXP2);
+  LLVMTypeRef type = vyre_lower_type(l, e->type);
+  vyre_expr_t wide = {.op = e->op, .type = VYRE_TYPE_F64};
+  LLVMValueRef value, operands[2];
+  for (unsigned i = 0; i < count; i++)
+    operands[i] = is_wide ? LLVMBuildFPExt(l->ir, arguments[i], l->f64, "") : arguments[i];
+  value = call_math(l, is_wide ? &wide : e, operands, count);
+  if (is_wide) value = LLVMBuildFPTrunc(l->ir, value, type, "");
+  if (!is_pow) return value;
   LLVMValueRef one = LLVMConstReal(type, 1), zero = LLVMConstReal(type, 0);
   LLVMValueRef is_one = LLVMBuildOr(l->ir, LLVMBuildFCmp(l->ir, LLVMRealOEQ, arguments[0], one, ""),
                                     LLVMBuildFCmp(l->ir, LLVMRealOEQ, arguments[1], zero, ""), "");
   return LLVMBuildSelect(l->ir, is_one, one, value, "");
+}
+
+static LLVMValueRef lower_function(vyre_lower_t *l, const vyre_expr_t *e, LLVMValueRef *arguments, unsigned count) {
+  return l->target->is_gpu ? call_device_math(l, e, arguments, count) : call_math(l, e, arguments, count);
 }
 
 LLVMValueRef vyre_lower_unary(vyre_lower_t *l, const vyre_expr_t *e, LLVMValueRef a) {
@@ -71,7 +89,7 @@ LLVMValueRef vyre_lower_unary(vyre_lower_t *l, const vyre_expr_t *e, LLVMValueRe
     case VYRE_EXPR_LOG:
     case VYRE_EXPR_LOG2:
     case VYRE_EXPR_SIN:
-    case VYRE_EXPR_COS: return call_math(l, e, &a, 1);
+    case VYRE_EXPR_COS: return lower_function(l, e, &a, 1);
     default: VYRE_UNREACHABLE();
   }
 }
@@ -124,9 +142,14 @@ LLVMValueRef vyre_lower_extreme(vyre_lower_t *l, bool is_min, vyre_type_t type, 
   return is_min ? LLVMBuildSelect(l->ir, is_less, a, b, "") : LLVMBuildSelect(l->ir, is_less, b, a, "");
 }
 
+/* By an instruction of its own on a GPU, which has no 128 bits: LLVM would widen a division beside the product to them
+ * and end the process, because there is no function for it. */
 static LLVMValueRef lower_mulhigh(vyre_lower_t *l, const vyre_expr_t *e, LLVMValueRef a, LLVMValueRef b) {
   unsigned bits = vyre_type_bits(e->type);
   bool is_signed = vyre_type_is_signed(e->type);
+  if (l->target->is_gpu && bits == 64)
+    return vyre_lower_intrinsic(l, is_signed ? "llvm.nvvm.mulhi.ll" : "llvm.nvvm.mulhi.ull", NULL,
+                                (LLVMValueRef[]){a, b}, 2);
   LLVMTypeRef narrow = vyre_lower_type(l, e->type), wide = LLVMIntTypeInContext(l->context, 2 * bits);
   LLVMValueRef product = LLVMBuildMul(l->ir, LLVMBuildIntCast2(l->ir, a, wide, is_signed, ""),
                                       LLVMBuildIntCast2(l->ir, b, wide, is_signed, ""), "");
@@ -140,7 +163,7 @@ static LLVMValueRef lower_float_binary(vyre_lower_t *l, const vyre_expr_t *e, LL
     case VYRE_EXPR_SUB: return LLVMBuildFSub(l->ir, a, b, "");
     case VYRE_EXPR_MUL: return LLVMBuildFMul(l->ir, a, b, "");
     case VYRE_EXPR_DIV: return LLVMBuildFDiv(l->ir, a, b, "");
-    case VYRE_EXPR_POW: return call_math(l, e, (LLVMValueRef[]){a, b}, 2);
+    case VYRE_EXPR_POW: return lower_function(l, e, (LLVMValueRef[]){a, b}, 2);
     default: VYRE_UNREACHABLE();
   }
 }

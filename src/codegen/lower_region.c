@@ -408,6 +408,7 @@ static void lower_subgroups(vyre_lower_t *l, uint32_t first, uint32_t end) {
   lanes->end = outer_end;
   l->fuel = fuel;
   if (l->is_group) vyre_lower_join_subgroups(l, before);
+  if (l->is_group && lanes->count == VYRE_SUBGROUP_LANES) vyre_lower_tell_uniform(l, first, end);
   leave_if_nobody_is_left(l, vyre_lower_i64(l, 0), l->exit);
 }
 

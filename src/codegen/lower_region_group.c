@@ -123,3 +123,16 @@ void vyre_lower_join_subgroups(vyre_lower_t *l, LLVMValueRef limit_before) {
   LLVMBuildBr(l->ir, good);
   LLVMPositionBuilderAtEnd(l->ir, good);
 }
+
+/* In a workgroup of one subgroup what is the same in it is uniform, but only one warp has come by it. */
+void vyre_lower_tell_uniform(vyre_lower_t *l, uint32_t first, uint32_t end) {
+  for (uint32_t id = first; id != end; id = l->program->stmts[id].next) {
+    const vyre_stmt_t *s = &l->program->stmts[id];
+    bool assigns = s->op == VYRE_STMT_LET || s->op == VYRE_STMT_ASSIGN;
+    if (!assigns || l->lanes.uniform.vars[s->var] != VYRE_LEVEL_WORKGROUP) continue;
+    LLVMTypeRef type = vyre_lower_type(l, l->program->vars[s->var].type);
+    vyre_first_t one = vyre_lower_begin_first(l);
+    LLVMValueRef value = vyre_lower_load(l, type, l->vars[s->var], "");
+    LLVMBuildStore(l->ir, vyre_lower_end_first(l, one, value), l->vars[s->var]);
+  }
+}

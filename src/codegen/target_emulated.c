@@ -69,6 +69,7 @@ static void fence(vyre_lower_t *l, vyre_order_t order, vyre_scope_t scope) {
 }
 
 const vyre_target_t vyre_target_emulated = {.is_group = true,
+                                            .has_garbage = true,
                                             .thread = thread,
                                             .threads = threads,
                                             .group = group,

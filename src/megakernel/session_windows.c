@@ -8,8 +8,10 @@ typedef struct record {
 } record_t;
 _Static_assert(sizeof(record_t) == VYRE_WINDOW_BYTES_EACH, "as in protocol.def");
 
-static vyre_status_t write_record(vyre_session_t *session, uint32_t handle, const vyre_memory_t *memory) {
-  record_t record = {.base = memory->address, .bytes = memory->bytes, .is_host = memory->is_host};
+/* `bytes` is what slots may reach: a device's memory may be larger than what was asked for. */
+static vyre_status_t write_record(vyre_session_t *session, uint32_t handle, const vyre_memory_t *memory,
+                                  uint64_t bytes) {
+  record_t record = {.base = memory->address, .bytes = bytes, .is_host = memory->is_host};
   return session->device->ops->write(session->device, session->windows + (uint64_t)handle * sizeof record, &record,
                                      sizeof record);
 }
@@ -30,11 +32,12 @@ static vyre_status_t check_bytes(uintptr_t at, uint64_t bytes) {
 }
 
 /* Gives the memory to a free handle, which owns it from then on; on failure it stays the caller's. */
-static vyre_status_t take_handle(vyre_session_t *session, const vyre_memory_t *memory, uint32_t *out_handle) {
+static vyre_status_t take_handle(vyre_session_t *session, const vyre_memory_t *memory, uint64_t bytes,
+                                 uint32_t *out_handle) {
   pthread_mutex_lock(&session->lock);
   uint32_t handle = VYRE_WINDOW_FIRST, last = session->params.windows + 1;
   while (handle <= last && session->window_memory[handle].bytes) handle++;
-  vyre_status_t status = handle <= last ? write_record(session, handle, memory)
+  vyre_status_t status = handle <= last ? write_record(session, handle, memory, bytes)
                                         : vyre_status_make(VYRE_E_TABLE_FULL, "windows: %u are in use", last - 1);
   if (!status) {
     session->window_memory[handle] = *memory;
@@ -44,8 +47,8 @@ static vyre_status_t take_handle(vyre_session_t *session, const vyre_memory_t *m
   return status;
 }
 
-static vyre_status_t own_window(vyre_session_t *session, vyre_memory_t *memory, uint32_t *out_handle) {
-  vyre_status_t status = take_handle(session, memory, out_handle);
+static vyre_status_t own_window(vyre_session_t *session, vyre_memory_t *memory, uint64_t bytes, uint32_t *out_handle) {
+  vyre_status_t status = take_handle(session, memory, bytes, out_handle);
   if (status) session->device->ops->release(session->device, memory);
   return status;
 }
@@ -55,7 +58,7 @@ vyre_status_t vyre_session_window_allocate(vyre_session_t *session, vyre_memory_
   VYRE_TRY(need_start(session));
   VYRE_TRY(check_bytes(0, bytes));
   VYRE_TRY(session->device->ops->allocate(session->device, kind, bytes, out_memory));
-  return own_window(session, out_memory, out_handle);
+  return own_window(session, out_memory, bytes, out_handle);
 }
 
 vyre_status_t vyre_session_window_bind(vyre_session_t *session, void *memory, uint64_t bytes, uint32_t *out_handle) {
@@ -68,7 +71,7 @@ vyre_status_t vyre_session_window_bind(vyre_session_t *session, void *memory, ui
   VYRE_TRY(check_bytes((uintptr_t)memory, bytes));
   vyre_memory_t bound;
   VYRE_TRY(session->device->ops->bind(session->device, memory, bytes, &bound));
-  return own_window(session, &bound, out_handle);
+  return own_window(session, &bound, bytes, out_handle);
 }
 
 vyre_status_t vyre_session_window_create(vyre_session_t *session, uint64_t bytes, uint32_t *out_handle,
@@ -85,7 +88,7 @@ vyre_status_t vyre_session_window_remove(vyre_session_t *session, uint32_t handl
     return vyre_status_make(VYRE_E_ARGUMENT, "window %u", handle);
   pthread_mutex_lock(&session->lock);
   vyre_memory_t *memory = &session->window_memory[handle];
-  vyre_status_t status = memory->bytes ? write_record(session, handle, &(vyre_memory_t){0})
+  vyre_status_t status = memory->bytes ? write_record(session, handle, &(vyre_memory_t){0}, 0)
                                        : vyre_status_make(VYRE_E_ARGUMENT, "window %u is not in use", handle);
   /* A kernel that has ended needs no table; a lost device takes no writes. */
   if (status && memory->bytes && vyre_session_has_ended(session)) vyre_status_destroy(&status);

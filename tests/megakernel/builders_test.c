@@ -1,9 +1,10 @@
-/* Random Programs in two sessions of one device that differ in the builder only: the same slots give the same
- * completions (state, results, fault, its place), outputs and windows, slot by slot. A slot has operands of its own;
- * what it leaves in the state is seen by those that follow.
+/* Random Programs in two sessions of one device that differ in the builder only, or, for a GPU, in a session of the cpu
+ * device and one of the GPU: the same slots give the same completions (state, results, fault, its place), outputs and
+ * windows, slot by slot. A slot has operands of its own; what it leaves in the state is seen by those that follow.
  *
  * Arguments: [device] [first seed] [Programs] [slots of each]; the devices are those of support/device.h. Without
- * arguments: cpu in both topologies and ref, a bounded number of Programs. A campaign: `test-builders cpu 1 100000`. */
+ * arguments: cpu in both topologies and ref, a bounded number of Programs. A campaign: `test-builders cpu 1 100000`. A
+ * named GPU that is not there is a skip, with VYRE_REQUIRE=gpu an error. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,6 +22,7 @@
 #include "ir/layout.h"
 #include "ir/text.h"
 #include "megakernel/protocol.h"
+#include "megakernel/session.h"
 #include "support/device.h"
 #include "support/expect.h"
 #include "support/generate.h"
@@ -37,11 +39,19 @@ enum {
 
 static uint64_t first_seed = 1, program_count = 64, slots_of_each = 8;
 
+/* A window, and the host's own access to it: the memory itself, or a copy of what lies on the device. */
+typedef struct window {
+  uint32_t handle;
+  vyre_memory_t memory;
+  uint8_t *bytes;
+} window_t;
+
 /* One of the two sessions. A slot in flight has a part of each window to itself. */
 typedef struct side {
+  const char *name;
+  vyre_device_t *device;
   vyre_session_t *session;
-  uint32_t data_window, buffer_window, output_window;
-  uint8_t *data, *buffers, *outputs;
+  window_t data, buffers, outputs;
   vyre_ticket_t tickets[IN_FLIGHT_MAX];
 } side_t;
 
@@ -55,9 +65,10 @@ typedef struct flight {
 } flight_t;
 
 typedef struct pair {
-  vyre_device_t *device;
-  side_t sides[2]; /* interpreted, jit */
-  uint64_t seed;   /* of the first Program */
+  side_t sides[2]; /* interpreted, jit; or cpu, GPU */
+  bool has_gpu;
+  uint32_t gpu_workers; /* 0: as many as it has, and no Programs whose slots run in order */
+  uint64_t seed;        /* of the first Program */
   vyre_program_t *programs[PROGRAMS_MAX];
   uint64_t seeds[PROGRAMS_MAX];
   uint32_t count;
@@ -72,13 +83,16 @@ typedef struct pair {
 
 /* ---- the sessions ---- */
 
-/* Programs that the device runs, of the seeds from `seed` on; gives the seed behind them. */
+/* Programs of the seeds from `seed` on; gives the seed behind them. */
 static uint64_t make_programs(pair_t *p, uint64_t seed, uint32_t count) {
-  static const generate_options_t kinds[] = {
+  enum { KINDS = 5 };
+  static const generate_options_t kinds[KINDS] = {
       {0}, {.no_faults = true}, {.foreach_heavy = true}, {.foreach_heavy = true, .no_faults = true}, {.statements = 8}};
   for (p->count = 0; p->count < count; seed++) {
-    vyre_program_t *program = generate_program(seed, &kinds[seed % 5]);
-    if (program->needs & p->device->lacks) {
+    generate_options_t kind = kinds[seed % KINDS];
+    if (p->has_gpu) kind.lacks |= GENERATE_LACKS_LIBM;
+    vyre_program_t *program = generate_program(seed, &kind);
+    if (program->needs_order && p->gpu_workers != 1) {
       vyre_program_destroy(&program);
       continue;
     }
@@ -109,34 +123,59 @@ static void set_constants(pair_t *p, side_t *side, uint32_t index) {
   }
 }
 
+static void open_window(const side_t *side, uint64_t bytes, window_t *out_window) {
+  bool is_gpu = test_device_is_gpu(side->name);
+  vyre_memory_kind_t kind = is_gpu ? VYRE_MEMORY_DEVICE : VYRE_MEMORY_HOST;
+  ok(vyre_session_window_allocate(side->session, kind, bytes, &out_window->handle, &out_window->memory));
+  out_window->bytes = is_gpu ? vyre_calloc(bytes, 1) : out_window->memory.host;
+  assert_non_null(out_window->bytes);
+}
+
+static void close_window(const window_t *window) {
+  if (window->bytes != window->memory.host) vyre_free(window->bytes);
+}
+
+/* Between the window and the host's copy of it, where it is one. */
+static void upload(const side_t *side, const window_t *window, size_t at, size_t bytes) {
+  if (window->bytes == window->memory.host || bytes == 0) return;
+  ok(side->device->ops->write(side->device, window->memory.address + at, window->bytes + at, bytes));
+}
+
+static void download(const side_t *side, const window_t *window, size_t at, size_t bytes) {
+  if (window->bytes == window->memory.host || bytes == 0) return;
+  ok(side->device->ops->read(side->device, window->bytes + at, window->memory.address + at, bytes));
+}
+
 static void open_side(pair_t *p, side_t *side, const vyre_session_params_t *params) {
-  ok(vyre_session_create(p->device, params, &side->session));
+  ok(vyre_session_create(side->device, params, &side->session));
   for (uint32_t i = 0; i < p->count; i++) {
     uint32_t opcode = 1000 + i;
     ok(vyre_session_register(side->session, p->programs[i], &opcode));
     set_constants(p, side, i);
   }
   ok(vyre_session_start(side->session));
-  assert_int_equal(vyre_session_stats(side->session).builder, params->builder);
+  if (params->builder) assert_int_equal(vyre_session_stats(side->session).builder, params->builder);
   uint64_t places = p->in_flight;
-  ok(vyre_session_window_create(side->session, places * DATA_BYTES, &side->data_window, (void **)&side->data));
-  ok(vyre_session_window_create(side->session, places * BUFFER_BYTES, &side->buffer_window, (void **)&side->buffers));
-  ok(vyre_session_window_create(side->session, places * p->place_bytes, &side->output_window, (void **)&side->outputs));
+  open_window(side, places * DATA_BYTES, &side->data);
+  open_window(side, places * BUFFER_BYTES, &side->buffers);
+  open_window(side, places * p->place_bytes, &side->outputs);
 }
 
-/* One worker: slots that share state run in the order of their tickets. */
-static uint64_t open_pair(pair_t *p, const char *device, uint64_t seed, uint32_t count) {
+/* One worker on a host: slots that share state run in the order of their tickets. */
+static uint64_t open_pair(pair_t *p, uint64_t seed, uint32_t count) {
   static const uint64_t fuels[] = {20000, 1000, 3000, 60, 200};
   p->random = (random_t){seed * 131};
   p->in_flight = 1 + random_below(&p->random, IN_FLIGHT_MAX);
+  p->gpu_workers = p->has_gpu && random_once_in(&p->random, 2) ? 0 : 1;
   seed = make_programs(p, seed, count);
-  vyre_session_params_t params = {.workers = 1,
-                                  .ring_slots = IN_FLIGHT_MAX,
+  vyre_session_params_t params = {.ring_slots = IN_FLIGHT_MAX,
                                   .fuel = fuels[random_below(&p->random, 5)] + random_below(&p->random, 50)};
-  params.topology = test_device_topology(device);
   for (int i = 0; i < 2; i++) {
-    params.builder = i ? VYRE_BUILDER_JIT : VYRE_BUILDER_INTERPRETED;
-    open_side(p, &p->sides[i], &params);
+    side_t *side = &p->sides[i];
+    params.workers = test_device_is_gpu(side->name) ? p->gpu_workers : 1;
+    params.topology = test_device_topology(side->name);
+    params.builder = p->has_gpu ? VYRE_BUILDER_DEFAULT : i ? VYRE_BUILDER_JIT : VYRE_BUILDER_INTERPRETED;
+    open_side(p, side, &params);
   }
   return seed;
 }
@@ -145,6 +184,9 @@ static void close_pair(pair_t *p) {
   for (int i = 0; i < 2; i++) {
     ok(vyre_session_stop(p->sides[i].session, 10 * VYRE_NS_PER_S));
     vyre_session_destroy(&p->sides[i].session);
+    close_window(&p->sides[i].data);
+    close_window(&p->sides[i].buffers);
+    close_window(&p->sides[i].outputs);
   }
   for (uint32_t i = 0; i < p->count; i++) vyre_program_destroy(&p->programs[i]);
 }
@@ -167,8 +209,8 @@ static void put_window(pair_t *p, flight_t *flight, const run_binding_t *binding
   size_t start = index_of(p, flight) * BUFFER_BYTES, at = flight->buffer_used;
   size_t room = (BUFFER_BYTES - at) & ~(size_t)15, size = binding->size < room ? binding->size : room;
   for (int i = 0; i < 2; i++) {
-    memcpy(p->sides[i].buffers + start + at, binding->bytes, size);
-    store32(operands[i] + VYRE_OPERAND_HANDLE, p->sides[i].buffer_window);
+    memcpy(p->sides[i].buffers.bytes + start + at, binding->bytes, size);
+    store32(operands[i] + VYRE_OPERAND_HANDLE, p->sides[i].buffers.handle);
     store64(operands[i] + VYRE_OPERAND_OFFSET, start + at);
     store64(operands[i] + VYRE_OPERAND_BYTES, size);
   }
@@ -179,7 +221,7 @@ static void put_window(pair_t *p, flight_t *flight, const run_binding_t *binding
 static bool put_operands(pair_t *p, flight_t *flight, const inputs_t *inputs) {
   const vyre_program_t *program = p->programs[flight->program];
   uint8_t *at[2];
-  for (int i = 0; i < 2; i++) at[i] = p->sides[i].outputs + index_of(p, flight) * p->place_bytes + p->block_bytes;
+  for (int i = 0; i < 2; i++) at[i] = p->sides[i].outputs.bytes + index_of(p, flight) * p->place_bytes + p->block_bytes;
   const uint8_t *first = at[0];
   flight->buffer_used = 0;
   for (uint32_t k = 0; k < program->param_count; k++) {
@@ -202,7 +244,7 @@ static uint32_t put_chunk(pair_t *p, const flight_t *flight, const run_input_t *
   size_t offset = index_of(p, flight) * DATA_BYTES + ((input->halo_left + 15u) & ~15u);
   size_t all = input->halo_left + input->data_bytes + input->halo_right;
   for (int i = 0; i < 2; i++)
-    memcpy(p->sides[i].data + offset - input->halo_left, (const uint8_t *)input->data - input->halo_left, all);
+    memcpy(p->sides[i].data.bytes + offset - input->halo_left, (const uint8_t *)input->data - input->halo_left, all);
   return (uint32_t)offset;
 }
 
@@ -213,7 +255,7 @@ static void make_call(pair_t *p, flight_t *flight) {
   inputs_init(&inputs, p->programs[flight->program], random_next(r), &options);
   const run_input_t *input = &inputs.input;
   size_t place = index_of(p, flight) * p->place_bytes;
-  for (int i = 0; i < 2; i++) memset(p->sides[i].outputs + place, input->output_fill, p->block_bytes);
+  for (int i = 0; i < 2; i++) memset(p->sides[i].outputs.bytes + place, input->output_fill, p->block_bytes);
   flight->slot = (vyre_slot_t){.opcode = 1000 + flight->program,
                                .arg = {[VYRE_ARG_DATA_OFFSET_LOW] = put_chunk(p, flight, input),
                                        [VYRE_ARG_DATA_BYTES] = (uint32_t)input->data_bytes,
@@ -249,23 +291,54 @@ static void choose_slot(pair_t *p, flight_t *flight) {
 
 static void submit(pair_t *p, flight_t *flight) {
   choose_slot(p, flight);
+  size_t index = index_of(p, flight);
   for (int i = 0; i < 2; i++) {
     side_t *side = &p->sides[i];
+    upload(side, &side->data, index * DATA_BYTES, DATA_BYTES);
+    upload(side, &side->buffers, index * BUFFER_BYTES, flight->buffer_used);
+    upload(side, &side->outputs, index * p->place_bytes, p->place_bytes);
     vyre_slot_t slot = flight->slot;
-    slot.arg[VYRE_ARG_DATA_WINDOW] = side->data_window;
-    slot.arg[VYRE_ARG_OUTPUT_WINDOW] = side->output_window;
-    ok(vyre_session_submit(side->session, &slot, 60 * VYRE_NS_PER_S, &side->tickets[index_of(p, flight)]));
+    slot.arg[VYRE_ARG_DATA_WINDOW] = side->data.handle;
+    slot.arg[VYRE_ARG_OUTPUT_WINDOW] = side->outputs.handle;
+    ok(vyre_session_submit(side->session, &slot, 60 * VYRE_NS_PER_S, &side->tickets[index]));
   }
   if (flight->program < p->count) p->pending[flight->program]++;
   flight->is_open = true;
 }
 
+/* Where the sides differ in memory of the slot: the first few bytes. */
+static void explain_bytes(const char *name, const uint8_t *first, const uint8_t *second, size_t bytes) {
+  unsigned shown = 0;
+  for (size_t i = 0; i < bytes && shown < 8; i++) {
+    if (first[i] == second[i]) continue;
+    fprintf(stderr, "%s, byte %zu of %zu: %02x, %02x\n", name, i, bytes, first[i], second[i]);
+    shown++;
+  }
+}
+
+static void explain_memory(const pair_t *p, const flight_t *flight) {
+  const vyre_program_t *program = p->programs[flight->program];
+  size_t index = index_of(p, flight), place = index * p->place_bytes, buffers = index * BUFFER_BYTES;
+  vyre_layout_t layout;
+  vyre_program_layout(program, &layout);
+  explain_bytes("windows", p->sides[0].buffers.bytes + buffers, p->sides[1].buffers.bytes + buffers,
+                flight->buffer_used);
+  for (uint32_t k = 0; k < program->param_count; k++) {
+    const vyre_param_t *param = &program->params[k];
+    if (param->role != VYRE_ROLE_OUTPUT) continue;
+    size_t at = place + layout.output_offset[k];
+    explain_bytes(param->name, p->sides[0].outputs.bytes + at, p->sides[1].outputs.bytes + at,
+                  vyre_output_bytes(param));
+  }
+}
+
 static void explain(const pair_t *p, const flight_t *flight, const vyre_completion_t completions[2]) {
   for (int i = 0; i < 2; i++)
-    fprintf(stderr, "%s: state %d, result %u %u, fault %u at node %u\n", i ? "jit" : "interpreted",
+    fprintf(stderr, "%s, side %d: state %d, result %u %u, fault %u at node %u\n", p->sides[i].name, i,
             (int)completions[i].state, completions[i].result[0], completions[i].result[1], completions[i].fault,
             completions[i].fault_node);
   if (flight->program == p->count) return;
+  explain_memory(p, flight);
   fprintf(stderr, "Program of seed %llu, flags %u:\n", (unsigned long long)p->seeds[flight->program],
           flight->slot.arg[VYRE_ARG_FLAGS]);
   vyre_strbuf_t text;
@@ -275,22 +348,50 @@ static void explain(const pair_t *p, const flight_t *flight, const vyre_completi
   vyre_strbuf_deinit(&text);
 }
 
+static size_t record_bytes; /* of the records that are sorted; qsort has no context */
+
+static int compare_records(const void *a, const void *b) {
+  uint64_t first, second;
+  memcpy(&first, a, 8);
+  memcpy(&second, b, 8);
+  if (first != second) return first < second ? -1 : 1;
+  return memcmp((const uint8_t *)a + 8, (const uint8_t *)b + 8, record_bytes - 8);
+}
+
+/* Records of a call are in no order, and behind the last one is what was there. */
+static bool same_records(const vyre_param_t *param, uint8_t *const outputs[2]) {
+  uint64_t counts[2];
+  record_bytes = 8 + vyre_output_value_bytes(param);
+  for (int i = 0; i < 2; i++) {
+    memcpy(&counts[i], outputs[i], 8);
+    if (counts[i] > param->count) return false;
+    qsort(outputs[i] + 8, counts[i], record_bytes, compare_records);
+  }
+  return counts[0] == counts[1] && memcmp(outputs[0] + 8, outputs[1] + 8, counts[0] * record_bytes) == 0;
+}
+
 /* After a fault: but for ordered outputs, which are not specified then, nor are windows. */
 static bool same_memory(const pair_t *p, const flight_t *flight, bool is_fault) {
-  size_t index = index_of(p, flight), place = index * p->place_bytes;
-  const uint8_t *blocks[2] = {p->sides[0].outputs + place, p->sides[1].outputs + place};
-  if (!is_fault)
-    return memcmp(blocks[0], blocks[1], p->block_bytes) == 0 &&
-           memcmp(p->sides[0].buffers + index * BUFFER_BYTES, p->sides[1].buffers + index * BUFFER_BYTES,
-                  flight->buffer_used) == 0;
+  size_t index = index_of(p, flight), place = index * p->place_bytes, buffers = index * BUFFER_BYTES;
+  for (int i = 0; i < 2; i++) {
+    download(&p->sides[i], &p->sides[i].outputs, place, p->block_bytes);
+    download(&p->sides[i], &p->sides[i].buffers, buffers, flight->buffer_used);
+  }
+  if (!is_fault &&
+      memcmp(p->sides[0].buffers.bytes + buffers, p->sides[1].buffers.bytes + buffers, flight->buffer_used) != 0)
+    return false;
   const vyre_program_t *program = p->programs[flight->program];
   vyre_layout_t layout;
   vyre_program_layout(program, &layout);
   for (uint32_t k = 0; k < program->param_count; k++) {
     const vyre_param_t *param = &program->params[k];
-    if (param->role != VYRE_ROLE_OUTPUT || vyre_output_is_ordered(param)) continue;
-    uint32_t at = layout.output_offset[k];
-    if (memcmp(blocks[0] + at, blocks[1] + at, vyre_output_bytes(param)) != 0) return false;
+    if (param->role != VYRE_ROLE_OUTPUT || (is_fault && vyre_output_is_ordered(param))) continue;
+    uint8_t *outputs[2];
+    for (int i = 0; i < 2; i++) outputs[i] = p->sides[i].outputs.bytes + place + layout.output_offset[k];
+    bool is_same = param->reducer == VYRE_REDUCER_APPEND
+                       ? same_records(param, outputs)
+                       : memcmp(outputs[0], outputs[1], vyre_output_bytes(param)) == 0;
+    if (!is_same) return false;
   }
   return true;
 }
@@ -320,9 +421,11 @@ static void check(pair_t *p, flight_t *flight) {
 
 /* ---- all of it ---- */
 
-static uint64_t run_pair(pair_t *p, const char *device, uint64_t seed, uint32_t count) {
-  *p = (pair_t){.device = p->device, .slots = p->slots, .faults = p->faults, .finishes = p->finishes};
-  seed = open_pair(p, device, seed, count);
+static uint64_t run_pair(pair_t *p, uint64_t seed, uint32_t count) {
+  pair_t next = {.has_gpu = p->has_gpu, .slots = p->slots, .faults = p->faults, .finishes = p->finishes};
+  for (int i = 0; i < 2; i++) next.sides[i] = (side_t){.name = p->sides[i].name, .device = p->sides[i].device};
+  *p = next;
+  seed = open_pair(p, seed, count);
   for (uint64_t i = 0; i < count * slots_of_each; i++) {
     flight_t *flight = &p->flights[random_below(&p->random, p->in_flight)];
     if (flight->is_open) check(p, flight);
@@ -337,14 +440,18 @@ static uint64_t run_pair(pair_t *p, const char *device, uint64_t seed, uint32_t 
 static void builders_complete_alike(void **state) {
   const char *device = *state;
   static pair_t p;
-  p = (pair_t){0};
-  ok(test_device_open(device, &p.device));
-  p.device->lacks = 0; /* the whole language, whatever a host device promises so far */
+  p = (pair_t){.has_gpu = test_device_is_gpu(device)};
+  p.sides[0].name = p.has_gpu ? "cpu" : device;
+  p.sides[1].name = device;
+  for (int i = 0; i < 2; i++) {
+    ok(test_device_open(p.sides[i].name, &p.sides[i].device));
+    assert_int_equal(p.sides[i].device->lacks, 0);
+  }
   uint64_t seed = first_seed;
   for (uint64_t done = 0; done < program_count;) {
     uint64_t left = program_count - done;
     uint32_t count = left < PROGRAMS_MAX ? (uint32_t)left : PROGRAMS_MAX;
-    seed = run_pair(&p, device, seed, count);
+    seed = run_pair(&p, seed, count);
     done += count;
   }
   print_message("%s: %llu Programs of seeds %llu to %llu, %llu slots, %llu of them faults, %llu of finish\n", device,
@@ -353,7 +460,7 @@ static void builders_complete_alike(void **state) {
   /* Neither all of them faults nor none, or the test says little. */
   assert_true(p.slots == program_count * slots_of_each);
   assert_true(p.slots < 500 || (p.faults > p.slots / 50 && p.faults < p.slots * 3 / 4));
-  vyre_device_close(&p.device);
+  for (int i = 0; i < 2; i++) vyre_device_close(&p.sides[i].device);
 }
 
 int main(int argc, char **argv) {
@@ -362,6 +469,8 @@ int main(int argc, char **argv) {
   if (argc > 3) program_count = strtoull(argv[3], NULL, 0);
   if (argc > 4) slots_of_each = strtoull(argv[4], NULL, 0);
   if (argc > 1) {
+    int missing = test_device_missing(argv[1]);
+    if (missing) return missing;
     const struct CMUnitTest named[] = {{argv[1], builders_complete_alike, NULL, NULL, argv[1]}};
     return cmocka_run_group_tests(named, NULL, NULL);
   }

@@ -15,7 +15,8 @@
 
 /* Beside VYRE_NEEDS_*: what no device is asked for, but a compiler may lack. */
 enum {
-  GENERATE_LACKS_OPS = 1 << 30, /* ops beyond those of the first integer subset (CLZ .. BITCAST), lane ids, blocks */
+  GENERATE_LACKS_LIBM = 1 << 29, /* functions that are not exact: a GPU has others than libm's */
+  GENERATE_LACKS_OPS = 1 << 30,  /* ops beyond those of the first integer subset (CLZ .. BITCAST), lane ids, blocks */
 };
 /* Streams, integer sums, control flow and the first arithmetic: nothing else. */
 #define GENERATE_LACKS_ALL (VYRE_NEEDS_ALL | GENERATE_LACKS_OPS)

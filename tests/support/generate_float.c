@@ -28,9 +28,12 @@ static vyre_expr_id_t unary(generator_t *g, vyre_type_t type, uint32_t depth) {
   static const vyre_expr_op_t ops[] = {VYRE_EXPR_NEG,   VYRE_EXPR_ABS,  VYRE_EXPR_SQRT, VYRE_EXPR_FLOOR, VYRE_EXPR_CEIL,
                                        VYRE_EXPR_TRUNC, VYRE_EXPR_RINT, VYRE_EXPR_EXP,  VYRE_EXPR_EXP2,  VYRE_EXPR_LOG,
                                        VYRE_EXPR_LOG2,  VYRE_EXPR_SIN,  VYRE_EXPR_COS};
-  bool has_ops = !generate_lacks(g, GENERATE_LACKS_OPS);
+  enum { EXACT = 7 };
+  uint32_t count = sizeof ops / sizeof *ops;
+  if (generate_lacks(g, GENERATE_LACKS_LIBM)) count = EXACT;
+  if (generate_lacks(g, GENERATE_LACKS_OPS)) count = 1;
   vyre_expr_id_t value = generate_expr(g, type, depth);
-  return vyre_build_unary(generate_at(g), ops[random_below(&g->random, has_ops ? sizeof ops / sizeof *ops : 1)], value);
+  return vyre_build_unary(generate_at(g), ops[random_below(&g->random, count)], value);
 }
 
 vyre_expr_id_t generate_float_expr(generator_t *g, vyre_type_t type, uint32_t depth) {
@@ -47,6 +50,7 @@ vyre_expr_id_t generate_float_expr(generator_t *g, vyre_type_t type, uint32_t de
   }
   /* POW is dear. */
   uint32_t count = has_ops && random_once_in(&g->random, 3) ? 7 : 6;
+  if (generate_lacks(g, GENERATE_LACKS_LIBM)) count = 6;
   return vyre_build_binary(generate_at(g), ops[random_below(&g->random, count)], left, right);
 }
 
