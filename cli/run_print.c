@@ -75,6 +75,29 @@ static void json_outputs(cli_json_t *json, const run_result_t *result) {
   cli_json_close(json, '}');
 }
 
+static void json_path(cli_json_t *json, const char *path, const vyre_stream_report_t *report, uint64_t bytes,
+                      uint64_t bytes_cpu_copied) {
+  cli_json_open(json, NULL, '{');
+  cli_json_string(json, "path", path);
+  cli_json_string(json, "reason", report->ingest_reason);
+  cli_json_unsigned(json, "bytes", bytes);
+  cli_json_unsigned(json, "bytes_cpu_copied", bytes_cpu_copied);
+  cli_json_close(json, '}');
+}
+
+/* Each path that was used. */
+static void json_ingest(cli_json_t *json, const vyre_stream_report_t *report) {
+  cli_json_open(json, "ingest", '[');
+  bool is_mixed = report->bytes_fixed && report->bytes_direct;
+  if (is_mixed) {
+    json_path(json, "fixed", report, report->bytes_fixed, report->bytes_fixed);
+    json_path(json, "direct", report, report->bytes_direct, 0);
+  } else {
+    json_path(json, report->ingest, report, report->bytes, report->bytes_cpu_copied);
+  }
+  cli_json_close(json, ']');
+}
+
 void run_print_json(const run_result_t *result, cli_text_t *text) {
   cli_json_t json = {*text, false};
   cli_json_open(&json, NULL, '{');
@@ -86,14 +109,7 @@ void run_print_json(const run_result_t *result, cli_text_t *text) {
   cli_json_string(&json, "builder", result->stats.builder == VYRE_BUILDER_JIT ? "jit" : "interpreted");
   bool is_direct = result->stats.topology == VYRE_TOPOLOGY_DIRECT;
   cli_json_string(&json, "topology", is_direct ? "direct" : "dispatched");
-  cli_json_open(&json, "ingest", '[');
-  cli_json_open(&json, NULL, '{');
-  cli_json_string(&json, "path", result->report.ingest);
-  cli_json_string(&json, "reason", result->report.ingest_reason);
-  cli_json_unsigned(&json, "bytes", result->report.bytes);
-  cli_json_unsigned(&json, "bytes_cpu_copied", result->report.bytes_cpu_copied);
-  cli_json_close(&json, '}');
-  cli_json_close(&json, ']');
+  json_ingest(&json, &result->report);
   cli_json_unsigned(&json, "bytes", result->report.bytes);
   cli_json_real(&json, "seconds", result->report.seconds);
   json_outputs(&json, result);

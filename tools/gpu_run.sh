@@ -40,6 +40,7 @@ step() {
 case " $parts " in *' tests '*)
   step cuda-session 120 bin/test-session cuda:0
   step cuda-programs 120 bin/test-cuda-programs 1 "${PROGRAMS:-100}"
+  step cuda-buffer 60 bin/test-buffer cuda:0
   step cuda-builders 300 bin/test-builders cuda:0 1 "${BUILDERS:-96}"
   step cuda-conformance 300 bin/test-conformance cuda:0 1 "${CONFORMANCE:-128}"
   step cuda-files 300 ./cuda_files_test.sh bin/vyre programs "${BYTES:-8589934592}" "${ROUNDS:-20}"

@@ -13,7 +13,7 @@
 #ifndef VYRE_STREAM_H
 #define VYRE_STREAM_H
 
-#include <vyre/session.h>
+#include <vyre/buffer.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -25,7 +25,14 @@ typedef struct vyre_stream vyre_stream_t;
 typedef struct vyre_stream_params {
   const char *const *paths; /* regular files */
   uint32_t path_count;
-  const char *ingest;   /* ("auto") or "fixed": io_uring READ_FIXED into registered buffers */
+  vyre_buffer_t *buffer; /* instead of files: bytes that are on the device already. Lent, until the stream is closed */
+  uint64_t buffer_offset, buffer_bytes; /* of them; 0 bytes: all from the offset on. The offset is a multiple of 8 */
+  /* ("auto") how the bytes of files come in:
+   *   "fixed"   io_uring READ_FIXED into registered buffers, through the page cache
+   *   "direct"  the same past the page cache (O_DIRECT), for files that it does not hold
+   *   "mapped"  on a GPU: the copy engine reads the page cache itself; slower, for a quarter of the CPU time
+   *   "auto"    fixed for what the page cache holds, direct for the rest, chunk by chunk */
+  const char *ingest;
   uint32_t chunk_bytes; /* (1 MiB; on a GPU 4 MiB) a multiple of 4096, 4 KiB to 64 MiB */
   uint32_t depth;       /* (4; on a GPU 32) buffers per worker, on a GPU of the stream, at most 64 */
 } vyre_stream_params_t;
@@ -36,10 +43,11 @@ typedef struct vyre_stream_progress {
 } vyre_stream_progress_t;
 
 typedef struct vyre_stream_report {
-  const char *ingest;        /* the path that was used: "fixed" */
+  const char *ingest;        /* the path that was used: "fixed", "direct", "fixed and direct", "mapped", "resident" */
   const char *ingest_reason; /* why: "named", or the words of the policy */
   uint64_t bytes;            /* that went through the Program */
   uint64_t bytes_cpu_copied; /* of them, copied by a CPU on the way (by the kernel, out of the page cache) */
+  uint64_t bytes_fixed, bytes_direct; /* read through the page cache, and past it */
   uint64_t slots;
   uint64_t faults;
   double seconds;       /* from open to the last completion */

@@ -3,6 +3,7 @@
 #define VYRE_H
 
 #include <vyre/bench.h>
+#include <vyre/buffer.h>
 #include <vyre/doctor.h>
 #include <vyre/program.h>
 #include <vyre/session.h>

@@ -82,6 +82,9 @@ typedef struct vyre_copy_ops {
   vyre_status_t (*create)(vyre_device_t *device, uint32_t in_flight_max, vyre_copies_t **out_copies);
   void (*destroy)(vyre_copies_t *copies); /* waits for what is in flight */
   vyre_status_t (*submit)(vyre_copies_t *copies, uint64_t to, const void *from, uint64_t bytes);
+  /* Makes whole pages that may only be read, of a file's mapping, known to the copies; and takes that back. */
+  vyre_status_t (*pin)(vyre_device_t *device, const void *memory, uint64_t bytes, vyre_memory_t *out_memory);
+  vyre_status_t (*unpin)(vyre_device_t *device, vyre_memory_t *memory);
   /* How many copies have ended since create. */
   vyre_status_t (*ended)(vyre_copies_t *copies, uint64_t *out_count);
 } vyre_copy_ops_t;
@@ -108,10 +111,10 @@ struct vyre_device {
   const vyre_device_ops_t *ops;
   vyre_device_info_t info;
   vyre_topology_t topology; /* of sessions that ask for none; the only one, where only_fused is set */
-  uint32_t lacks;  /* VYRE_NEEDS_* that it cannot do */
-  bool only_fused; /* builds no loop that calls its handlers through hooks */
-  bool sleeps;     /* idle workers sleep on a word and are woken by publishers */
-  uint32_t pumps;  /* workers of a pump: 0 for as many as the session has */
+  uint32_t lacks;           /* VYRE_NEEDS_* that it cannot do */
+  bool only_fused;          /* builds no loop that calls its handlers through hooks */
+  bool sleeps;              /* idle workers sleep on a word and are woken by publishers */
+  uint32_t pumps;           /* workers of a pump: 0 for as many as the session has */
   char name[32];
   char target[16];
   char description[128];

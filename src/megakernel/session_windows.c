@@ -1,4 +1,5 @@
 /* Windows: memory that slots may name. The host keeps what each is made of; the kernel has a table of addresses. */
+#include "device/buffer.h"
 #include "megakernel/protocol.h"
 #include "megakernel/session_state.h"
 
@@ -82,6 +83,24 @@ vyre_status_t vyre_session_window_create(vyre_session_t *session, uint64_t bytes
   return NULL;
 }
 
+vyre_status_t vyre_session_window_buffer(vyre_session_t *session, vyre_buffer_t *buffer, uint64_t offset,
+                                         uint64_t bytes, uint32_t *out_handle) {
+  VYRE_TRY(need_start(session));
+  if (buffer->device != session->device)
+    return vyre_status_with_fix(vyre_status_make(VYRE_E_ARGUMENT, "a window over a buffer of another device"),
+                                "Make the buffer with the device that the session was created with.");
+  if (offset % WINDOW_ALIGNMENT)
+    return vyre_status_make(VYRE_E_ARGUMENT, "a window from %llu on in a buffer, no multiple of %d",
+                            (unsigned long long)offset, WINDOW_ALIGNMENT);
+  VYRE_TRY(check_bytes(0, bytes));
+  VYRE_TRY(vyre_buffer_check(buffer, offset, bytes));
+  vyre_memory_t lent = {.address = buffer->memory.address + offset,
+                        .host = buffer->memory.host ? buffer->memory.host + offset : NULL,
+                        .bytes = bytes,
+                        .is_host = buffer->memory.is_host};
+  return take_handle(session, &lent, bytes, out_handle);
+}
+
 vyre_status_t vyre_session_window_remove(vyre_session_t *session, uint32_t handle) {
   VYRE_TRY(need_start(session));
   if (handle < VYRE_WINDOW_FIRST || handle > session->params.windows + 1)
@@ -93,6 +112,7 @@ vyre_status_t vyre_session_window_remove(vyre_session_t *session, uint32_t handl
   /* A kernel that has ended needs no table; a lost device takes no writes. */
   if (status && memory->bytes && vyre_session_has_ended(session)) vyre_status_destroy(&status);
   if (!status) session->device->ops->release(session->device, memory);
+  if (!status) *memory = (vyre_memory_t){0}; /* of a buffer, too, which is not the session's to release */
   pthread_mutex_unlock(&session->lock);
   return status;
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -49,24 +50,52 @@ static vyre_status_t open_file(const char *path, uint32_t element_bytes, vyre_st
   return file->path ? NULL : vyre_out_of_memory(strlen(path));
 }
 
+/* The same file again, whatever the name says by now. */
+static vyre_status_t open_direct(vyre_stream_file_t *file, bool is_needed) {
+  char name[32];
+  snprintf(name, sizeof name, "/proc/self/fd/%d", file->fd);
+  file->direct_fd = open(name, O_RDONLY | O_CLOEXEC | O_DIRECT);
+  if (file->direct_fd >= 0 || !is_needed) return NULL;
+  if (errno != EINVAL && errno != EOPNOTSUPP)
+    return vyre_status_at(vyre_status_from_errno(errno, VYRE_E_IO, "open, O_DIRECT"), "%s", file->path);
+  return vyre_status_with_fix(
+      vyre_status_at(vyre_status_make(VYRE_E_UNSUPPORTED, "its file system does not read past the page cache"), "%s",
+                     file->path),
+      "Use --ingest fixed, or auto.");
+}
+
 vyre_status_t vyre_stream_files_open(vyre_stream_files_t *files, const char *const *paths, uint32_t count,
-                                     uint32_t chunk_bytes, uint32_t element_bytes) {
+                                     uint32_t chunk_bytes, uint32_t element_bytes, vyre_stream_direct_t direct) {
   *files = (vyre_stream_files_t){.chunk_bytes = chunk_bytes};
   pthread_mutex_init(&files->lock, NULL);
   files->files = vyre_calloc(count, sizeof *files->files);
   if (!files->files) return vyre_out_of_memory(count * sizeof *files->files);
-  for (uint32_t i = 0; i < count; i++) files->files[i].fd = -1;
+  for (uint32_t i = 0; i < count; i++) files->files[i].fd = files->files[i].direct_fd = -1;
   files->count = count;
   for (uint32_t i = 0; i < count; i++) {
     VYRE_TRY(open_file(paths[i], element_bytes, &files->files[i]));
     files->bytes += files->files[i].bytes;
   }
+  /* When all are open: what may be done without takes no descriptor from what may not. */
+  for (uint32_t i = 0; i < count && direct != VYRE_STREAM_CACHED; i++)
+    VYRE_TRY(open_direct(&files->files[i], direct == VYRE_STREAM_DIRECT));
   return NULL;
+}
+
+vyre_status_t vyre_stream_files_of_buffer(vyre_stream_files_t *files, uint64_t bytes, uint32_t chunk_bytes) {
+  *files = (vyre_stream_files_t){.chunk_bytes = chunk_bytes, .bytes = bytes};
+  pthread_mutex_init(&files->lock, NULL);
+  files->files = vyre_calloc(1, sizeof *files->files);
+  if (!files->files) return vyre_out_of_memory(sizeof *files->files);
+  files->count = 1;
+  files->files[0] = (vyre_stream_file_t){.fd = -1, .direct_fd = -1, .bytes = bytes, .path = vyre_strdup("the buffer")};
+  return files->files[0].path ? NULL : vyre_out_of_memory(16);
 }
 
 void vyre_stream_files_close(vyre_stream_files_t *files) {
   for (uint32_t i = 0; files->files && i < files->count; i++) {
     if (files->files[i].fd >= 0) close(files->files[i].fd);
+    if (files->files[i].direct_fd >= 0) close(files->files[i].direct_fd);
     vyre_free(files->files[i].path);
   }
   vyre_free(files->files);

@@ -13,6 +13,7 @@
 typedef struct vyre_stream_file {
   char *path;
   int fd;
+  int direct_fd; /* of reads past the page cache; -1: none */
   uint64_t bytes;
 } vyre_stream_file_t;
 
@@ -34,10 +35,19 @@ typedef struct vyre_stream_files {
   uint64_t next_offset, next_number;
 } vyre_stream_files_t;
 
+/* What else a file is opened for. */
+typedef enum vyre_stream_direct {
+  VYRE_STREAM_CACHED,         /* nothing */
+  VYRE_STREAM_DIRECT_IF_ABLE, /* reads past the page cache, where its file system has them */
+  VYRE_STREAM_DIRECT,         /* the same; VYRE_E_UNSUPPORTED where it has not */
+} vyre_stream_direct_t;
+
 /* Opens every file for reading; the first that cannot be opened, is no regular file or whose size is not a multiple of
  * element_bytes ends it. chunk_bytes is a multiple of element_bytes. */
 vyre_status_t vyre_stream_files_open(vyre_stream_files_t *files, const char *const *paths, uint32_t count,
-                                     uint32_t chunk_bytes, uint32_t element_bytes);
+                                     uint32_t chunk_bytes, uint32_t element_bytes, vyre_stream_direct_t direct);
+/* Cuts a buffer's bytes into chunks as if they were one file's. */
+vyre_status_t vyre_stream_files_of_buffer(vyre_stream_files_t *files, uint64_t bytes, uint32_t chunk_bytes);
 void vyre_stream_files_close(vyre_stream_files_t *files);
 
 /* The next chunk in order; false when there is none left. */

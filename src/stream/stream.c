@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "ir/layout.h"
 #include "megakernel/session.h"
-#include "stream/pump.h"
+#include "stream/path.h"
 #include "uring/facts.h"
 
 enum {
@@ -39,13 +39,25 @@ static const vyre_param_t *stream_param(const vyre_program_t *program) {
   return NULL;
 }
 
-static vyre_status_t check_params(const vyre_stream_params_t *p) {
-  if (!p || !p->paths || p->path_count == 0) return vyre_status_make(VYRE_E_ARGUMENT, "no files");
+static bool is_named(const vyre_stream_params_t *p, const char *ingest) {
+  return strcmp(p->ingest ? p->ingest : "auto", ingest) == 0;
+}
+
+static vyre_status_t check_source(const vyre_stream_params_t *p) {
+  if (!p || (!p->buffer && (!p->paths || p->path_count == 0))) return vyre_status_make(VYRE_E_ARGUMENT, "no files");
+  if (p->buffer && p->path_count) return vyre_status_make(VYRE_E_ARGUMENT, "files and a buffer");
+  if (p->buffer && p->ingest && !is_named(p, "auto"))
+    return vyre_status_make(VYRE_E_ARGUMENT, "the ingest path '%s' for a buffer, whose bytes are there", p->ingest);
   for (uint32_t i = 0; i < p->path_count; i++)
     if (!p->paths[i]) return vyre_status_make(VYRE_E_ARGUMENT, "paths[%u] is NULL", i);
-  if (p->ingest && strcmp(p->ingest, "auto") != 0 && strcmp(p->ingest, "fixed") != 0)
+  return NULL;
+}
+
+static vyre_status_t check_params(const vyre_stream_params_t *p) {
+  VYRE_TRY(check_source(p));
+  if (!is_named(p, "auto") && !is_named(p, "fixed") && !is_named(p, "direct") && !is_named(p, "mapped"))
     return vyre_status_with_fix(vyre_status_make(VYRE_E_UNSUPPORTED, "the ingest path '%s'", p->ingest),
-                                "Use --ingest fixed, or auto.");
+                                "Use --ingest fixed, direct, mapped or auto.");
   if (p->chunk_bytes && (p->chunk_bytes % CHUNK_BYTES_MIN || p->chunk_bytes > CHUNK_BYTES_MAX))
     return vyre_status_make(VYRE_E_ARGUMENT, "chunks of %u bytes; a multiple of %d up to %d is needed", p->chunk_bytes,
                             CHUNK_BYTES_MIN, CHUNK_BYTES_MAX);
@@ -128,6 +140,49 @@ static vyre_status_t check_program(const vyre_session_t *session, uint32_t opcod
       "Give it with vyre_session_set_param before start, or with `--param %s=VALUE`.", operand->name);
 }
 
+static const char *reason_of(const vyre_stream_params_t *params) {
+  if (params->buffer) return "the bytes are on the device";
+  if (!is_named(params, "auto")) return "named";
+  return "auto: fixed for what the page cache holds, direct for the rest";
+}
+
+/* Of a buffer: where in it the stream lies. */
+static vyre_status_t choose_source(vyre_stream_t *stream, const vyre_stream_params_t *params, uint32_t chunk_bytes,
+                                   uint32_t element_bytes) {
+  uint64_t bytes = params->buffer_bytes, size = vyre_buffer_bytes(params->buffer);
+  if (bytes == 0 && params->buffer_offset < size) bytes = size - params->buffer_offset;
+  VYRE_TRY(vyre_buffer_check(params->buffer, params->buffer_offset, bytes));
+  if (params->buffer_offset % 8 || bytes % element_bytes)
+    return vyre_status_make(VYRE_E_ARGUMENT,
+                            "%llu bytes of a buffer from %llu on: the offset is a multiple of 8, the "
+                            "bytes one of the stream's element, %u",
+                            (unsigned long long)bytes, (unsigned long long)params->buffer_offset, element_bytes);
+  stream->pump.source = params->buffer;
+  stream->pump.source_offset = params->buffer_offset;
+  stream->pump.path = &vyre_stream_path_resident;
+  return vyre_stream_files_of_buffer(&stream->files, bytes, chunk_bytes);
+}
+
+static vyre_status_t choose_path(vyre_stream_t *stream, const vyre_stream_params_t *params, uint32_t chunk_bytes,
+                                 uint32_t element_bytes) {
+  vyre_stream_pump_t *pump = &stream->pump;
+  if (params->buffer) return choose_source(stream, params, chunk_bytes, element_bytes);
+  pump->is_direct = is_named(params, "direct");
+  pump->is_auto = is_named(params, "auto");
+  pump->path = pump->copy_ops ? &vyre_stream_path_read_copied : &vyre_stream_path_read;
+  if (is_named(params, "mapped")) {
+    if (!pump->copy_ops)
+      return vyre_status_with_fix(vyre_status_make(VYRE_E_UNSUPPORTED, "the ingest path 'mapped' on %s",
+                                                   vyre_session_device(pump->session)->name),
+                                  "Use --ingest fixed, direct or auto: 'mapped' is for the copy engine of a GPU.");
+    pump->path = &vyre_stream_path_mapped;
+  }
+  vyre_stream_direct_t direct = pump->is_direct ? VYRE_STREAM_DIRECT
+                                : pump->is_auto ? VYRE_STREAM_DIRECT_IF_ABLE
+                                                : VYRE_STREAM_CACHED;
+  return vyre_stream_files_open(&stream->files, params->paths, params->path_count, chunk_bytes, element_bytes, direct);
+}
+
 static vyre_status_t open_stream(vyre_stream_t *stream, vyre_session_t *session, uint32_t opcode,
                                  const vyre_stream_params_t *params) {
   const vyre_param_t *param = stream_param(stream->program);
@@ -140,17 +195,16 @@ static vyre_status_t open_stream(vyre_stream_t *stream, vyre_session_t *session,
   const vyre_copy_ops_t *copy_ops = vyre_session_device(session)->ops->copies;
   plan_buffers(params, workers, copy_ops != NULL, &chunk_bytes, &depth);
   VYRE_TRY(check_buffers((uint64_t)chunk_bytes * depth * workers, copy_ops != NULL));
-  stream->has_files = true;
-  VYRE_TRY(vyre_stream_files_open(&stream->files, params->paths, params->path_count, chunk_bytes,
-                                  vyre_type_bytes(param->type)));
   stream->pump.session = session;
+  stream->pump.copy_ops = copy_ops;
+  stream->has_files = true;
+  VYRE_TRY(choose_path(stream, params, chunk_bytes, vyre_type_bytes(param->type)));
   VYRE_TRY(open_outputs(stream, session));
   stream->pump.opcode = opcode;
   stream->pump.depth = depth;
   stream->pump.needs_order = stream->program->needs_order;
   stream->pump.files = &stream->files;
   stream->pump.worker_count = workers;
-  stream->pump.copy_ops = copy_ops;
   stream->has_pump = true;
   VYRE_TRY(vyre_stream_pump_init(&stream->pump));
   VYRE_TRY(vyre_session_attach(session, &stream->pump.base));
@@ -167,7 +221,7 @@ vyre_status_t vyre_stream_open(vyre_session_t *session, uint32_t opcode, const v
   if (!stream) return vyre_out_of_memory(sizeof *stream);
   stream->program = program;
   stream->start_ns = vyre_clock_ns();
-  stream->reason = params->ingest && strcmp(params->ingest, "auto") != 0 ? "named" : "auto: the one path of this build";
+  stream->reason = reason_of(params);
   vyre_status_t status = open_stream(stream, session, opcode, params);
   if (status) {
     vyre_stream_close(&stream);
@@ -255,14 +309,24 @@ vyre_status_t vyre_stream_output(const vyre_stream_t *stream, uint32_t index, vo
   return vyre_status_make(VYRE_E_ARGUMENT, "the Program has %u outputs", seen);
 }
 
+static const char *name_of(const vyre_stream_pump_t *pump) {
+  if (pump->path == &vyre_stream_path_resident) return "resident";
+  if (pump->path == &vyre_stream_path_mapped) return "mapped";
+  if (!atomic_load(&pump->bytes_direct))
+    return pump->is_direct && atomic_load(&pump->bytes_done) == 0 ? "direct" : "fixed";
+  return atomic_load(&pump->bytes_cached) && !pump->is_direct ? "fixed and direct" : "direct";
+}
+
 vyre_stream_report_t vyre_stream_report(const vyre_stream_t *stream) {
   const vyre_stream_pump_t *pump = &stream->pump;
   uint64_t done = atomic_load(&pump->bytes_done), end_ns = atomic_load(&pump->end_ns);
   if (end_ns == 0) end_ns = vyre_clock_ns();
-  return (vyre_stream_report_t){.ingest = "fixed",
+  return (vyre_stream_report_t){.ingest = name_of(pump),
                                 .ingest_reason = stream->reason,
                                 .bytes = done,
-                                .bytes_cpu_copied = done,
+                                .bytes_cpu_copied = atomic_load(&pump->bytes_cached),
+                                .bytes_fixed = atomic_load(&pump->bytes_cached),
+                                .bytes_direct = atomic_load(&pump->bytes_direct),
                                 .slots = atomic_load(&pump->slots),
                                 .faults = atomic_load(&pump->faults),
                                 .seconds = (double)(end_ns - stream->start_ns) / (double)VYRE_NS_PER_S,

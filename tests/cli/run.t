@@ -103,7 +103,7 @@ $ truncate -s 16M big; TERM=xterm script -qec 'vyre run --device ref --chunk 16K
 | 1
 | @[Klines 0
 | 
-| fixed (*) | device ref (*) | * GB/s
+| * (auto: *) | device ref (*) | * GB/s
 | 
 
 $ tr '\033' '@' <bar | grep -c '@\[32m'; TERM=xterm NO_COLOR=1 script -qec 'vyre run --device ref --chunk 16K lines.vyre big' /dev/null | tr '\033' '@' >plain

@@ -72,7 +72,12 @@ $ vyre run --device '' lines.vyre numbers
 
 $ vyre run --ingest mapped lines.vyre numbers
 ! error VYRE-1005: *mapped*
-! Fix: Use --ingest fixed, or auto.
+! Fix: Use --ingest fixed, direct or auto: 'mapped' is for the copy engine of a GPU.
+= 3
+
+$ vyre run --ingest quickly lines.vyre numbers
+! error VYRE-1005: *quickly*
+! Fix: Use --ingest fixed, direct, mapped or auto.
 = 3
 
 $ vyre run --workers 4000000000 lines.vyre numbers

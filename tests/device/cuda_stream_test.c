@@ -30,10 +30,10 @@ typedef struct life {
   vyre_stream_t *stream;
 } life_t;
 
-static vyre_status_t use(life_t *life, const vyre_program_t *program) {
+static vyre_status_t use(life_t *life, const vyre_program_t *program, const char *ingest) {
   static const char *const paths[] = {path};
   vyre_session_params_t session = {.workers = 1, .ring_slots = 16};
-  vyre_stream_params_t stream = {.paths = paths, .path_count = 1, .chunk_bytes = 4096, .depth = 2};
+  vyre_stream_params_t stream = {.paths = paths, .path_count = 1, .chunk_bytes = 4096, .depth = 2, .ingest = ingest};
   uint32_t opcode = 0;
   VYRE_TRY(vyre_device_open("cuda:0", &life->device));
   VYRE_TRY(vyre_session_create(life->device, &session, &life->session));
@@ -45,7 +45,7 @@ static vyre_status_t use(life_t *life, const vyre_program_t *program) {
 }
 
 static void every_call_that_fails_ends_the_stream(void **state) {
-  (void)state;
+  const char *ingest = *state;
   vyre_program_t *program;
   ok(vyre_program_parse(text, sizeof text - 1, "first.vyre", &program));
   for (uint32_t call = 1;; call++) {
@@ -55,7 +55,7 @@ static void every_call_that_fails_ends_the_stream(void **state) {
     snprintf(steer, sizeof steer, "fail=*:719@%u", call);
     fake_cuda_steer(steer);
     uint64_t begin_ns = vyre_clock_ns();
-    vyre_status_t status = use(&life, program);
+    vyre_status_t status = use(&life, program, ingest);
     const char *failed = fake_cuda_look().failed;
     vyre_status_format(status, words, sizeof words);
     vyre_code_t code = vyre_status_code(status);
@@ -96,7 +96,7 @@ static void read_without_threads(void *out, uint64_t unused) {
   if (setrlimit(RLIMIT_NPROC, &(struct rlimit){3, 3}) != 0 || setgroups(0, NULL) != 0 || setuid(user) != 0) return;
   fake_cuda_steer("");
   vyre_status_t status = vyre_program_parse(text, sizeof text - 1, "first.vyre", &program);
-  if (!status) status = use(&life, program);
+  if (!status) status = use(&life, program, NULL);
   report->code = vyre_status_code(status);
   vyre_status_format(status, report->text, sizeof report->text);
 }
@@ -123,8 +123,10 @@ static int remove_file(void **state) {
 }
 
 int main(void) {
+  static char fixed[] = "fixed", mapped[] = "mapped";
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(every_call_that_fails_ends_the_stream),
+      {"every call that fails ends the stream", every_call_that_fails_ends_the_stream, NULL, NULL, fixed},
+      {"the same of the path mapped", every_call_that_fails_ends_the_stream, NULL, NULL, mapped},
       cmocka_unit_test(reads_without_threads), /* after it: the loop is compiled, which this user might not do */
   };
   return cmocka_run_group_tests(tests, make_file, remove_file);

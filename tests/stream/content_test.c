@@ -143,6 +143,74 @@ static void random_streams(void **state) {
   }
 }
 
+/* Each path gives the same, through tails that are no whole blocks, and says which one it was. */
+static void every_path(void **state) {
+  static const char *const paths[] = {"fixed", "direct", "auto"};
+  stream_fixture_t f;
+  stream_open(&f, *state, NULL);
+  static const size_t sizes[] = {1, 511, 4096, 4097, 70000, 262144, 300001};
+  for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++) stream_add_random(&f, i, sizes[i]);
+  for (unsigned i = 0; i < 3; i++) {
+    f.ingest = paths[i];
+    stream_check(&f, STREAM_PLACES, 16384, 3);
+    stream_check(&f, STREAM_ENDS, 4096, 1);
+    vyre_stream_t *stream;
+    ok(stream_start(&f, STREAM_COUNT_LINES, (const char *const *)f.paths, f.file_count, 65536, 2, &stream));
+    ok(stream_finish(stream));
+    vyre_stream_report_t report = vyre_stream_report(stream);
+    assert_int_equal(report.bytes_fixed + report.bytes_direct, report.bytes);
+    assert_int_equal(report.bytes_cpu_copied, report.bytes_fixed);
+    if (i == 0) assert_int_equal(report.bytes_direct, 0);
+    if (i == 1) assert_true(report.bytes_direct > report.bytes / 2); /* not what comes behind a short read */
+    if (i < 2) assert_string_equal(report.ingest, paths[i]);
+    vyre_stream_close(&stream);
+  }
+  stream_close(&f);
+}
+
+/* Bytes that are on the device already. */
+static void resident(void **state) {
+  enum { BYTES = 300000, OFFSET = 4096 };
+  stream_fixture_t f;
+  stream_open(&f, *state, NULL);
+  const char *path = stream_add_random(&f, 7, BYTES);
+  assert_non_null(path);
+  uint64_t lines = 0, places = 0, value;
+  for (size_t i = 0; i < BYTES; i++) {
+    lines += f.bytes[0][i] == '\n';
+    places += f.bytes[0][i] * (i + 1);
+  }
+  vyre_buffer_t *buffer;
+  ok(vyre_buffer_create(f.device, OFFSET + BYTES + 64, &buffer));
+  assert_int_equal(vyre_buffer_bytes(buffer), OFFSET + BYTES + 64);
+  ok(vyre_buffer_write(buffer, OFFSET, f.bytes[0], BYTES));
+  vyre_stream_params_t params = {
+      .buffer = buffer, .buffer_offset = OFFSET, .buffer_bytes = BYTES, .chunk_bytes = 8192, .depth = 5};
+  for (unsigned i = 0; i < 2; i++) {
+    vyre_stream_t *stream;
+    ok(vyre_stream_open(f.session, f.opcodes[i ? STREAM_PLACES : STREAM_COUNT_LINES], &params, &stream));
+    ok(stream_finish(stream));
+    ok(vyre_stream_output(stream, 0, &value, sizeof value));
+    assert_int_equal(value, i ? places : lines);
+    vyre_stream_report_t report = vyre_stream_report(stream);
+    assert_string_equal(report.ingest, "resident");
+    assert_int_equal(report.bytes, BYTES);
+    assert_int_equal(report.bytes_cpu_copied, 0);
+    vyre_stream_close(&stream);
+  }
+  vyre_stream_t *none;
+  params.buffer_bytes = BYTES + 65;
+  expect(vyre_stream_open(f.session, f.opcodes[0], &params, &none), VYRE_E_ARGUMENT);
+  params.buffer_bytes = 8;
+  params.buffer_offset = 3;
+  expect(vyre_stream_open(f.session, f.opcodes[0], &params, &none), VYRE_E_ARGUMENT);
+  params.buffer_offset = 0;
+  params.ingest = "fixed";
+  expect(vyre_stream_open(f.session, f.opcodes[0], &params, &none), VYRE_E_ARGUMENT);
+  vyre_buffer_destroy(&buffer);
+  stream_close(&f);
+}
+
 int main(void) {
   static char cpu[] = "cpu", ref[] = "ref";
 #define ON_BOTH(test) \
@@ -150,6 +218,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       ON_BOTH(sizes_around_chunks), ON_BOTH(defaults),   ON_BOTH(files_in_a_row), ON_BOTH(empty_files_alone),
       ON_BOTH(many_files),          ON_BOTH(small_ring), ON_BOTH(whole_words),    ON_BOTH(random_streams),
+      ON_BOTH(every_path),          ON_BOTH(resident),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -36,6 +36,7 @@ typedef struct stream_fixture {
   vyre_device_t *device;
   vyre_session_t *session;
   uint32_t opcodes[STREAM_PROGRAMS];
+  const char *ingest; /* of stream_start; NULL: the default */
   uint32_t file_count;
   char *paths[STREAM_FILES_MAX];
   uint8_t *bytes[STREAM_FILES_MAX]; /* what the files hold */

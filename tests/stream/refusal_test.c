@@ -201,6 +201,7 @@ static void states(void **state) {
 static void descriptors_may_block(void **state) {
   begin(*state);
   vyre_stream_t *stream;
+  f.ingest = "fixed"; /* one descriptor */
   ok(stream_start(&f, STREAM_COUNT_LINES, (const char *const *)f.paths, 1, CHUNK, 1, &stream));
   unsigned found = 0;
   for (int fd = 3; fd < 200; fd++) {

@@ -46,6 +46,8 @@ vyre_status_t vyre_gpu_ingest(vyre_gpu_t *gpu, vyre_cu_context_t *out_context);
 /* memory.c */
 vyre_status_t vyre_gpu_allocate(vyre_device_t *device, vyre_memory_kind_t kind, uint64_t bytes,
                                 vyre_memory_t *out_memory);
+vyre_status_t vyre_gpu_pin(vyre_device_t *device, const void *memory, uint64_t bytes, vyre_memory_t *out_memory);
+vyre_status_t vyre_gpu_unpin(vyre_device_t *device, vyre_memory_t *memory);
 vyre_status_t vyre_gpu_bind(vyre_device_t *device, void *host, uint64_t bytes, vyre_memory_t *out_memory);
 /* Of a status that says the device's memory is full: what did not fit (bytes 0: of unknown size) and how much is free.
  * In a context. */

@@ -223,6 +223,31 @@ vyre_status_t vyre_gpu_bind(vyre_device_t *device, void *host, uint64_t bytes, v
   return NULL;
 }
 
+/* For the copy engine only: it needs no address of the device's. */
+vyre_status_t vyre_gpu_pin(vyre_device_t *device, const void *memory, uint64_t bytes, vyre_memory_t *out_memory) {
+  vyre_gpu_t *gpu = vyre_gpu_of(device);
+  vyre_cu_context_t context;
+  void *pages = (void *)(uintptr_t)memory;
+  VYRE_TRY(vyre_gpu_ingest(gpu, &context));
+  VYRE_TRY(vyre_gpu_enter(gpu, context));
+  vyre_status_t status =
+      VYRE_GPU_CALL(gpu, MemHostRegister, (pages, bytes, VYRE_CU_HOST_PORTABLE | VYRE_CU_HOST_READ_ONLY));
+  vyre_gpu_leave(gpu);
+  if (status) return tell_pinned(status, bytes);
+  *out_memory = (vyre_memory_t){
+      .host = pages, .bytes = bytes, .is_host = true, .own = {OWN_REGISTERED, (uint64_t)(uintptr_t)context}};
+  return NULL;
+}
+
+vyre_status_t vyre_gpu_unpin(vyre_device_t *device, vyre_memory_t *memory) {
+  vyre_gpu_t *gpu = vyre_gpu_of(device);
+  VYRE_TRY(vyre_gpu_enter(gpu, (vyre_cu_context_t)(uintptr_t)memory->own[1]));
+  vyre_status_t status = VYRE_GPU_CALL(gpu, MemHostUnregister, (memory->host));
+  vyre_gpu_leave(gpu);
+  *memory = (vyre_memory_t){0};
+  return status;
+}
+
 /* Errors of a context that is lost need no telling here: what it had is gone. The device's memory is of no context, so
  * it is given back even where none can be entered. */
 void vyre_gpu_release(vyre_device_t *device, vyre_memory_t *memory) {
