@@ -209,6 +209,8 @@ static void put_window(pair_t *p, flight_t *flight, const run_binding_t *binding
   size_t start = index_of(p, flight) * BUFFER_BYTES, at = flight->buffer_used;
   size_t room = (BUFFER_BYTES - at) & ~(size_t)15, size = binding->size < room ? binding->size : room;
   for (int i = 0; i < 2; i++) {
+    memset(p->sides[i].buffers.bytes + start + at, 0,
+           (size + 15) & ~(size_t)15); /* what lies behind it is compared, too */
     memcpy(p->sides[i].buffers.bytes + start + at, binding->bytes, size);
     store32(operands[i] + VYRE_OPERAND_HANDLE, p->sides[i].buffers.handle);
     store64(operands[i] + VYRE_OPERAND_OFFSET, start + at);
