@@ -54,9 +54,10 @@ case " $parts " in *' bench '*)
     cat "$file.part"
   done >"$file"
   step bench-stream 300 bin/vyre bench --device cuda:0 --only stream --rounds 5 --file "$file"
+  step bench-cold 300 bin/vyre bench --device cuda:0 --only cold --rounds "${COLD_ROUNDS:-7}" --bytes "${COLD_BYTES:-2G}"
   rm -f "$file" "$file.part"
   step bench-resident 120 bin/gpu-bench-programs
-  grep -h '/' "$out/bench-slots.txt" "$out/bench-stream.txt" | grep -v 'GB/s\|M/s\|us (' >>"$table"
+  grep -h '/' "$out/bench-slots.txt" "$out/bench-stream.txt" "$out/bench-cold.txt" | grep -v 'GB/s\|M/s\|us (' >>"$table"
   ;;
 esac
 cat "$out/machine.txt" "$table"

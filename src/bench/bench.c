@@ -20,11 +20,12 @@ enum { ROUNDS_DEFAULT = 5 };
 #define RATE_SLOTS_DEFAULT UINT64_C(2000000)
 #define RATE_SLOTS_MIN UINT64_C(4) /* one for each producer */
 #define BYTES_DEFAULT (UINT64_C(1) << 30)
-#define ALL_PARTS (VYRE_BENCH_LATENCY | VYRE_BENCH_RATE | VYRE_BENCH_STREAM)
+#define ALL_PARTS (VYRE_BENCH_LATENCY | VYRE_BENCH_RATE | VYRE_BENCH_STREAM | VYRE_BENCH_COLD)
+#define FILE_PARTS (VYRE_BENCH_STREAM | VYRE_BENCH_COLD)
 
 static vyre_status_t fill_defaults(vyre_bench_params_t *p) {
   if (!p->device) p->device = "auto";
-  if (!p->parts) p->parts = ALL_PARTS;
+  if (!p->parts) p->parts = ALL_PARTS & ~(uint32_t)VYRE_BENCH_COLD;
   if (!p->rounds) p->rounds = ROUNDS_DEFAULT;
   if (!p->latency_slots) p->latency_slots = LATENCY_SLOTS_DEFAULT;
   if (!p->rate_slots) p->rate_slots = RATE_SLOTS_DEFAULT;
@@ -50,13 +51,17 @@ static int gpu_of(const char *device) {
 
 /* A candidate and its baselines alternate, so that what the machine does meanwhile meets both. */
 static vyre_status_t run_part(vyre_bench_t *bench, uint32_t part, const vyre_bench_file_t *file) {
-  const char *name = part == VYRE_BENCH_LATENCY ? "latency" : part == VYRE_BENCH_RATE ? "rate" : "stream";
+  const char *name = part == VYRE_BENCH_LATENCY  ? "latency"
+                     : part == VYRE_BENCH_RATE   ? "rate"
+                     : part == VYRE_BENCH_STREAM ? "stream"
+                                                 : "cold";
   for (bench->round = 0; bench->round < bench->params.rounds; bench->round++) {
     if (bench->params.progress)
       bench->params.progress(bench->params.progress_context, name, bench->round + 1, bench->params.rounds);
-    vyre_status_t status = part == VYRE_BENCH_LATENCY ? vyre_bench_latency(bench)
-                           : part == VYRE_BENCH_RATE  ? vyre_bench_rate(bench)
-                                                      : vyre_bench_stream(bench, file);
+    vyre_status_t status = part == VYRE_BENCH_LATENCY  ? vyre_bench_latency(bench)
+                           : part == VYRE_BENCH_RATE   ? vyre_bench_rate(bench)
+                           : part == VYRE_BENCH_STREAM ? vyre_bench_stream(bench, file)
+                                                       : vyre_bench_cold(bench, file);
     if (status) return vyre_status_context(status, "measuring %s, round %u", name, bench->round + 1);
   }
   return NULL;
@@ -72,6 +77,7 @@ static vyre_status_t run_parts(vyre_bench_t *bench, const vyre_bench_file_t *fil
   if (bench->params.parts & VYRE_BENCH_LATENCY) VYRE_TRY(run_latency(bench));
   if (bench->params.parts & VYRE_BENCH_RATE) VYRE_TRY(run_part(bench, VYRE_BENCH_RATE, NULL));
   if (bench->params.parts & VYRE_BENCH_STREAM) VYRE_TRY(run_part(bench, VYRE_BENCH_STREAM, file));
+  if (bench->params.parts & VYRE_BENCH_COLD) VYRE_TRY(run_part(bench, VYRE_BENCH_COLD, file));
   return NULL;
 }
 
@@ -81,7 +87,7 @@ static vyre_status_t run_on_device(vyre_bench_t *bench, vyre_bench_report_t **ou
   bench->gpu = gpu_of(bench->info.name);
   bench->report.ingest = "";
   vyre_bench_file_t file = {.fd = -1};
-  vyre_status_t status = bench->params.parts & VYRE_BENCH_STREAM ? vyre_bench_file_open(&bench->params, &file) : NULL;
+  vyre_status_t status = bench->params.parts & FILE_PARTS ? vyre_bench_file_open(&bench->params, &file) : NULL;
   if (!status) status = run_parts(bench, &file);
   bench->report.bytes = file.bytes;
   bench->report.lines = file.lines;

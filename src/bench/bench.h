@@ -57,6 +57,16 @@ typedef struct vyre_bench_file vyre_bench_file_t;
 vyre_status_t vyre_bench_latency(vyre_bench_t *bench);
 vyre_status_t vyre_bench_rate(vyre_bench_t *bench);
 vyre_status_t vyre_bench_stream(vyre_bench_t *bench, const vyre_bench_file_t *file);
+vyre_status_t vyre_bench_cold(vyre_bench_t *bench, const vyre_bench_file_t *file);
+/* Lines of the file counted by a session of its own, on the path `ingest`; what is not measured is
+ * VYRE_BENCH_ROW_COUNT.
+ */
+typedef struct vyre_bench_stream_rows {
+  vyre_bench_row_id_t flow, whole, cpu;
+} vyre_bench_stream_rows_t;
+vyre_status_t vyre_bench_run_stream(vyre_bench_t *bench, const vyre_bench_file_t *file, const char *ingest,
+                                    const vyre_bench_stream_rows_t *rows);
+double vyre_bench_cpu_seconds(void); /* of this process, so far */
 
 /* On a GPU: opens its baselines, measures with them, closes them. No session lives there meanwhile. */
 typedef vyre_status_t (*vyre_bench_beside_fn)(vyre_bench_t *bench, vyre_cuda_baseline_t *cuda, void *context);

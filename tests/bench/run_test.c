@@ -171,7 +171,7 @@ static void a_sum_is_of_its_row(void **state) {
 
 static void wrong_arguments(void **state) {
   (void)state;
-  vyre_bench_params_t params = tiny(8);
+  vyre_bench_params_t params = tiny(16);
   expect_refusal(params, VYRE_E_ARGUMENT, "parts");
   params = tiny(0);
   params.rounds = VYRE_BENCH_ROUNDS_MAX + 1;

@@ -30,6 +30,7 @@ $ vyre bench --device cpu --rounds 2 --slots 50 --rate-slots 400 --bytes 1M --se
 | stream, lines of a warm file
 |   stream, opened: lines counted * GB/s (*), 2 checked
 |   stream, its opening included * GB/s (*), 2 checked
+|   stream, CPU time of the process * s/GB (*), 2 checked
 |  without vyre:
 |   pread and a C loop, 1 thread * GB/s (*), 2 checked
 | ...
@@ -102,11 +103,11 @@ $ vyre bench --device cqu
 = 3
 
 $ for p in '' stream, latency,,rate streams all; do vyre bench --only "$p" 2>&1 | head -n 1; done
-| error VYRE-1002: wrong command line: --only takes latency, rate and stream, separated by commas, not ''
-| error VYRE-1002: wrong command line: --only takes latency, rate and stream, separated by commas, not ''
-| error VYRE-1002: wrong command line: --only takes latency, rate and stream, separated by commas, not ''
-| error VYRE-1002: wrong command line: --only takes latency, rate and stream, separated by commas, not 'streams'
-| error VYRE-1002: wrong command line: --only takes latency, rate and stream, separated by commas, not 'all'
+| error VYRE-1002: wrong command line: --only takes latency, rate, stream and cold, separated by commas, not ''
+| error VYRE-1002: wrong command line: --only takes latency, rate, stream and cold, separated by commas, not ''
+| error VYRE-1002: wrong command line: --only takes latency, rate, stream and cold, separated by commas, not ''
+| error VYRE-1002: wrong command line: --only takes latency, rate, stream and cold, separated by commas, not 'streams'
+| error VYRE-1002: wrong command line: --only takes latency, rate, stream and cold, separated by commas, not 'all'
 
 $ vyre bench --rounds 65
 ! error VYRE-1002: wrong command line: --rounds 65 is outside 1 to 64
