@@ -1,8 +1,8 @@
 /* The free cells of a ring: several lists, so that producers on different processors do not meet in one.
  *
- * A thread begins with a list of its own and goes on to the others when that is empty; a cell returns to the list it is
- * of. Within a list the order is first in, first out: a cell rests as long as possible, so that the tag of its last
- * completion cannot equal that of its next before all others of its list went round.
+ * A thread has a list of its own, which it returns cells to and takes them from; when that is empty it takes from
+ * another, the one that had some the last time first. So what a producer has in flight goes round in its own list.
+ * Within a list the order is first in, first out. A cell brings the stamp that it was returned with.
  *
  * Owns:    the lists. Threads: acquire and put back from any thread, without locks. Limits: as many cells as fit in
  * u32. */
@@ -20,7 +20,7 @@ enum { VYRE_CELL_LISTS_MAX = 8 };
  * MPMC queue"). */
 typedef struct vyre_free_cell {
   _Atomic uint64_t sequence;
-  uint32_t cell;
+  uint32_t cell, stamp;
 } vyre_free_cell_t;
 
 typedef struct vyre_cell_list {
@@ -33,15 +33,14 @@ typedef struct vyre_cell_list {
 typedef struct vyre_cells {
   vyre_free_cell_t *places; /* of all lists */
   uint32_t list_count;      /* a power of two */
-  uint32_t shift;           /* a cell is of list cell >> shift: each has as many, but for the last that has any */
   vyre_cell_list_t lists[VYRE_CELL_LISTS_MAX];
 } vyre_cells_t;
 
-/* `first`: where the counters begin. */
-vyre_status_t vyre_cells_init(vyre_cells_t *cells, uint32_t count, uint64_t first);
+/* `first`: where the counters begin. All cells have the stamp. */
+vyre_status_t vyre_cells_init(vyre_cells_t *cells, uint32_t count, uint64_t first, uint32_t stamp);
 void vyre_cells_deinit(vyre_cells_t *cells); /* accepts zeros */
 /* False when all are taken. */
-bool vyre_cells_acquire(vyre_cells_t *cells, uint32_t *out_cell);
-void vyre_cells_return(vyre_cells_t *cells, uint32_t cell);
+bool vyre_cells_acquire(vyre_cells_t *cells, uint32_t *out_cell, uint32_t *out_stamp);
+void vyre_cells_return(vyre_cells_t *cells, uint32_t cell, uint32_t stamp);
 
 #endif

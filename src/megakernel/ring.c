@@ -11,9 +11,13 @@
 #include "megakernel/protocol.h"
 
 enum { WORDS = 16, PUBLISH_AHEAD_SLOTS = 16 /* whose lines a producer asks for early */, STALLED_LOOKS = 4096 };
+enum { STAMP_SHIFT = 16, OLD_STAMPS = 1 << 14 };
+
+/* Of a cell that is returned now. */
+static inline uint32_t stamp_of(uint64_t ticket) { return (uint32_t)(ticket >> STAMP_SHIFT); }
 
 vyre_status_t vyre_ring_init(vyre_ring_t *ring, uint64_t first_ticket) {
-  VYRE_TRY(vyre_cells_init(&ring->cells, ring->cell_count, first_ticket));
+  VYRE_TRY(vyre_cells_init(&ring->cells, ring->cell_count, first_ticket, stamp_of(first_ticket)));
   ring->cell_tickets = vyre_calloc(ring->cell_count, sizeof *ring->cell_tickets);
   if (!ring->cell_tickets) {
     vyre_cells_deinit(&ring->cells);
@@ -109,9 +113,21 @@ static inline void look_for_sleepers(vyre_ring_t *ring, uint32_t slots) {
   if (atomic_load_explicit(VYRE_SHARED_WORD32(ring->shared, SLEEPERS), memory_order_relaxed)) wake(ring, (int)slots);
 }
 
+/* Tags are tickets modulo 2^32, and a cell may have rested for as long in the list of a thread that was silent: then
+ * its last completion might be taken for that of its next ticket. Only before the cell is published: until then an open
+ * fence may look at the tag. */
+static inline void renew_tag(vyre_ring_t *ring, uint32_t cell, uint32_t stamp) {
+  enum { LATE_STAMPS = 4 }; /* that the copy of TAKEN may lag behind, and more */
+  uint64_t taken = atomic_load_explicit(&ring->taken_seen, memory_order_relaxed);
+  if (__builtin_expect(stamp_of(taken) - stamp + LATE_STAMPS <= OLD_STAMPS, 1)) return;
+  uint64_t now = atomic_load_explicit(&ring->next_ticket, memory_order_relaxed);
+  atomic_store_explicit(&ring->completions[cell * WORDS], vyre_completion_tag(now - 1), memory_order_relaxed);
+}
+
 bool vyre_ring_publish(vyre_ring_t *ring, const vyre_slot_t *slot, vyre_ticket_t *out_ticket) {
-  uint32_t cell;
-  if (!vyre_cells_acquire(&ring->cells, &cell)) return false;
+  uint32_t cell, stamp;
+  if (!vyre_cells_acquire(&ring->cells, &cell, &stamp)) return false;
+  renew_tag(ring, cell, stamp);
   uint64_t ticket = atomic_fetch_add_explicit(&ring->next_ticket, 1, memory_order_relaxed);
   write_slot(ring, slot, ticket, cell);
   look_for_sleepers(ring, 1);
@@ -121,12 +137,15 @@ bool vyre_ring_publish(vyre_ring_t *ring, const vyre_slot_t *slot, vyre_ticket_t
 
 bool vyre_ring_publish_batch(vyre_ring_t *ring, const vyre_slot_t *slots, uint32_t count, const uint32_t *fence_tag,
                              vyre_ticket_t *out_tickets) {
-  uint32_t all = count + (fence_tag != NULL), got = 0;
-  while (got < all && vyre_cells_acquire(&ring->cells, &out_tickets[got].cell)) got++;
+  uint32_t all = count + (fence_tag != NULL), got = 0, stamp;
+  for (; got < all && vyre_cells_acquire(&ring->cells, &out_tickets[got].cell, &stamp); got++)
+    out_tickets[got].number = stamp; /* for now */
   if (got < all) {
-    while (got > 0) vyre_cells_return(&ring->cells, out_tickets[--got].cell);
+    for (; got > 0; got--)
+      vyre_cells_return(&ring->cells, out_tickets[got - 1].cell, (uint32_t)out_tickets[got - 1].number);
     return false;
   }
+  for (uint32_t i = 0; i < all; i++) renew_tag(ring, out_tickets[i].cell, (uint32_t)out_tickets[i].number);
   uint64_t first = atomic_fetch_add_explicit(&ring->next_ticket, all, memory_order_relaxed);
   for (uint32_t i = 0; i < count; i++) {
     out_tickets[i].number = first + i;
@@ -180,9 +199,10 @@ static bool read_more(_Atomic uint32_t *words, uint32_t status, uint32_t tag, vy
 
 bool vyre_ring_take(vyre_ring_t *ring, vyre_ticket_t ticket, vyre_completion_t *out_completion) {
   if (!has_completed(ring, ticket.cell, ticket.number)) return false;
-  /* With a backlog the next ones have completed too, most likely, and cells come round in order. Past the
-   * last cell the hint is useless, no more. */
-  if (atomic_load_explicit(&ring->next_ticket, memory_order_relaxed) - ticket.number > 2 * VYRE_PREFETCH_SLOTS)
+  /* With a backlog the next ones have completed too, most likely, and cells come round in order. Past the last cell the
+   * hint is useless, no more. The next ticket would tell of it sooner, in a line that all producers write. */
+  if ((int64_t)(atomic_load_explicit(&ring->taken_seen, memory_order_relaxed) - ticket.number) >
+      2 * VYRE_PREFETCH_SLOTS)
     __builtin_prefetch((const void *)&ring->completions[(ticket.cell + VYRE_PREFETCH_SLOTS) * WORDS]);
   _Atomic uint32_t *words = &ring->completions[ticket.cell * WORDS];
   uint32_t status = atomic_load_explicit(&words[1], memory_order_relaxed), state = status & 0xFF;
@@ -196,7 +216,7 @@ bool vyre_ring_take(vyre_ring_t *ring, vyre_ticket_t ticket, vyre_completion_t *
       !read_more(words, status, vyre_completion_tag(ticket.number), out_completion))
     return false;
   atomic_store_explicit(&ring->cell_tickets[ticket.cell], 0, memory_order_relaxed);
-  vyre_cells_return(&ring->cells, ticket.cell);
+  vyre_cells_return(&ring->cells, ticket.cell, stamp_of(ticket.number));
   return true;
 }
 
