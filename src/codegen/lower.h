@@ -67,7 +67,7 @@ typedef enum vyre_lower_mode {
 
 /* Where a Program keeps what its group shares, in bytes from the begin of the memory that a kernel has for it; what
  * does not fit lies in the scratch. */
-enum { VYRE_NOT_SHARED = UINT32_MAX };
+#define VYRE_NOT_SHARED UINT32_MAX
 typedef struct vyre_group_memory {
   uint32_t offset[VYRE_LIMIT_PARAMS]; /* array outputs, workgroup memory; or VYRE_NOT_SHARED */
   uint32_t counts;                    /* u64 by parameter: records of the call */
