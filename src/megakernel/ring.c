@@ -258,3 +258,12 @@ void vyre_ring_cancel(vyre_ring_t *ring) {
   }
   pthread_mutex_unlock(&ring->cancel_lock);
 }
+
+bool vyre_ring_is_cancelled(const vyre_ring_t *ring, uint32_t cell, uint64_t *out_ticket) {
+  uint64_t ticket = atomic_load_explicit(&ring->cell_tickets[cell], memory_order_relaxed);
+  if (ticket == 0 || !has_completed(ring, cell, ticket - 1)) return false;
+  const _Atomic uint32_t *words = &ring->completions[cell * WORDS];
+  *out_ticket = ticket - 1;
+  return (atomic_load_explicit(&words[1], memory_order_relaxed) & 0xFF) == VYRE_STATE_FAULT &&
+         atomic_load_explicit(&words[2], memory_order_relaxed) == VYRE_FAULT_CANCELLED;
+}

@@ -61,6 +61,8 @@ void vyre_ring_wake_at(void *word, int count);
 uint64_t vyre_ring_taken(const vyre_ring_t *ring);
 /* After the kernel has ended: completes everything that was published and not run as FAULT, cancelled. */
 void vyre_ring_cancel(vyre_ring_t *ring);
+/* After that: whether the cell's slot, which nobody has read, was cancelled; then its ticket. */
+bool vyre_ring_is_cancelled(const vyre_ring_t *ring, uint32_t cell, uint64_t *out_ticket);
 
 #define VYRE_SHARED_WORD32(shared, name) ((_Atomic uint32_t *)(void *)((shared) + VYRE_SHARED_##name))
 #define VYRE_SHARED_WORD64(shared, name) ((_Atomic uint64_t *)(void *)((shared) + VYRE_SHARED_##name))

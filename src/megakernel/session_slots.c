@@ -1,5 +1,8 @@
 /* Publishing slots and waiting for them. */
+#include <stdlib.h>
+
 #include "base/clock.h"
+#include "base/memory.h"
 #include "megakernel/protocol.h"
 #include "megakernel/session_state.h"
 
@@ -135,6 +138,32 @@ vyre_status_t vyre_session_drain(vyre_session_t *session, uint64_t timeout_ns) {
       vyre_session_settle_if_ended(session);
       vyre_session_back_off(turn);
     }
+  return NULL;
+}
+
+static int compare_tickets(const void *a, const void *b) {
+  uint64_t first = ((const vyre_ticket_t *)a)->number, second = ((const vyre_ticket_t *)b)->number;
+  return first < second ? -1 : first > second;
+}
+
+vyre_status_t vyre_session_unfinished(vyre_session_t *session, vyre_ticket_t *out_tickets, uint32_t capacity,
+                                      uint32_t *out_count) {
+  if (!session->launch || !vyre_session_has_ended(session))
+    return vyre_status_with_fix(vyre_status_make(VYRE_E_STATE, "the session has not ended"),
+                                "Stop it first; of a device that is lost, wait for any ticket.");
+  vyre_session_settle_if_ended(session);
+  vyre_ticket_t *all = vyre_alloc(session->ring.cell_count * sizeof *all);
+  if (!all) return vyre_out_of_memory(session->ring.cell_count * sizeof *all);
+  uint32_t count = 0;
+  for (uint32_t cell = 0; cell < session->ring.cell_count; cell++) {
+    uint64_t number;
+    if (vyre_ring_is_cancelled(&session->ring, cell, &number))
+      all[count++] = (vyre_ticket_t){.number = number, .cell = cell};
+  }
+  qsort(all, count, sizeof *all, compare_tickets);
+  for (uint32_t i = 0; i < count && i < capacity; i++) out_tickets[i] = all[i];
+  vyre_free(all);
+  *out_count = count;
   return NULL;
 }
 

@@ -113,7 +113,11 @@ static void expect_lost(cuda_fixture_t *f) {
   fake_cuda_steer("");
   ok(cuda_fixture_open(f));
   assert_int_equal(cuda_fixture_run(f, cuda_slot_store(f, 8, 9)).state, VYRE_SLOT_DONE);
+  uint32_t count;
+  expect(vyre_session_unfinished(f->session, NULL, 0, &count), VYRE_E_STATE);
   ok(vyre_session_stop(f->session, SECOND));
+  ok(vyre_session_unfinished(f->session, NULL, 0, &count));
+  assert_int_equal(count, 0);
   cuda_fixture_close(f);
   cuda_expect_nothing_left();
 }
@@ -139,10 +143,25 @@ static void tickets_of_a_lost_kernel_are_cancelled(void **state) {
   assert_int_equal(c.state, VYRE_SLOT_FAULT);
   expect(vyre_completion_status(f.session, VYRE_OP_NOP, &c), VYRE_E_STOPPED);
   ok(vyre_session_drain(f.session, SECOND));
+  /* What is left to be submitted elsewhere: all that was not read, in order, whatever the room for it. */
+  vyre_ticket_t left[4];
+  uint32_t left_count;
+  ok(vyre_session_unfinished(f.session, left, 4, &left_count));
+  assert_int_equal(left_count, 2);
+  for (uint32_t i = 0; i < 2; i++) {
+    assert_int_equal(left[i].number, tickets[3 + i].number);
+    assert_int_equal(left[i].cell, tickets[3 + i].cell);
+  }
+  left[1].number = 0;
+  ok(vyre_session_unfinished(f.session, left, 1, &left_count));
+  assert_int_equal(left_count, 2);
+  assert_int_equal(left[1].number, 0);
   for (int i = 3; i < 5; i++) {
     ok(vyre_session_wait(f.session, tickets[i], SECOND, &c));
     assert_int_equal(c.state, VYRE_SLOT_FAULT);
   }
+  ok(vyre_session_unfinished(f.session, NULL, 0, &left_count));
+  assert_int_equal(left_count, 0);
   expect(vyre_session_swap(f.session, SECOND), VYRE_E_STOPPED);
   ok(vyre_session_window_remove(f.session, f.window));
   expect_lost(&f);
