@@ -21,7 +21,8 @@ static const char help[] =
     "                     wire: bytes to keep or send, with names and places; wire-stripped: without\n"
     "                     llvm: LLVM IR as lowered; llvm-opt: after optimization for this machine's CPU\n"
     "                     asm: x86-64 assembly; obj: an ELF relocatable object\n"
-    "                     ptx, ptx-sm_80: PTX for sm_90, for sm_80, and later\n"
+    "                     ptx, ptx-sm_80, ptx-sm_86, ptx-sm_89: PTX for sm_90, sm_80, ... and later GPUs\n"
+    "                     cubin: machine code for this machine's GPU, by its driver\n"
     "  --megakernel[=TOPOLOGY]\n"
     "                     the megakernel's own loop, as text: direct (the default), or dispatched as a GPU has it\n"
     "  -o, --output FILE  write there instead of stdout, all of it or nothing\n";
@@ -47,6 +48,9 @@ static const form_t forms[] = {
     {"obj", FORM_COMPILED, VYRE_EMIT_OBJECT, false},
     {"ptx", FORM_COMPILED, VYRE_EMIT_PTX_SM_90, true},
     {"ptx-sm_80", FORM_COMPILED, VYRE_EMIT_PTX_SM_80, true},
+    {"ptx-sm_86", FORM_COMPILED, VYRE_EMIT_PTX_SM_86, true},
+    {"ptx-sm_89", FORM_COMPILED, VYRE_EMIT_PTX_SM_89, true},
+    {"cubin", FORM_COMPILED, VYRE_EMIT_CUBIN, false},
 };
 enum { FORM_COUNT = sizeof forms / sizeof *forms };
 

@@ -100,9 +100,12 @@ typedef enum vyre_emit {
   VYRE_EMIT_OBJECT,    /* an ELF relocatable object: bytes, not text */
   VYRE_EMIT_PTX_SM_80, /* PTX for NVIDIA GPUs of this architecture and later */
   VYRE_EMIT_PTX_SM_90,
+  VYRE_EMIT_PTX_SM_86,
+  VYRE_EMIT_PTX_SM_89,
+  VYRE_EMIT_CUBIN, /* machine code for the first GPU of this machine, by its driver's linker: bytes, not text */
 } vyre_emit_t;
 /* Of its canonical form, as sessions compile it. A text has a NUL behind its *out_size bytes. Errors: VYRE_E_ARGUMENT,
- * _COMPILER_MISSING, _COMPILER, _LIMIT; PTX, too: _UNSUPPORTED for what GPUs do not run. */
+ * _COMPILER_MISSING, _COMPILER, _LIMIT; cubin, too: _NO_DRIVER, _NO_DEVICE, _DRIVER, and as _COMPILER what the linker says. */
 VYRE_API vyre_status_t vyre_program_emit(const vyre_program_t *program, vyre_emit_t form, char **out_bytes,
                                          size_t *out_size);
 

@@ -126,3 +126,26 @@ $ (ulimit -l 64; $DROP ./gpu '' vyre run --device cuda:0 lines.vyre numbers) 2>e
 $ (ulimit -l 8192; $DROP ./gpu '' vyre doctor) | grep -A 1 '^memlock'
 | memlock * 8 MiB, small buffers only: 256 MiB allow those of the default size
 |  *Fix: Raise the * 262144*, or lower --depth or --chunk.
+
+# Machine code of a Program by itself, as the driver's linker makes it: the fake's is the PTX.
+$ ./gpu '' vyre inspect --emit cubin lines.vyre | grep -c 'target sm_90'
+| 1
+
+$ ./gpu '' vyre inspect --emit ptx-sm_86 lines.vyre | grep -c 'target sm_86'; ./gpu '' vyre inspect --emit ptx-sm_89 lines.vyre | grep -c 'target sm_89'
+| 1
+| 1
+
+$ FAKE=$PWD/none ./gpu '' vyre inspect --emit cubin lines.vyre
+! error VYRE-4004: no usable NVIDIA driver: *libcuda.so.1: *
+! Fix: Install the NVIDIA driver (libcuda.so.1) and check that `nvidia-smi` lists a GPU, or choose --device cpu.
+= 3
+
+$ ./gpu fail=cuLinkComplete:2 vyre inspect --emit cubin -o out.cubin lines.vyre
+! error VYRE-4006: the memory of the device is full: no room for the linker: *
+!   while linking count_lines for sm_90
+! caused by: error VYRE-4006: *cuLinkComplete gives 2, *
+! Fix: Close other programs on the GPU *
+= 3
+
+$ ls out.cubin 2>&1 | grep -c 'No such'
+| 1

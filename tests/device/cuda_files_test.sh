@@ -27,6 +27,10 @@ if ! on_gpu "$programs/count_lines.vyre" "$dir/empty" >"$dir/out" 2>"$dir/err"; 
   exit 77
 fi
 
+# Machine code of a Program by itself.
+timeout 60 "$vyre" inspect --emit cubin -o "$dir/cubin" "$programs/histogram.vyre" 2>"$dir/err" || fail "$(cat "$dir/err")"
+[ "$(head -c 4 "$dir/cubin" | od -An -c | tr -d ' ')" = '177ELF' ] || fail 'no ELF file as cubin'
+
 # Text whose lines vary, about as large as asked.
 part=$((bytes / 32 / 4 * 3))
 head -c "$part" /dev/urandom | base64 -w 0 | tr 'aeiou' '\n    ' >"$dir/part"

@@ -83,7 +83,8 @@ static vyre_status_t describe(vyre_gpu_t *gpu, uint32_t index) {
         vyre_status_make(VYRE_E_NO_DEVICE, "%s drives a display: the driver ends every kernel after seconds",
                          gpu->base.name),
         "Stop the display server on this GPU, or choose another one.");
-  gpu->architecture = major >= 9 ? "sm_90" : "sm_80";
+  /* Code for sm_90 runs on what came later, as PTX does. */
+  gpu->architecture = major >= 9 ? "sm_90" : minor >= 9 ? "sm_89" : minor >= 6 ? "sm_86" : "sm_80";
   gpu->multiprocessors = (uint32_t)multiprocessors;
   snprintf(gpu->base.target, sizeof gpu->base.target, "%s", gpu->architecture);
   snprintf(gpu->base.description, sizeof gpu->base.description, "%s, %d multiprocessors, %zu GiB", name,

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "codegen/codegen.h"
 #include "device/cuda/gpu.h"
+#include "device/registry.h"
 
 enum {
   ATTRIBUTE_REGISTERS = 4, /* CU_FUNC_ATTRIBUTE_NUM_REGS */
@@ -57,14 +58,35 @@ void vyre_gpu_image_destroy(vyre_image_t *image) {
   vyre_free(image);
 }
 
-static vyre_status_t link_image(vyre_gpu_t *gpu, const char *ptx, size_t size, vyre_image_t *image) {
+static vyre_status_t link_image(vyre_gpu_t *gpu, const char *ptx, size_t size, const char *what, vyre_image_t *image) {
   vyre_cu_context_t context;
   VYRE_TRY(vyre_gpu_side(gpu, &context));
   VYRE_TRY(vyre_gpu_enter(gpu, context));
   vyre_status_t status = vyre_cuda_link(gpu->cuda, ptx, size, &image->cubin, &image->bytes);
   status = vyre_gpu_tell_memory(gpu, 0, "the linker", status);
   vyre_gpu_leave(gpu);
-  return vyre_status_context(status, "linking the megakernel for %s", gpu->architecture);
+  return vyre_status_context(status, "linking %s for %s", what, gpu->architecture);
+}
+
+/* Of one Program, as a kernel that is launched by itself. */
+vyre_status_t vyre_cuda_emit_cubin(const vyre_program_t *program, char **out_bytes, size_t *out_size) {
+  vyre_device_t *device;
+  VYRE_TRY(vyre_cuda_open(0, &device));
+  vyre_gpu_t *gpu = vyre_gpu_of(device);
+  const vyre_codegen_table_t *codegen;
+  char *ptx = NULL;
+  size_t size;
+  vyre_image_t image = {0};
+  vyre_status_t status = vyre_codegen_load(&codegen);
+  vyre_codegen_options_t options = {
+      .form = VYRE_CODEGEN_ASSEMBLY, .gpu = gpu->architecture, .threads = VYRE_GPU_THREADS};
+  if (!status) status = codegen->compile(program, &options, &ptx, &size);
+  if (!status) status = link_image(gpu, ptx, size, program->name, &image);
+  vyre_free(ptx);
+  vyre_device_close(&device);
+  *out_bytes = image.cubin;
+  *out_size = image.bytes;
+  return status;
 }
 
 vyre_status_t vyre_gpu_build(vyre_device_t *device, const vyre_build_params_t *params, vyre_image_t **out_image) {
@@ -81,7 +103,7 @@ vyre_status_t vyre_gpu_build(vyre_device_t *device, const vyre_build_params_t *p
   VYRE_TRY(codegen->compile(params->loop, &options, &ptx, &size));
   vyre_image_t *image = vyre_calloc(1, sizeof *image);
   vyre_status_t status = image ? NULL : vyre_out_of_memory(sizeof *image);
-  if (!status) status = link_image(gpu, ptx, size, image);
+  if (!status) status = link_image(gpu, ptx, size, "the megakernel", image);
   vyre_free(ptx);
   if (status) {
     vyre_gpu_image_destroy(image);
