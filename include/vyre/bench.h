@@ -1,12 +1,13 @@
 /* vyre/bench.h: what a session and a stream cost on a device, beside what one would write without vyre.
  *
- * Four parts, each in rounds. A round measures the session or the stream (the candidate), ends it, and then runs the
+ * Five parts, each in rounds. A round measures the session or the stream (the candidate), ends it, and then runs the
  * baselines on the same machine with the same pauses, counts and bytes; ratios are taken within a round. Every answer
  * that there is, is compared; a wrong one ends the run with VYRE_E_WRONG_ANSWER.
  *
  *   latency  one slot at a time, a busy wait of 0 to 5 us (uniform, seeded) before each
  *   rate     as many slots in flight as the session has cells
  *   stream   lines of a warm file are counted; on a GPU on the path `mapped`, too
+ *   start    a device is opened, a session started, its first slot answered
  *   cold     the same of a file whose pages were dropped from the page cache, beside as many O_DIRECT reads
  *
  * Baselines: on a GPU a flag in host memory that a kernel answers, launches, a graph, copies; elsewhere C threads.
@@ -28,6 +29,7 @@ enum {
   VYRE_BENCH_RATE = 2,
   VYRE_BENCH_STREAM = 4,
   VYRE_BENCH_COLD = 8,
+  VYRE_BENCH_START = 16,
 };
 
 enum { VYRE_BENCH_ROUNDS_MAX = 64 };
@@ -61,7 +63,7 @@ typedef struct vyre_bench_row {
   const char *part;  /* "latency" */
   const char *name;  /* "inline_nop": stable, unique in its part */
   const char *title; /* "inline opcode, NOP" */
-  const char *unit;  /* "us", "M/s", "GB/s" (10^9), "s/GB", "" for ratios */
+  const char *unit;  /* "us", "ms", "M/s", "GB/s" (10^9), "s/GB", "" for ratios */
   vyre_bench_role_t role;
   double median, min, max; /* of the rounds' values */
   double p99;              /* latencies: the median of the rounds' p99, else 0 */

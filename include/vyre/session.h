@@ -121,6 +121,7 @@ typedef struct vyre_session_stats {
   uint64_t fences;    /* that have completed: epochs */
   uint64_t log_lost;  /* records that found the log full */
   uint64_t workers;
+  uint64_t build_ns;              /* that the compiler took for the code that runs, linking on a GPU included */
   vyre_session_builder_t builder; /* INTERPRETED or JIT */
   vyre_topology_t topology;       /* DIRECT or DISPATCHED */
 } vyre_session_stats_t;
@@ -214,9 +215,9 @@ VYRE_API vyre_status_t vyre_session_log_text(vyre_session_t *session, const vyre
 /* Waits until every slot published before the call has completed (completions stay readable). */
 VYRE_API vyre_status_t vyre_session_drain(vyre_session_t *session, uint64_t timeout_ns);
 /* Of a session that has ended, by stop or because its device was lost: tickets that were published and were not carried
- * out to their end, and whose completions nobody has read, in rising order; `out_count` of them, the first `capacity` in
- * `out_tickets` (NULL with 0). Their slots can be submitted to another session: each is listed for as long as it is not
- * waited for. VYRE_E_STATE before the end. */
+ * out to their end, and whose completions nobody has read, in rising order; `out_count` of them, the first `capacity`
+ * in `out_tickets` (NULL with 0). Their slots can be submitted to another session: each is listed for as long as it is
+ * not waited for. VYRE_E_STATE before the end. */
 VYRE_API vyre_status_t vyre_session_unfinished(vyre_session_t *session, vyre_ticket_t *out_tickets, uint32_t capacity,
                                                uint32_t *out_count);
 /* The watchdog's look, from any thread, every now and then: VYRE_E_DEVICE_STUCK names a worker that was found in the

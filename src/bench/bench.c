@@ -20,7 +20,7 @@ enum { ROUNDS_DEFAULT = 5 };
 #define RATE_SLOTS_DEFAULT UINT64_C(2000000)
 #define RATE_SLOTS_MIN UINT64_C(4) /* one for each producer */
 #define BYTES_DEFAULT (UINT64_C(1) << 30)
-#define ALL_PARTS (VYRE_BENCH_LATENCY | VYRE_BENCH_RATE | VYRE_BENCH_STREAM | VYRE_BENCH_COLD)
+#define ALL_PARTS (VYRE_BENCH_LATENCY | VYRE_BENCH_RATE | VYRE_BENCH_STREAM | VYRE_BENCH_COLD | VYRE_BENCH_START)
 #define FILE_PARTS (VYRE_BENCH_STREAM | VYRE_BENCH_COLD)
 
 static vyre_status_t fill_defaults(vyre_bench_params_t *p) {
@@ -54,6 +54,7 @@ static vyre_status_t run_part(vyre_bench_t *bench, uint32_t part, const vyre_ben
   const char *name = part == VYRE_BENCH_LATENCY  ? "latency"
                      : part == VYRE_BENCH_RATE   ? "rate"
                      : part == VYRE_BENCH_STREAM ? "stream"
+                     : part == VYRE_BENCH_START  ? "start"
                                                  : "cold";
   for (bench->round = 0; bench->round < bench->params.rounds; bench->round++) {
     if (bench->params.progress)
@@ -61,6 +62,7 @@ static vyre_status_t run_part(vyre_bench_t *bench, uint32_t part, const vyre_ben
     vyre_status_t status = part == VYRE_BENCH_LATENCY  ? vyre_bench_latency(bench)
                            : part == VYRE_BENCH_RATE   ? vyre_bench_rate(bench)
                            : part == VYRE_BENCH_STREAM ? vyre_bench_stream(bench, file)
+                           : part == VYRE_BENCH_START  ? vyre_bench_start(bench)
                                                        : vyre_bench_cold(bench, file);
     if (status) return vyre_status_context(status, "measuring %s, round %u", name, bench->round + 1);
   }
@@ -77,6 +79,7 @@ static vyre_status_t run_parts(vyre_bench_t *bench, const vyre_bench_file_t *fil
   if (bench->params.parts & VYRE_BENCH_LATENCY) VYRE_TRY(run_latency(bench));
   if (bench->params.parts & VYRE_BENCH_RATE) VYRE_TRY(run_part(bench, VYRE_BENCH_RATE, NULL));
   if (bench->params.parts & VYRE_BENCH_STREAM) VYRE_TRY(run_part(bench, VYRE_BENCH_STREAM, file));
+  if (bench->params.parts & VYRE_BENCH_START) VYRE_TRY(run_part(bench, VYRE_BENCH_START, NULL));
   if (bench->params.parts & VYRE_BENCH_COLD) VYRE_TRY(run_part(bench, VYRE_BENCH_COLD, file));
   return NULL;
 }

@@ -178,7 +178,10 @@ static vyre_status_t build_image(vyre_session_t *session, vyre_image_t **out_ima
                                 .handlers = programs,
                                 .handler_count = session->handler_count,
                                 .is_fused = session->params.builder == VYRE_BUILDER_JIT};
-  return session->device->ops->build(session->device, &params, out_image);
+  uint64_t start_ns = vyre_clock_ns();
+  VYRE_TRY(session->device->ops->build(session->device, &params, out_image));
+  atomic_store(&session->build_ns, vyre_clock_ns() - start_ns);
+  return NULL;
 }
 
 static vyre_status_t request_stop(vyre_session_t *session) {
@@ -380,6 +383,7 @@ vyre_session_stats_t vyre_session_stats(const vyre_session_t *session) {
   vyre_session_stats_t stats = {.launches = atomic_load(&session->launches),
                                 .swaps = atomic_load(&session->swaps),
                                 .workers = session->params.workers,
+                                .build_ns = atomic_load(&session->build_ns),
                                 .builder = session->params.builder,
                                 .topology = session->params.topology};
   if (!session->launch) return stats;

@@ -72,6 +72,7 @@ struct vyre_session {
   vyre_image_t *image;
   vyre_launch_t *launch;
   _Atomic uint64_t launches, swaps;
+  _Atomic uint64_t build_ns; /* of the image */
   _Atomic uint64_t swap_steps; /* odd while the kernel is swapped */
 };
 
