@@ -76,8 +76,8 @@ static void auto_takes_the_gpu_or_says_why_not(void **state) {
 
 static void architectures(void **state) {
   (void)state;
-  static const char *const cases[][2] = {
-      {"cc=8.0", "sm_80"}, {"cc=8.9", "sm_80"}, {"cc=9.0", "sm_90"}, {"cc=12.0", "sm_90"}};
+  static const char *const cases[][2] = {{"cc=8.0", "sm_80"}, {"cc=8.6", "sm_86"}, {"cc=8.7", "sm_86"},
+                                         {"cc=8.9", "sm_89"}, {"cc=9.0", "sm_90"}, {"cc=12.0", "sm_90"}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     vyre_device_t *device;
     fake_cuda_steer(cases[i][0]);
