@@ -19,10 +19,13 @@ list() {
   done
 }
 
-# Test NAME is the program test-NAME.
+# Test NAME is the program test-NAME, but for what a program does with an argument.
 make_tests() {
   targets=vyre-codegen-library
-  for test; do targets="$targets test-$test"; done
+  for test; do
+    case $test in group) test=differential ;; esac
+    targets="$targets test-$test"
+  done
   cmake --build "$build" -j "$jobs" --target $targets >"$copy/log" 2>&1
 }
 

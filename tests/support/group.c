@@ -27,6 +27,7 @@ static struct {
   vyre_entry_fn function;
   void *frame;
   random_t random;
+  uint64_t calls;
 } here;
 
 /* Saves the registers that a function keeps on its stack, whose top becomes *from, and goes on where `to` was saved. */
@@ -120,6 +121,7 @@ static bool let_go(void) {
   bool all_wait = true;
   for (uint32_t warp = 0; warp < here.threads; warp += WARP) {
     meeting_t at = here.fibers[warp].at;
+    all_wait &= at != RUNS;
     bool is_of_warp = at == WARP_SYNC || at == BALLOT || at == SHUFFLE;
     if (!is_of_warp) continue;
     if (!are_together(warp, WARP)) fail("a thread of the warp is missing");
@@ -138,14 +140,17 @@ static bool let_go(void) {
   return true;
 }
 
-/* Each fiber that can, once, in random order: a thread that it begins at and a step that comes to all. */
+/* Each fiber that can, once, in random order: a thread that it begins at and a step that comes to all. Some warps are
+ * left out, so that others run ahead of them as far as a barrier lets them. */
 static void run_round(void) {
+  uint64_t left_out = random_next(&here.random) & random_next(&here.random);
   uint32_t first = (uint32_t)random_below(&here.random, here.threads);
   uint32_t step = (uint32_t)random_below(&here.random, here.threads) | 1;
   while (here.threads % 3 == 0 && step % 3 == 0) step += 2;
   for (uint32_t i = 0; i < here.threads; i++) {
     here.current = (first + i * step) % here.threads;
     fiber_t *fiber = &here.fibers[here.current];
+    if (left_out >> here.current / WARP & 1) continue;
     if (fiber->at == RUNS) group_switch(&here.top, fiber->top);
   }
 }
@@ -155,7 +160,7 @@ static void call(vyre_frame_t *frame, void *context) {
   here.threads = group->threads;
   here.function = group->function;
   here.frame = frame;
-  here.random = (random_t){group->seed};
+  here.random = (random_t){group->seed + here.calls++};
   for (uint32_t i = 0; i < here.threads; i++) prepare(&here.fibers[i]);
   do run_round();
   while (let_go());
