@@ -3,15 +3,14 @@
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/thread.h"
 
 enum {
   /* A worker looks around this often even when nobody wakes it: SHUTDOWN by a slot wakes no sleeper. */
@@ -115,19 +114,7 @@ static void *work(void *argument) {
 }
 
 static vyre_status_t start_thread(worker_t *worker) {
-  pthread_attr_t attributes;
-  pthread_attr_init(&attributes);
-  pthread_attr_setstacksize(&attributes, STACK_BYTES);
-  /* Signals are the application's: its handlers run on its own threads. */
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  int error = pthread_create(&worker->thread, &attributes, work, worker);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  pthread_attr_destroy(&attributes);
-  if (error) return vyre_status_make(VYRE_E_THREADS, "pthread_create: %s", strerror(error));
-  pthread_setname_np(worker->thread, "vyre-worker");
-  return NULL;
+  return vyre_thread_start(&worker->thread, "vyre-worker", STACK_BYTES, work, worker);
 }
 
 static uint32_t count_running(const workers_t *launch) {

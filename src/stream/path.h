@@ -27,6 +27,7 @@ typedef struct vyre_stream_path {
   uint64_t (*place)(const vyre_stream_pump_t *pump, const vyre_stream_worker_t *worker,
                     const vyre_stream_buffer_t *buffer);
   bool begins_all; /* keeps all buffers in flight; else one chunk at a time is begun */
+  bool sleeps;     /* waits by `wait` alone, to save CPU time, even where work ends without a word */
 } vyre_stream_path_t;
 
 extern const vyre_stream_path_t vyre_stream_path_read, vyre_stream_path_read_copied, vyre_stream_path_mapped,
@@ -34,8 +35,10 @@ extern const vyre_stream_path_t vyre_stream_path_read, vyre_stream_path_read_cop
 
 /* pump.c */
 void vyre_stream_arrive(vyre_stream_pump_t *pump, vyre_stream_worker_t *worker, vyre_stream_buffer_t *buffer);
-/* The stream ends by this; the buffer goes on. */
-void vyre_stream_fail(vyre_stream_pump_t *pump, const vyre_stream_buffer_t *buffer, vyre_status_t status);
+/* The stream does not finish between the two, on the pump's thread: the path still has something to do for it. What
+ * goes wrong there, at the chunk, ends the stream, or is told beside what ended it before. */
+void vyre_stream_hold(vyre_stream_pump_t *pump);
+void vyre_stream_let_go(vyre_stream_pump_t *pump, const vyre_stream_chunk_t *chunk, vyre_status_t status);
 /* `within` the chunk: where it went wrong. NULL: it is given up because something else did. */
 void vyre_stream_lose(vyre_stream_pump_t *pump, vyre_stream_buffer_t *buffer, uint32_t within, vyre_status_t status);
 

@@ -51,8 +51,20 @@ static void release(vyre_stream_pump_t *pump, vyre_stream_buffer_t *buffer) {
   check_finished(pump);
 }
 
-void vyre_stream_fail(vyre_stream_pump_t *pump, const vyre_stream_buffer_t *buffer, vyre_status_t status) {
-  fail(pump, locate(pump, &buffer->chunk, 0, status));
+void vyre_stream_hold(vyre_stream_pump_t *pump) { atomic_fetch_add(&pump->busy, 1); }
+
+void vyre_stream_let_go(vyre_stream_pump_t *pump, const vyre_stream_chunk_t *chunk, vyre_status_t status) {
+  if (status) {
+    pthread_mutex_lock(&pump->lock);
+    if (pump->failure) {
+      pump->failure = vyre_status_because(pump->failure, status);
+      status = NULL;
+    }
+    pthread_mutex_unlock(&pump->lock);
+  }
+  if (status) fail(pump, locate(pump, chunk, 0, status));
+  atomic_fetch_sub(&pump->busy, 1);
+  check_finished(pump);
 }
 
 void vyre_stream_lose(vyre_stream_pump_t *pump, vyre_stream_buffer_t *buffer, uint32_t within, vyre_status_t status) {
@@ -160,10 +172,21 @@ static void submit(vyre_stream_pump_t *pump, vyre_stream_worker_t *worker) {
   if (pump->path->submit) pump->path->submit(pump, worker);
 }
 
+/* The chunk that the path could not take, first: chunks begin in their order. False: it has to wait on. */
+static bool begin_waiting(vyre_stream_pump_t *pump, vyre_stream_worker_t *worker, uint32_t *begun) {
+  for (uint32_t i = 0; i < pump->depth; i++) {
+    if (!worker->buffers[i].has_waiting) continue;
+    *begun += begin_chunk(pump, worker, &worker->buffers[i]);
+    return !worker->buffers[i].has_waiting;
+  }
+  return true;
+}
+
 /* Where bytes come beside this thread: every free buffer gets a chunk. */
 static uint32_t fill_buffers(vyre_stream_pump_t *pump, vyre_stream_worker_t *worker) {
   uint32_t begun = 0;
-  for (uint32_t i = 0; i < pump->depth; i++) {
+  bool goes_on = begin_waiting(pump, worker, &begun);
+  for (uint32_t i = 0; i < pump->depth && goes_on; i++) {
     if (worker->buffers[i].state != VYRE_BUFFER_FREE) continue;
     if (!begin_chunk(pump, worker, &worker->buffers[i])) break;
     begun++;
@@ -220,7 +243,7 @@ static uint32_t run(vyre_pump_t *base, uint32_t index) {
 /* Copies and slots of a GPU end without a word to this thread: while they come along it looks for them all the time. */
 static bool is_hot(const vyre_stream_pump_t *pump, vyre_stream_worker_t *worker) {
   enum { HOT_NS = 200000 };
-  if (!pump->copy_ops) return false;
+  if (!pump->copy_ops || pump->path->sleeps) return false;
   uint64_t now_ns = vyre_clock_ns();
   if (!worker->idle_since_ns) worker->idle_since_ns = now_ns;
   return atomic_load(&pump->busy) && now_ns - worker->idle_since_ns < HOT_NS;

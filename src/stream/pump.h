@@ -65,7 +65,7 @@ typedef struct vyre_stream_pump {
 
   _Atomic uint64_t bytes_done, slots, faults;
   _Atomic uint64_t bytes_cached, bytes_direct; /* of reads: through the page cache, past it */
-  _Atomic uint32_t busy;                       /* buffers that are not free */
+  _Atomic uint32_t busy;                       /* buffers that are not free, and what a path holds */
   atomic_bool is_exhausted;                    /* no more chunks are taken: the end, a failure, or a request */
   atomic_bool stop_requested;                  /* by the user */
   atomic_bool is_finished;                     /* exhausted, and nothing busy */

@@ -6,14 +6,17 @@
  *   devices=N (1)  version=V (12020)  cc=M.N (9.0)  multiprocessors=N (4)  vmm=0|1 (1)  watchdog=0|1 (0)
  *   blocks=N (2)       blocks that fit on a multiprocessor at once
  *   memory=MIB (1024)  of the device
- *   fail=CALL:RESULT@N the N-th CALL (cuMemCreate; @1 when not given) gives RESULT, and no other call; @N+ each from
- * the N-th on. CALL * is any call but those whose number depends on time (cuStreamQuery, cuEventQuery) and those that
- * vyre need not look at (cuCtxPopCurrent, cuGetError*). Up to 8 of them. ptx=refused        the linker gives 218 and a
- * log, as it does for a text that is no PTX kernel=runs|never-ends|crashes@N|deaf   ends when told; neither stops nor
- * parks; is lost with 700 when it has carried out N slots (crashes: at once), before the ring knows of the last one;
- * does not park programs=fault|wait|interrupt   slots of registered opcodes, which cannot run here, are unknown ones;
- * are taken and never done; likewise, and the first one sends SIGINT to the process spoil=1            the next copy to
- * the device loses its last byte
+ *   fail=CALL:RESULT@N the N-th CALL (cuMemCreate; @1 when not given) gives RESULT, and no other call; @N+: each
+ *                      from the N-th on. CALL * is any call but those whose number depends on time (cuStreamQuery,
+ *                      cuEventQuery) and those that vyre need not look at (cuCtxPopCurrent, cuGetError*). Up to 8.
+ *   ptx=refused        the linker gives 218 and a log, as it does for a text that is no PTX
+ *   kernel=runs|never-ends|crashes@N|deaf
+ *                      ends when told; neither stops nor parks; is lost with 700 when it has carried out N slots
+ *                      (crashes: at once), before the ring knows of the last one; does not park
+ *   programs=fault|wait|interrupt|sum
+ *                      slots of registered opcodes, which cannot run here, are unknown ones; are taken and never done;
+ *                      likewise, and the first one sends SIGINT to the process; add up their chunk's bytes
+ *   spoil=1            the next copy to the device loses its last byte
  *
  * What would wait for a kernel that never ends on a real GPU (frees, unregistrations, module loads, launches beside it
  * in its context) ends the process with a message, and so does a wait for it. A call that gives something back and is

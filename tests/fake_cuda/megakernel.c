@@ -1,5 +1,6 @@
 /* What the loop in topology dispatched does with NOP, STORE_U32, LOAD_U32 and SHUTDOWN, in C, after
- * docs/protocol/megakernel.md. There are no handlers. */
+ * docs/protocol/megakernel.md. There are no handlers: any Program
+ * adds up the bytes of its chunk, where the driver is told so. */
 #include <signal.h>
 #include <string.h>
 #include <time.h>
@@ -61,6 +62,21 @@ static void access_word(const loop_t *l, uint64_t slot, bool is_store) {
   }
 }
 
+/* The chunk as the pump's slot names it; the sum is the first output. */
+static void sum_bytes(const loop_t *l, uint64_t slot) {
+  uint64_t windows[2], at = load(slot + vyre_slot_arg_offset(VYRE_ARG_DATA_OFFSET_LOW)), sum = 0;
+  at |= (uint64_t)load(slot + vyre_slot_arg_offset(VYRE_ARG_DATA_OFFSET_HIGH)) << 32;
+  uint32_t bytes = load(slot + vyre_slot_arg_offset(VYRE_ARG_DATA_BYTES));
+  for (unsigned i = 0; i < 2; i++) {
+    uint32_t handle = load(slot + vyre_slot_arg_offset(i ? VYRE_ARG_OUTPUT_WINDOW : VYRE_ARG_DATA_WINDOW));
+    windows[i] = load_wide(l->windows + (uint64_t)handle * VYRE_WINDOW_BYTES_EACH + VYRE_WINDOW_BASE);
+  }
+  const uint8_t *data = (const uint8_t *)(uintptr_t)(windows[0] + at);
+  for (uint32_t i = 0; i < bytes; i++) sum += data[i];
+  store_wide(windows[1], load_wide(windows[1]) + sum);
+  complete(l, slot, VYRE_STATE_DONE, 0);
+}
+
 static void carry_out(loop_t *l, uint64_t slot) {
   switch (load(slot)) {
     case (uint32_t)VYRE_OPCODE_NOP: complete(l, slot, VYRE_STATE_DONE, 0); break;
@@ -73,7 +89,10 @@ static void carry_out(loop_t *l, uint64_t slot) {
       l->is_open = false;
       break;
     default:
-      if (!atomic_load(&fake_settings.programs_wait)) complete(l, slot, VYRE_STATE_FAULT, VYRE_FAULT_UNKNOWN_OPCODE);
+      if (atomic_load(&fake_settings.programs_sum))
+        sum_bytes(l, slot);
+      else if (!atomic_load(&fake_settings.programs_wait))
+        complete(l, slot, VYRE_STATE_FAULT, VYRE_FAULT_UNKNOWN_OPCODE);
       if (atomic_exchange(&fake_settings.programs_interrupt, false)) kill(getpid(), SIGINT);
   }
   l->slots_done++;

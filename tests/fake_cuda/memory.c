@@ -10,12 +10,11 @@ enum { PAGE = 4096, GRANULARITY = 2 << 20 };
 /* ---- pinned ---- */
 
 static fake_object_t *add_filled(fake_kind_t kind, fake_object_t *context, size_t bytes) {
-  fake_object_t *object = fake_object_add(kind, context);
-  object->memory = aligned_alloc(PAGE, (bytes + PAGE - 1) / PAGE * PAGE);
-  if (!object->memory) abort();
-  memset(object->memory, 0xA5, bytes); /* nothing may rely on zeros */
-  object->address = (uintptr_t)object->memory;
-  object->bytes = bytes;
+  void *memory = aligned_alloc(PAGE, (bytes + PAGE - 1) / PAGE * PAGE);
+  if (!memory) abort();
+  memset(memory, 0xA5, bytes); /* nothing may rely on zeros */
+  fake_object_t *object = fake_object_add_range(kind, context, (uintptr_t)memory, bytes);
+  object->memory = memory;
   return object;
 }
 
@@ -50,9 +49,7 @@ vyre_cu_result_t fake_MemHostRegister(void *memory, size_t bytes, unsigned flags
   if (bytes == 0 || address % PAGE || bytes % PAGE) return INVALID_VALUE;
   for (uint64_t at = 0; at < bytes; at += PAGE)
     if (fake_object_at(REGISTERED, address + at, PAGE, false)) return ALREADY_REGISTERED;
-  fake_object_t *object = fake_object_add(REGISTERED, context);
-  object->address = address;
-  object->bytes = bytes;
+  fake_object_add_range(REGISTERED, context, address, bytes);
   return 0;
 }
 
@@ -115,9 +112,8 @@ vyre_cu_result_t fake_MemAddressReserve(vyre_cu_address_t *address, size_t bytes
   if (bytes == 0 || bytes % GRANULARITY || alignment || wanted || flags) return INVALID_VALUE;
   void *memory = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) return OUT_OF_MEMORY;
-  fake_object_t *object = fake_object_add(A_RANGE, NULL);
-  object->address = *address = (uintptr_t)memory;
-  object->bytes = bytes;
+  *address = (uintptr_t)memory;
+  fake_object_add_range(A_RANGE, NULL, *address, bytes);
   return 0;
 }
 
@@ -135,8 +131,7 @@ vyre_cu_result_t fake_MemCreate(unsigned long long *handle, size_t bytes, const 
   FAKE_BEGIN(MemCreate);
   if (bytes == 0 || bytes % GRANULARITY || flags || !is_of_device(allocation)) return INVALID_VALUE;
   if (!fits(bytes)) return OUT_OF_MEMORY;
-  fake_object_t *object = fake_object_add(AN_ALLOCATION, NULL);
-  object->bytes = bytes;
+  fake_object_t *object = fake_object_add_range(AN_ALLOCATION, NULL, 0, bytes);
   *handle = (uintptr_t)object;
   return 0;
 }
@@ -156,9 +151,7 @@ vyre_cu_result_t fake_MemMap(vyre_cu_address_t address, size_t bytes, size_t off
   if (!fake_object_is(allocation, AN_ALLOCATION) || allocation->bytes != bytes || offset || flags) return INVALID_VALUE;
   if (!fake_object_at(A_RANGE, address, bytes, true) || fake_object_at(A_MAPPING, address, 0, true))
     return INVALID_VALUE;
-  fake_object_t *object = fake_object_add(A_MAPPING, NULL);
-  object->address = address;
-  object->bytes = bytes;
+  fake_object_add_range(A_MAPPING, NULL, address, bytes);
   return 0;
 }
 

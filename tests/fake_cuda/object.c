@@ -5,16 +5,22 @@
 
 static fake_object_t *objects; /* under fake_lock */
 
-fake_object_t *fake_object_add(fake_kind_t kind, fake_object_t *context) {
+fake_object_t *fake_object_add_range(fake_kind_t kind, fake_object_t *context, uint64_t address, uint64_t bytes) {
   fake_object_t *object = calloc(1, sizeof *object);
   if (!object) abort();
   object->kind = kind;
   object->context = context;
+  object->address = address;
+  object->bytes = bytes;
   pthread_mutex_lock(&fake_lock);
   object->next = objects;
   objects = object;
   pthread_mutex_unlock(&fake_lock);
   return object;
+}
+
+fake_object_t *fake_object_add(fake_kind_t kind, fake_object_t *context) {
+  return fake_object_add_range(kind, context, 0, 0);
 }
 
 bool fake_object_is(const void *handle, fake_kind_t kind) {

@@ -40,6 +40,7 @@ typedef struct fake_settings {
   _Atomic uint64_t crash_slots;
   atomic_bool programs_wait;
   atomic_bool programs_interrupt;
+  atomic_bool programs_sum;
 } fake_settings_t;
 extern fake_settings_t fake_settings;
 
@@ -98,6 +99,7 @@ extern pthread_mutex_t fake_lock;
 
 /* object.c */
 fake_object_t *fake_object_add(fake_kind_t kind, fake_object_t *context);
+fake_object_t *fake_object_add_range(fake_kind_t kind, fake_object_t *context, uint64_t address, uint64_t bytes);
 bool fake_object_is(const void *handle, fake_kind_t kind);
 /* The one of this kind that holds these bytes; with exact, that begins and ends there (bytes 0: any end). */
 fake_object_t *fake_object_at(fake_kind_t kind, uint64_t address, uint64_t bytes, bool exact);

@@ -39,6 +39,7 @@ static void add_rule(const char *value) {
 
 static void set_programs(const char *value) {
   atomic_store(&fake_settings.programs_interrupt, strcmp(value, "interrupt") == 0);
+  atomic_store(&fake_settings.programs_sum, strcmp(value, "sum") == 0);
   atomic_store(&fake_settings.programs_wait, strcmp(value, "fault") != 0);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/thread.h"
 #include "codegen/codegen.h"
 #include "device/host.h"
 #include "device/registry.h"
@@ -122,8 +123,7 @@ static vyre_status_t compile_all(const vyre_build_params_t *params, vyre_image_t
   loop_job_t job = {.loop = params->loop};
   VYRE_TRY(vyre_codegen_load(&job.codegen));
   pthread_t thread;
-  int error = pthread_create(&thread, NULL, compile_loop, &job);
-  if (error) return vyre_status_make(VYRE_E_THREADS, "pthread_create: %s", strerror(error));
+  VYRE_TRY(vyre_thread_start(&thread, "vyre-compile", 0, compile_loop, &job));
   vyre_loaded_t **cold = &image->objects[1 + params->handler_count];
   vyre_status_t status = compile_cold(&job, cold);
   for (uint32_t i = 0; i < params->handler_count && !status; i++)

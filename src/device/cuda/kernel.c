@@ -1,13 +1,12 @@
 /* The megakernel on a GPU: compiled to PTX, linked to a cubin off to the side, loaded and launched in the execution
  * context while nothing runs there. Each module has one function, which is launched as soon as it is loaded: lazy
  * loading leaves nothing for later. */
-#include <signal.h>
 #include <stdatomic.h>
-#include <string.h>
 
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/thread.h"
 #include "codegen/codegen.h"
 #include "device/cuda/gpu.h"
 #include "device/registry.h"
@@ -256,16 +255,8 @@ static vyre_status_t kernel_attach(vyre_launch_t *launch, vyre_pump_t *the_pump)
     pump_thread_t *self = &kernel->pumps[place];
     self->pump = the_pump;
     atomic_store(&self->leaves, false);
-    /* Signals are the application's: its handlers run on its own threads. */
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&self->thread, NULL, pump, self);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (error) {
-      self->pump = NULL;
-      status = vyre_status_make(VYRE_E_THREADS, "pthread_create: %s", strerror(error));
-    }
+    status = vyre_thread_start(&self->thread, "vyre-pump", 0, pump, self);
+    if (status) self->pump = NULL;
   }
   pthread_mutex_unlock(&kernel->lock);
   return status;
