@@ -7,9 +7,10 @@ RESULTS ?=
 COUNT ?= 10000
 SEED ?= 1
 MUTANTS ?=
+DEVICE ?= cpu
 export JOBS
 
-.PHONY: help build run test campaign mutants bench docs fuzz clean setup
+.PHONY: help build run test campaign soak mutants bench docs fuzz clean setup
 
 help:
 	@echo 'make build  the command and the library, optimized: build/release/bin/vyre'
@@ -17,6 +18,7 @@ help:
 	@echo 'make test   build and test all presets: gcc, clang, three sanitizers; then the release build'
 	@echo 'make campaign  COUNT=N random Programs, machine code against the interpreter, and as many in sessions of'
 	@echo '               both builders; SEED=N is the first'
+	@echo 'make soak      a session of DEVICE, here $(DEVICE), under everything at once for SECONDS; SEED=N'
 	@echo 'make mutants   plants defects, one at a time, and sees that the tests find each; MUTANTS=NAMES chooses,'
 	@echo '               RESULTS=FILE keeps the table'
 	@echo 'make bench  build, then run the benchmarks; RESULTS=FOLDER keeps their output and writes'
@@ -43,6 +45,11 @@ campaign: setup
 	@cmake --preset dev >/dev/null
 	@cmake --build --preset dev -j $(JOBS) --target test-differential test-builders vyre-codegen-library
 	@tools/campaign.sh build/dev $(COUNT) $(SEED)
+
+soak: setup
+	@cmake --preset dev >/dev/null
+	@cmake --build --preset dev -j $(JOBS) --target test-soak vyre-codegen-library
+	@build/dev/bin/test-soak $(DEVICE) $(SECONDS) $(SEED)
 
 mutants: setup
 	@MUTANTS='$(MUTANTS)' tests/mutation/mutate.sh '$(RESULTS)'

@@ -1,7 +1,8 @@
 #!/bin/sh
 # What tools/pack.sh packs as run.sh: on the GPU machine it unpacks the libraries, runs every test of label gpu (a missing
 # GPU is an error), then the bench, and prints a short table last. With $OUT the output of each is kept there.
-# Usage: run.sh [tests] [bench]     both by default
+# Usage: run.sh [tests] [sanitizer] [soak] [bench]     tests and bench by default
+# In the environment: BYTES of the file of streams, ROUNDS, PROGRAMS, BUILDERS, CONFORMANCE, TORN (slots), SOAK (seconds).
 set -u
 cd "$(dirname "$0")" || exit 1
 root=${TMPDIR:-/tmp}/vyre-libraries
@@ -44,6 +45,23 @@ case " $parts " in *' tests '*)
   step cuda-builders 300 bin/test-builders cuda:0 1 "${BUILDERS:-96}"
   step cuda-conformance 300 bin/test-conformance cuda:0 1 "${CONFORMANCE:-128}"
   step cuda-files 300 ./cuda_files_test.sh bin/vyre programs "${BYTES:-8589934592}" "${ROUNDS:-20}"
+  step cuda-traffic 120 bin/test-traffic cuda:0 1 "${TRAFFIC:-200000}"
+  step cuda-torn 300 bin/test-torn cuda:0 "${TORN:-20000000}"
+  step cuda-soak 60 bin/test-soak cuda:0 20
+  ;;
+esac
+case " $parts " in *' sanitizer '*) # of Programs as launches, and of a session with one worker
+  sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda*/bin/compute-sanitizer 2>/dev/null | head -n 1)
+  [ -n "$sanitizer" ] || echo 'sanitizer          skipped, compute-sanitizer is not there' >>"$table"
+  for tool in memcheck racecheck synccheck initcheck; do
+    [ -n "$sanitizer" ] || continue
+    step "cuda-$tool" 120 "$sanitizer" --tool $tool --error-exitcode 9 bin/test-cuda-programs 1 "${SANITIZED:-4}"
+    step "session-$tool" 120 "$sanitizer" --tool $tool --error-exitcode 9 bin/test-torn cuda:0 2000
+  done
+  ;;
+esac
+case " $parts " in *' soak '*)
+  step soak $((${SOAK:-180} + 60)) bin/test-soak cuda:0 "${SOAK:-180}"
   ;;
 esac
 case " $parts " in *' bench '*)

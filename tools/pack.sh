@@ -11,7 +11,7 @@ out=$2
 libraries='libllvm19 libz3-4 libedit2 libxml2 libicu72 libffi8 libtinfo6 libbsd0 libmd0 libzstd1 libcmocka0 liburing2'
 mkdir -p "$out/bin" "$out/deb/partial"
 cp -r programs tests/codegen/corners "$out/"
-for file in vyre test-cuda-programs test-session test-conformance test-buffer test-builders test-traffic gpu-bench-programs; do
+for file in vyre test-cuda-programs test-session test-conformance test-buffer test-builders test-traffic test-torn test-soak gpu-bench-programs; do
   cp "$build/bin/$file" "$out/bin/"
   strip "$out/bin/$file"
 done
