@@ -41,11 +41,21 @@ static vyre_status_t measure_row(vyre_bench_t *bench, const vyre_bench_slots_t *
   return NULL;
 }
 
-static vyre_status_t measure_session(vyre_bench_t *bench, const vyre_bench_slots_t *slots) {
+static vyre_status_t measure_all(vyre_bench_t *bench, const vyre_bench_slots_t *slots) {
   const probe_t probes[] = {
       {VYRE_BENCH_ROW_LATENCY_NOP, false, {.opcode = VYRE_OP_NOP}},
       {VYRE_BENCH_ROW_LATENCY_LOAD, true, vyre_bench_slots_load(slots, 0)},
       {VYRE_BENCH_ROW_LATENCY_WORKER, false, vyre_bench_slots_add(slots)},
+  };
+  for (unsigned i = 0; i < sizeof probes / sizeof *probes; i++) VYRE_TRY(measure_row(bench, slots, &probes[i]));
+  return NULL;
+}
+
+/* A GPU's workers poll while they are idle: what that costs the others. */
+static vyre_status_t measure_few(vyre_bench_t *bench, const vyre_bench_slots_t *slots) {
+  const probe_t probes[] = {
+      {VYRE_BENCH_ROW_LATENCY_NOP_FEW, false, {.opcode = VYRE_OP_NOP}},
+      {VYRE_BENCH_ROW_LATENCY_WORKER_FEW, false, vyre_bench_slots_add(slots)},
   };
   for (unsigned i = 0; i < sizeof probes / sizeof *probes; i++) VYRE_TRY(measure_row(bench, slots, &probes[i]));
   return NULL;
@@ -122,6 +132,7 @@ static vyre_status_t cuda_baselines(vyre_bench_t *bench, vyre_cuda_baseline_t *c
 }
 
 vyre_status_t vyre_bench_latency(vyre_bench_t *bench) {
-  VYRE_TRY(vyre_bench_in_session(bench, measure_session));
+  VYRE_TRY(vyre_bench_in_session(bench, 0, measure_all));
+  if (bench->gpu >= 0) VYRE_TRY(vyre_bench_in_session(bench, 1, measure_few));
   return bench->gpu < 0 ? host_ping_pong(bench) : vyre_bench_beside(bench, cuda_baselines, NULL);
 }

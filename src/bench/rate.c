@@ -138,6 +138,6 @@ static vyre_status_t cuda_launches(vyre_bench_t *bench, vyre_cuda_baseline_t *cu
 }
 
 vyre_status_t vyre_bench_rate(vyre_bench_t *bench) {
-  VYRE_TRY(vyre_bench_in_session(bench, measure_session));
+  VYRE_TRY(vyre_bench_in_session(bench, 0, measure_session));
   return bench->gpu < 0 ? host_ring(bench) : vyre_bench_beside(bench, cuda_launches, NULL);
 }

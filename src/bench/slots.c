@@ -38,16 +38,21 @@ static vyre_status_t register_add(vyre_bench_slots_t *slots) {
   return status;
 }
 
-static vyre_status_t open_slots(vyre_bench_t *bench, vyre_bench_slots_t *out_slots) {
+/* On the host a single worker: the producer needs a processor, too, and more workers only share the ring. */
+static uint32_t workers_of_run(const vyre_bench_t *bench) {
+  if (bench->params.workers) return bench->params.workers;
+  return bench->gpu < 0 ? 1 : bench->info.workers_default;
+}
+
+static vyre_status_t open_slots(vyre_bench_t *bench, uint32_t workers, vyre_bench_slots_t *out_slots) {
   *out_slots = (vyre_bench_slots_t){.cells = CELLS};
-  /* On the host a single worker: the producer needs a processor, too, and more workers only share the ring. */
-  uint32_t workers = bench->params.workers ? bench->params.workers : bench->gpu < 0 ? 1 : bench->info.workers_default;
   vyre_session_params_t params = {.workers = workers, .ring_slots = CELLS, .cells = CELLS, .spin_ns = SPIN_NS};
   VYRE_TRY(vyre_session_create(bench->device, &params, &out_slots->session));
   VYRE_TRY(register_add(out_slots));
   VYRE_TRY(vyre_session_start(out_slots->session));
   VYRE_TRY(make_windows(bench, out_slots));
-  bench->report.slot_workers = (uint32_t)vyre_session_stats(out_slots->session).workers;
+  if (workers == workers_of_run(bench))
+    bench->report.slot_workers = (uint32_t)vyre_session_stats(out_slots->session).workers;
   bench->report.cells = CELLS;
   return NULL;
 }
@@ -62,10 +67,10 @@ static vyre_status_t close_slots(vyre_bench_slots_t *slots) {
   return status;
 }
 
-vyre_status_t vyre_bench_in_session(vyre_bench_t *bench,
+vyre_status_t vyre_bench_in_session(vyre_bench_t *bench, uint32_t workers,
                                     vyre_status_t (*measure)(vyre_bench_t *bench, const vyre_bench_slots_t *slots)) {
   vyre_bench_slots_t slots;
-  vyre_status_t status = open_slots(bench, &slots);
+  vyre_status_t status = open_slots(bench, workers ? workers : workers_of_run(bench), &slots);
   if (!status) status = measure(bench, &slots);
   vyre_status_t closed = close_slots(&slots);
   return status ? vyre_status_because(status, closed) : closed;

@@ -19,8 +19,9 @@ typedef struct vyre_bench_slots {
   uint32_t add_opcode;              /* the Program */
 } vyre_bench_slots_t;
 
-/* Opens the session, measures in it, closes it; an error of the stop is one, too. */
-vyre_status_t vyre_bench_in_session(vyre_bench_t *bench,
+/* Opens the session with so many workers (0: as many as this run's), measures in it, closes it; an error of the stop is
+ * one, too. */
+vyre_status_t vyre_bench_in_session(vyre_bench_t *bench, uint32_t workers,
                                     vyre_status_t (*measure)(vyre_bench_t *bench, const vyre_bench_slots_t *slots));
 
 /* How many slots the Program has run; of completed ones. */
