@@ -17,8 +17,8 @@ static const char help[] =
     "is checked; a wrong one is an error.\n"
     "\n"
     "  --device NAME      as for run; auto (the default) chooses\n"
-    "  --only PARTS       of latency, rate, stream, start, cold, separated by commas; all but cold by default, which\n"
-    "                     reads a file that is not in the page cache, by O_DIRECT\n"
+    "  --only PARTS       of latency, rate, stream, start, compile, cold, separated by commas; all but cold by\n"
+    "                     default, which reads a file that is not in the page cache, by O_DIRECT\n"
     "  --rounds N         rounds of each part, 1 to 64; 5 by default\n"
     "  --slots N          slots per latency and round; 100000 by default\n"
     "  --rate-slots N     slots per rate and round; 2000000 by default\n"
@@ -40,12 +40,13 @@ typedef struct bench_options {
 
 /* ---- the table ---- */
 
-enum { NAME_WIDTH = 40 };
+enum { NAME_WIDTH = 52 };
 
 static const char *part_heading(const char *part) {
   if (strcmp(part, "latency") == 0) return "latency, one slot at a time";
   if (strcmp(part, "rate") == 0) return "rate, as many slots in flight as there are cells";
   if (strcmp(part, "start") == 0) return "start, until the first slot is answered";
+  if (strcmp(part, "compile") == 0) return "compile, one Program";
   if (strcmp(part, "cold") == 0) return "cold, lines of a file that is not in the page cache";
   return "stream, lines of a warm file";
 }
@@ -142,18 +143,18 @@ static void show_progress(void *context, const char *part, uint32_t round, uint3
 }
 
 static vyre_status_t parse_parts(const char *text, uint32_t *out_parts) {
-  static const char *const names[] = {"latency", "rate", "stream", "start", "cold"};
-  static const uint32_t bits[] = {VYRE_BENCH_LATENCY, VYRE_BENCH_RATE, VYRE_BENCH_STREAM, VYRE_BENCH_START,
-                                  VYRE_BENCH_COLD};
+  static const char *const names[] = {"latency", "rate", "stream", "start", "compile", "cold"};
+  static const uint32_t bits[] = {VYRE_BENCH_LATENCY, VYRE_BENCH_RATE,    VYRE_BENCH_STREAM,
+                                  VYRE_BENCH_START,   VYRE_BENCH_COMPILE, VYRE_BENCH_COLD};
   enum { PARTS = sizeof names / sizeof *names };
   *out_parts = 0;
   for (;;) {
     size_t length = strcspn(text, ","), i = 0;
     while (i < PARTS && (strlen(names[i]) != length || strncmp(text, names[i], length) != 0)) i++;
     if (i == PARTS)
-      return cli_error_usage("bench",
-                             "--only takes latency, rate, stream, start and cold, separated by commas, not '%.*s'",
-                             (int)(length > 100 ? 100 : length), text);
+      return cli_error_usage(
+          "bench", "--only takes latency, rate, stream, start, compile and cold, separated by commas, not '%.*s'",
+          (int)(length > 100 ? 100 : length), text);
     *out_parts |= bits[i];
     if (!text[length]) return NULL;
     text += length + 1;

@@ -65,7 +65,7 @@ case " $parts " in *' soak '*)
   ;;
 esac
 case " $parts " in *' bench '*)
-  step bench-slots 200 bin/vyre bench --device cuda:0 --only latency,rate,start --rounds 5
+  step bench-slots 200 bin/vyre bench --device cuda:0 --only latency,rate,start,compile --rounds 5
   file=$(mktemp "${TMPDIR:-/var/tmp}/vyre-bench.XXXXXX")
   head -c $((${BYTES:-8589934592} / 32 / 4 * 3)) /dev/urandom | base64 -w 0 | tr 'aeiou' '\n    ' >"$file.part"
   for part in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32; do

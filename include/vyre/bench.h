@@ -1,6 +1,6 @@
 /* vyre/bench.h: what a session and a stream cost on a device, beside what one would write without vyre.
  *
- * Five parts, each in rounds. A round measures the session or the stream (the candidate), ends it, and then runs the
+ * Six parts, each in rounds. A round measures the session or the stream (the candidate), ends it, and then runs the
  * baselines on the same machine with the same pauses, counts and bytes; ratios are taken within a round. Every answer
  * that there is, is compared; a wrong one ends the run with VYRE_E_WRONG_ANSWER.
  *
@@ -8,7 +8,8 @@
  *   rate     as many slots in flight as the session has cells
  *   stream   lines of a warm file are counted; on a GPU on the path `mapped`, too
  *   start    a device is opened, a session started, its first slot answered
- *   cold     the same of a file whose pages were dropped from the page cache, beside as many O_DIRECT reads
+ *   compile  a Program is compiled from its text, beside cc and nvcc where they are installed
+ *   cold     the lines of a file whose pages were dropped from the page cache, beside as many O_DIRECT reads
  *
  * Baselines: on a GPU a flag in host memory that a kernel answers, launches, a graph, copies; elsewhere C threads.
  *
@@ -30,6 +31,7 @@ enum {
   VYRE_BENCH_STREAM = 4,
   VYRE_BENCH_COLD = 8,
   VYRE_BENCH_START = 16,
+  VYRE_BENCH_COMPILE = 32,
 };
 
 enum { VYRE_BENCH_ROUNDS_MAX = 64 };

@@ -20,7 +20,8 @@ enum { ROUNDS_DEFAULT = 5 };
 #define RATE_SLOTS_DEFAULT UINT64_C(2000000)
 #define RATE_SLOTS_MIN UINT64_C(4) /* one for each producer */
 #define BYTES_DEFAULT (UINT64_C(1) << 30)
-#define ALL_PARTS (VYRE_BENCH_LATENCY | VYRE_BENCH_RATE | VYRE_BENCH_STREAM | VYRE_BENCH_COLD | VYRE_BENCH_START)
+#define ALL_PARTS \
+  (VYRE_BENCH_LATENCY | VYRE_BENCH_RATE | VYRE_BENCH_STREAM | VYRE_BENCH_START | VYRE_BENCH_COMPILE | VYRE_BENCH_COLD)
 #define FILE_PARTS (VYRE_BENCH_STREAM | VYRE_BENCH_COLD)
 
 static vyre_status_t fill_defaults(vyre_bench_params_t *p) {
@@ -49,38 +50,35 @@ static int gpu_of(const char *device) {
   return device[4] == ':' ? atoi(device + 5) : 0;
 }
 
+/* In the order they run in. */
+static const struct part {
+  uint32_t bit;
+  const char *name;
+  vyre_status_t (*measure)(vyre_bench_t *bench);
+  vyre_status_t (*measure_file)(vyre_bench_t *bench, const vyre_bench_file_t *file); /* instead */
+} parts[] = {
+    {VYRE_BENCH_LATENCY, "latency", vyre_bench_latency, NULL}, {VYRE_BENCH_RATE, "rate", vyre_bench_rate, NULL},
+    {VYRE_BENCH_STREAM, "stream", NULL, vyre_bench_stream},    {VYRE_BENCH_START, "start", vyre_bench_start, NULL},
+    {VYRE_BENCH_COMPILE, "compile", vyre_bench_compile, NULL}, {VYRE_BENCH_COLD, "cold", NULL, vyre_bench_cold}};
+
 /* A candidate and its baselines alternate, so that what the machine does meanwhile meets both. */
-static vyre_status_t run_part(vyre_bench_t *bench, uint32_t part, const vyre_bench_file_t *file) {
-  const char *name = part == VYRE_BENCH_LATENCY  ? "latency"
-                     : part == VYRE_BENCH_RATE   ? "rate"
-                     : part == VYRE_BENCH_STREAM ? "stream"
-                     : part == VYRE_BENCH_START  ? "start"
-                                                 : "cold";
+static vyre_status_t run_part(vyre_bench_t *bench, const struct part *part, const vyre_bench_file_t *file) {
   for (bench->round = 0; bench->round < bench->params.rounds; bench->round++) {
     if (bench->params.progress)
-      bench->params.progress(bench->params.progress_context, name, bench->round + 1, bench->params.rounds);
-    vyre_status_t status = part == VYRE_BENCH_LATENCY  ? vyre_bench_latency(bench)
-                           : part == VYRE_BENCH_RATE   ? vyre_bench_rate(bench)
-                           : part == VYRE_BENCH_STREAM ? vyre_bench_stream(bench, file)
-                           : part == VYRE_BENCH_START  ? vyre_bench_start(bench)
-                                                       : vyre_bench_cold(bench, file);
-    if (status) return vyre_status_context(status, "measuring %s, round %u", name, bench->round + 1);
+      bench->params.progress(bench->params.progress_context, part->name, bench->round + 1, bench->params.rounds);
+    vyre_status_t status = part->measure ? part->measure(bench) : part->measure_file(bench, file);
+    if (status) return vyre_status_context(status, "measuring %s, round %u", part->name, bench->round + 1);
   }
   return NULL;
 }
 
-static vyre_status_t run_latency(vyre_bench_t *bench) {
-  bench->samples = vyre_calloc(bench->params.latency_slots, sizeof *bench->samples);
-  if (!bench->samples) return vyre_out_of_memory(bench->params.latency_slots * sizeof *bench->samples);
-  return run_part(bench, VYRE_BENCH_LATENCY, NULL);
-}
-
 static vyre_status_t run_parts(vyre_bench_t *bench, const vyre_bench_file_t *file) {
-  if (bench->params.parts & VYRE_BENCH_LATENCY) VYRE_TRY(run_latency(bench));
-  if (bench->params.parts & VYRE_BENCH_RATE) VYRE_TRY(run_part(bench, VYRE_BENCH_RATE, NULL));
-  if (bench->params.parts & VYRE_BENCH_STREAM) VYRE_TRY(run_part(bench, VYRE_BENCH_STREAM, file));
-  if (bench->params.parts & VYRE_BENCH_START) VYRE_TRY(run_part(bench, VYRE_BENCH_START, NULL));
-  if (bench->params.parts & VYRE_BENCH_COLD) VYRE_TRY(run_part(bench, VYRE_BENCH_COLD, file));
+  if (bench->params.parts & VYRE_BENCH_LATENCY) {
+    bench->samples = vyre_calloc(bench->params.latency_slots, sizeof *bench->samples);
+    if (!bench->samples) return vyre_out_of_memory(bench->params.latency_slots * sizeof *bench->samples);
+  }
+  for (unsigned i = 0; i < sizeof parts / sizeof *parts; i++)
+    if (bench->params.parts & parts[i].bit) VYRE_TRY(run_part(bench, &parts[i], file));
   return NULL;
 }
 

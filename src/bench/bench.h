@@ -58,6 +58,7 @@ vyre_status_t vyre_bench_latency(vyre_bench_t *bench);
 vyre_status_t vyre_bench_rate(vyre_bench_t *bench);
 vyre_status_t vyre_bench_stream(vyre_bench_t *bench, const vyre_bench_file_t *file);
 vyre_status_t vyre_bench_start(vyre_bench_t *bench);
+vyre_status_t vyre_bench_compile(vyre_bench_t *bench);
 vyre_status_t vyre_bench_cold(vyre_bench_t *bench, const vyre_bench_file_t *file);
 /* Lines of the file counted by a session of its own, on the path `ingest`; what is not measured is
  * VYRE_BENCH_ROW_COUNT.

@@ -16,6 +16,7 @@ static const struct {
 #define PART_STREAM "stream"
 #define PART_COLD "cold"
 #define PART_START "start"
+#define PART_COMPILE "compile"
 #define VYRE_BENCH_ROW(id, part, role, name, title, unit) \
   {PART_##part, name, title, unit, VYRE_BENCH_##role, VYRE_BENCH_ROW_COUNT, VYRE_BENCH_ROW_COUNT},
 #define VYRE_BENCH_RATIO(id, part, name, title, above, below) \

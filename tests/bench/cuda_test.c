@@ -83,6 +83,15 @@ static void a_round_of_starts(void **state) {
   assert_int_equal(fake_cuda_look().alive, 0);
 }
 
+static void a_round_of_compiling(void **state) {
+  (void)state;
+  fake_cuda_steer("");
+  ok(vyre_bench_compile(bench));
+  expect_row(VYRE_BENCH_ROW_COMPILE_PROGRAM, 1, 0);
+  expect_row(VYRE_BENCH_ROW_COMPILE_CUBIN, 1, 0);
+  assert_int_equal(fake_cuda_look().alive, 0);
+}
+
 static void a_round_of_streams(void **state) {
   (void)state;
   ok(vyre_bench_stream(bench, &file));
@@ -170,6 +179,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(a_round_of_rates, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_round_of_streams, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_round_of_starts, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(a_round_of_compiling, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_lost_byte_is_a_wrong_answer, set_up, tear_down),
       cmocka_unit_test(there_is_one_gpu),
       cmocka_unit_test_setup_teardown(every_failed_call_is_told, set_up, tear_down),

@@ -97,7 +97,7 @@ static void every_figure_is_there(void **state) {
   params.progress_context = &calls;
   vyre_bench_report_t *report;
   ok(vyre_bench_run(&params, &report));
-  assert_int_equal(calls, 8);
+  assert_int_equal(calls, 10);
   assert_string_equal(report->device, "cpu");
   assert_int_equal(report->rounds, 2);
   assert_int_equal(report->seed, 5);
@@ -126,7 +126,8 @@ static void every_figure_is_there(void **state) {
               {"stream/pread_best", 0, 0},
               {"open", 2, 0},
               {"build", 2, 0},
-              {"first_slot", 2, 2}};
+              {"first_slot", 2, 2},
+              {"program", 2, 0}};
   for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
     const vyre_bench_row_t *row = find(report, rows[i].name);
     if (!row) fail_msg("%s is missing", rows[i].name);
@@ -184,7 +185,7 @@ static void a_sum_is_of_its_row(void **state) {
 
 static void wrong_arguments(void **state) {
   (void)state;
-  vyre_bench_params_t params = tiny(32);
+  vyre_bench_params_t params = tiny(64);
   expect_refusal(params, VYRE_E_ARGUMENT, "parts");
   params = tiny(0);
   params.rounds = VYRE_BENCH_ROUNDS_MAX + 1;

@@ -42,6 +42,10 @@ $ vyre bench --device cpu --rounds 2 --slots 50 --rate-slots 400 --bytes 1M --se
 |   the device opened * ms (*)
 |   loop and one Program compiled * ms (*)
 |   from there to the first slot's answer, without compiling * ms (*), 2 checked
+| 
+| compile, one Program
+|   a Program, from its text to machine code or PTX * ms (*)
+| ...
 
 $ vyre bench --device cpu --rounds 1 --slots 20 --rate-slots 40 --bytes 1M --json >out.json
 >   json-check device rounds bytes rows.0.part rows.0.name rows.0.role rows.0.unit rows.0.samples rows.0.checked <out.json
@@ -108,11 +112,11 @@ $ vyre bench --device cqu
 = 3
 
 $ for p in '' stream, latency,,rate streams all; do vyre bench --only "$p" 2>&1 | head -n 1; done
-| error VYRE-1002: wrong command line: --only takes latency, rate, stream, start and cold, separated by commas, not ''
-| error VYRE-1002: wrong command line: --only takes latency, rate, stream, start and cold, separated by commas, not ''
-| error VYRE-1002: wrong command line: --only takes latency, rate, stream, start and cold, separated by commas, not ''
-| error VYRE-1002: wrong command line: --only takes latency, rate, stream, start and cold, separated by commas, not 'streams'
-| error VYRE-1002: wrong command line: --only takes latency, rate, stream, start and cold, separated by commas, not 'all'
+| error VYRE-1002: wrong command line: --only takes latency, rate, stream, start, compile and cold, separated by commas, not ''
+| error VYRE-1002: wrong command line: --only takes latency, rate, stream, start, compile and cold, separated by commas, not ''
+| error VYRE-1002: wrong command line: --only takes latency, rate, stream, start, compile and cold, separated by commas, not ''
+| error VYRE-1002: wrong command line: --only takes latency, rate, stream, start, compile and cold, separated by commas, not 'streams'
+| error VYRE-1002: wrong command line: --only takes latency, rate, stream, start, compile and cold, separated by commas, not 'all'
 
 $ vyre bench --rounds 65
 ! error VYRE-1002: wrong command line: --rounds 65 is outside 1 to 64
