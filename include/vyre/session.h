@@ -221,7 +221,8 @@ VYRE_API vyre_status_t vyre_session_drain(vyre_session_t *session, uint64_t time
 VYRE_API vyre_status_t vyre_session_unfinished(vyre_session_t *session, vyre_ticket_t *out_tickets, uint32_t capacity,
                                                uint32_t *out_count);
 /* The watchdog's look, from any thread, every now and then: VYRE_E_DEVICE_STUCK names a worker that was found in the
- * same slot by looks at least limit_ns apart, the slot's Program and its ticket. The session goes on. Errors, too:
+ * same slot by looks at least limit_ns apart, the slot's Program and its ticket; or says that a GPU's dispatcher has
+ * made no round between looks as far apart, and 200 ms at least. The session goes on. Errors, too:
  * VYRE_E_STATE before start, _STOPPED once the kernel has ended; on a GPU, _DRIVER. */
 VYRE_API vyre_status_t vyre_session_check(vyre_session_t *session, uint64_t limit_ns);
 /* What the kernel is doing, as lines of text: the session's counters, what waits, and each worker with its slot. Words

@@ -7,6 +7,9 @@
 #include "megakernel/protocol.h"
 #include "megakernel/session_state.h"
 
+/* A dispatcher that is idle naps for microseconds; one that takes so long for a round takes for ever. */
+#define ROUND_NS_MAX (200 * VYRE_NS_PER_MS)
+
 /* What of a worker's block is told. */
 typedef struct worker {
   uint64_t rounds;
@@ -113,28 +116,45 @@ vyre_status_t vyre_session_dump(const vyre_session_t *session, char **out_text) 
 
 /* ---- the watchdog ---- */
 
+/* Where nobody sleeps the dispatcher goes round all the time, though not between any two looks. */
+static bool must_go_round(const vyre_session_t *session, uint32_t index) {
+  return index == 0 && session->params.topology == VYRE_TOPOLOGY_DISPATCHED && !session->device->sleeps;
+}
+
+static vyre_status_t stuck_worker(const vyre_session_t *session, uint32_t index, const worker_t *worker,
+                                  uint64_t ran_ns) {
+  unsigned long long ms = ran_ns / VYRE_NS_PER_MS;
+  if (!worker->running)
+    return vyre_status_with_fix(
+        vyre_status_make(VYRE_E_DEVICE_STUCK, "the dispatcher has made no round for at least %llu ms", ms),
+        "Stop the session and run again in a new process; if it happens again, look into the kernel's log "
+        "(`dmesg | grep -i xid`).");
+  vyre_strbuf_t text;
+  vyre_strbuf_init(&text);
+  describe_slot(session, worker, &text);
+  char *slot = vyre_strbuf_take(&text);
+  vyre_status_t status = vyre_status_make(VYRE_E_DEVICE_STUCK, "worker %u %s, for at least %llu ms", index,
+                                          slot ? slot : "runs a slot", ms);
+  vyre_free(slot);
+  return vyre_status_with_fix(status,
+                              "Wait longer, stop the session, or give its Programs less fuel (fuel of "
+                              "vyre_session_params_t).");
+}
+
 /* A worker's rounds stand still while it runs a slot. */
 static vyre_status_t check_worker(vyre_session_t *session, uint32_t index, uint64_t limit_ns) {
   vyre_watch_t *watch = &session->watches[index];
   worker_t worker;
   VYRE_TRY(read_worker(session, index, &worker));
   uint64_t now_ns = vyre_clock_ns();
-  if (!worker.running || worker.rounds != watch->rounds || !watch->since_ns) {
-    *watch = (vyre_watch_t){.rounds = worker.rounds, .since_ns = worker.running ? now_ns : 0};
+  bool is_watched = worker.running || must_go_round(session, index);
+  if (!is_watched || worker.rounds != watch->rounds || !watch->since_ns) {
+    *watch = (vyre_watch_t){.rounds = worker.rounds, .since_ns = is_watched ? now_ns : 0};
     return NULL;
   }
+  if (!worker.running && limit_ns < ROUND_NS_MAX) limit_ns = ROUND_NS_MAX;
   uint64_t ran_ns = now_ns - watch->since_ns;
-  if (ran_ns < limit_ns) return NULL;
-  vyre_strbuf_t text;
-  vyre_strbuf_init(&text);
-  describe_slot(session, &worker, &text);
-  char *slot = vyre_strbuf_take(&text);
-  vyre_status_t status = vyre_status_make(VYRE_E_DEVICE_STUCK, "worker %u %s, for at least %llu ms", index,
-                                          slot ? slot : "runs a slot", (unsigned long long)(ran_ns / 1000000));
-  vyre_free(slot);
-  return vyre_status_with_fix(status,
-                              "Wait longer, stop the session, or give its Programs less fuel (fuel of "
-                              "vyre_session_params_t).");
+  return ran_ns < limit_ns ? NULL : stuck_worker(session, index, &worker, ran_ns);
 }
 
 vyre_status_t vyre_session_check(vyre_session_t *session, uint64_t limit_ns) {

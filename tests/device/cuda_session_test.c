@@ -215,6 +215,33 @@ static void a_kernel_that_does_not_stop(void **state) {
   cuda_expect_nothing_left();
 }
 
+/* A kernel that runs a slot is looked at on every device; one that does nothing can only be a GPU's. */
+static void a_kernel_that_hangs(void **state) {
+  (void)state;
+  cuda_fixture_t f;
+  fake_cuda_steer("");
+  ok(cuda_fixture_open(&f));
+  for (int look = 0; look < 20; look++) { /* idle, but alive: no looks are too close */
+    ok(vyre_session_check(f.session, 0));
+    vyre_sleep_ns(SHORT / 20);
+  }
+  fake_cuda_steer("kernel=hangs");
+  vyre_status_t status = NULL;
+  uint64_t begin_ns = vyre_clock_ns();
+  while (!status && vyre_clock_ns() - begin_ns < 5 * SECOND) {
+    status = vyre_session_check(f.session, 0);
+    vyre_sleep_ns(SHORT / 20);
+  }
+  assert_true(vyre_clock_ns() - begin_ns >= 200 * VYRE_NS_PER_MS);
+  cuda_expect(status, VYRE_E_DEVICE_STUCK, "the dispatcher has made no round for at least |Fix: Stop the session");
+  fake_cuda_steer("");
+  vyre_sleep_ns(SHORT);
+  ok(vyre_session_check(f.session, 0)); /* it goes on */
+  ok(vyre_session_stop(f.session, SECOND));
+  cuda_fixture_close(&f);
+  cuda_expect_nothing_left();
+}
+
 static void a_kernel_that_is_lost_after_all(void **state) {
   (void)state;
   cuda_fixture_t f;
@@ -350,6 +377,7 @@ int main(void) {
       cmocka_unit_test(publishers_outlive_a_lost_kernel),
       cmocka_unit_test(a_kernel_that_is_lost_at_once),
       cmocka_unit_test(a_kernel_that_does_not_stop),
+      cmocka_unit_test(a_kernel_that_hangs),
       cmocka_unit_test(a_kernel_that_is_lost_after_all),
       cmocka_unit_test(a_swap),
       cmocka_unit_test(a_park_without_an_answer),

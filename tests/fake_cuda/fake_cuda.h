@@ -10,9 +10,10 @@
  *                      from the N-th on. CALL * is any call but those whose number depends on time (cuStreamQuery,
  *                      cuEventQuery) and those that vyre need not look at (cuCtxPopCurrent, cuGetError*). Up to 8.
  *   ptx=refused        the linker gives 218 and a log, as it does for a text that is no PTX
- *   kernel=runs|never-ends|crashes@N|deaf
+ *   kernel=runs|never-ends|crashes@N|deaf|hangs
  *                      ends when told; neither stops nor parks; is lost with 700 when it has carried out N slots
- *                      (crashes: at once), before the ring knows of the last one; does not park
+ *                      (crashes: at once), before the ring knows of the last one; does not park; does nothing at all
+ *                      while it is steered so
  *   programs=fault|wait|interrupt|sum
  *                      slots of registered opcodes, which cannot run here, are unknown ones; are taken and never done;
  *                      likewise, and the first one sends SIGINT to the process; add up their chunk's bytes

@@ -123,6 +123,10 @@ int fake_megakernel(uint64_t blocks, const atomic_bool *told) {
   for (;;) {
     int mode = atomic_load(&fake_settings.kernel); /* once: what is steered meanwhile counts in the next round */
     if (is_lost(&l, mode, told)) return ILLEGAL_ADDRESS;
+    if (mode == KERNEL_HANGS) {
+      nanosleep(&(struct timespec){.tv_nsec = IDLE_NS}, NULL);
+      continue;
+    }
     if (is_told_to_leave(&l, mode)) break;
     store_wide(blocks + VYRE_WORKER_HEARTBEAT, ++l.beats);
     uint64_t slot = l.ring + (l.ticket & ((UINT64_C(1) << l.shift) - 1)) * VYRE_SLOT_BYTES;

@@ -29,7 +29,13 @@ enum { /* CUresult */
        TOO_LARGE = 720,
 };
 
-typedef enum fake_kernel_mode { KERNEL_RUNS, KERNEL_NEVER_ENDS, KERNEL_CRASHES, KERNEL_DEAF } fake_kernel_mode_t;
+typedef enum fake_kernel_mode {
+  KERNEL_RUNS,
+  KERNEL_NEVER_ENDS,
+  KERNEL_CRASHES,
+  KERNEL_DEAF,
+  KERNEL_HANGS
+} fake_kernel_mode_t;
 
 typedef struct fake_settings {
   int devices, version, major, minor, multiprocessors, vmm, watchdog, blocks;

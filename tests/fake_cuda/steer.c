@@ -48,6 +48,8 @@ static void set_kernel(const char *value) {
   int kernel = KERNEL_RUNS;
   if (strcmp(value, "never-ends") == 0)
     kernel = KERNEL_NEVER_ENDS;
+  else if (strcmp(value, "hangs") == 0)
+    kernel = KERNEL_HANGS;
   else if (strcmp(value, "deaf") == 0)
     kernel = KERNEL_DEAF;
   else if (strcmp(value, "crashes") == 0 || sscanf(value, "crashes@%llu", &slots) == 1)

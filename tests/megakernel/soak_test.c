@@ -129,7 +129,10 @@ static void soak(void **state) {
   latency.traffic = &t;
   assert_int_equal(pthread_create(&latency.thread, NULL, measure, &t), 0);
   uint64_t until_ns = vyre_clock_deadline_ns(seconds * VYRE_NS_PER_S);
-  while (vyre_clock_ns() < until_ns) stream_once(&t, ingests[streams++ % paths], next, &records, &lost);
+  while (vyre_clock_ns() < until_ns) {
+    stream_once(&t, ingests[streams++ % paths], next, &records, &lost);
+    ok(vyre_session_check(t.session, SLOT_NS)); /* and a GPU's dispatcher goes round all the time */
+  }
   atomic_store(&t.is_over, true);
   pthread_join(latency.thread, NULL);
   for (uint32_t i = 0; i < TRAFFIC_PRODUCERS; i++) {
