@@ -89,6 +89,13 @@ typedef struct vyre_copy_ops {
   vyre_status_t (*ended)(vyre_copies_t *copies, uint64_t *out_count);
 } vyre_copy_ops_t;
 
+/* GB/s (10^9) of copies of each size, many in flight. */
+enum { VYRE_COPY_SIZES = 5 };
+typedef struct vyre_copy_rates {
+  uint32_t bytes[VYRE_COPY_SIZES];
+  double rate[VYRE_COPY_SIZES];
+} vyre_copy_rates_t;
+
 typedef struct vyre_device_ops {
   void (*close)(vyre_device_t *device); /* frees it */
   vyre_status_t (*build)(vyre_device_t *device, const vyre_build_params_t *params, vyre_image_t **out_image);
@@ -110,11 +117,12 @@ typedef struct vyre_device_ops {
 struct vyre_device {
   const vyre_device_ops_t *ops;
   vyre_device_info_t info;
-  vyre_topology_t topology; /* of sessions that ask for none; the only one, where only_fused is set */
-  uint32_t lacks;           /* VYRE_NEEDS_* that it cannot do */
-  bool only_fused;          /* builds no loop that calls its handlers through hooks */
-  bool sleeps;              /* idle workers sleep on a word and are woken by publishers */
-  uint32_t pumps;           /* workers of a pump: 0 for as many as the session has */
+  vyre_topology_t topology;     /* of sessions that ask for none; the only one, where only_fused is set */
+  uint32_t lacks;               /* VYRE_NEEDS_* that it cannot do */
+  bool only_fused;              /* builds no loop that calls its handlers through hooks */
+  bool sleeps;                  /* idle workers sleep on a word and are woken by publishers */
+  vyre_copy_rates_t copy_rates; /* copy_rates.c; zeros: not measured */
+  uint32_t pumps;               /* workers of a pump: 0 for as many as the session has */
   char name[32];
   char target[16];
   char description[128];

@@ -3,6 +3,7 @@
 #include <vyre/device.h>
 
 #include "codegen/codegen.h"
+#include "device/copy_rates.h"
 #include "device/device.h"
 #include "doctor/facts.h"
 #include "uring/facts.h"
@@ -24,6 +25,24 @@ static buffers_t buffers_of(const vyre_device_t *device) {
   uint32_t workers = device->info.workers_default;
   return (buffers_t){workers * BUFFER_BYTES_PER_WORKER, workers * BUFFER_BYTES_PER_WORKER_LEAST,
                      "--workers, --depth or --chunk"};
+}
+
+/* What streams into the device plan their chunks by. */
+static void add_copies(vyre_fact_list_t *list, vyre_device_t *device) {
+  vyre_copy_rates_t rates;
+  vyre_fact_begin(list, "copies.%s", device->info.name);
+  vyre_status_t status = vyre_copy_rates(device, &rates);
+  if (status) {
+    vyre_fact_failure(list, &status);
+    return;
+  }
+  for (int i = 0; i < VYRE_COPY_SIZES; i++) {
+    vyre_fact_value(list, "%s", i ? ", " : "");
+    vyre_fact_bytes(list, rates.bytes[i]);
+    vyre_fact_value(list, " %.1f GB/s", rates.rate[i]);
+  }
+  vyre_fact_value(list, "; streams take chunks of ");
+  vyre_fact_bytes(list, vyre_copy_rates_plan(&rates));
 }
 
 /* The device that "auto" takes, then each by name. */
@@ -51,6 +70,7 @@ static void add_devices(vyre_fact_list_t *list, buffers_t *out_buffers) {
     vyre_fact_value(list, "%s", info.description);
     if (*info.target) vyre_fact_value(list, "; target %s", info.target);
     vyre_fact_value(list, "; %" PRIu32 " workers, at most %" PRIu32, info.workers_default, info.workers_max);
+    if (device->ops->copies) add_copies(list, device);
     vyre_device_close(&device);
   }
 }

@@ -9,14 +9,9 @@
 #include "ir/layout.h"
 #include "megakernel/session.h"
 #include "stream/path.h"
-#include "uring/facts.h"
+#include "stream/plan.h"
 
 enum {
-  CHUNK_BYTES_DEFAULT = 1 << 20,
-  DEPTH_DEFAULT = 4,
-  /* Through a copy engine: as many chunks in flight as it takes to keep it busy (docs/decisions/0009). */
-  COPIED_CHUNK_BYTES_DEFAULT = 4 << 20,
-  COPIED_DEPTH_DEFAULT = 32,
   CHUNK_BYTES_MIN = 4096,
   CHUNK_BYTES_MAX = 64 << 20,
   /* While a stream waits it looks this often whether the session still lives. */
@@ -64,41 +59,6 @@ static vyre_status_t check_params(const vyre_stream_params_t *p) {
   if (p->depth > VYRE_STREAM_DEPTH_MAX)
     return vyre_status_make(VYRE_E_ARGUMENT, "depth %u; at most %d is allowed", p->depth, VYRE_STREAM_DEPTH_MAX);
   return NULL;
-}
-
-/* What the caller left open: as much as is fast, halved while it is over half of what this user may lock. */
-static void plan_buffers(const vyre_stream_params_t *params, uint32_t workers, bool is_copied,
-                         uint32_t *out_chunk_bytes, uint32_t *out_depth) {
-  enum { CHUNK_BYTES_FLOOR = 128 << 10, DEPTH_FLOOR = 2 };
-  vyre_uring_facts_t facts;
-  vyre_uring_facts_read(&facts);
-  uint32_t chunk_bytes = is_copied ? COPIED_CHUNK_BYTES_DEFAULT : CHUNK_BYTES_DEFAULT;
-  uint32_t depth = is_copied ? COPIED_DEPTH_DEFAULT : DEPTH_DEFAULT;
-  if (params->chunk_bytes) chunk_bytes = params->chunk_bytes;
-  if (params->depth) depth = params->depth;
-  while (!facts.memlock_exempt && (uint64_t)chunk_bytes * depth * workers > facts.memlock_bytes / 2) {
-    if (!params->depth && depth > DEPTH_FLOOR)
-      depth /= 2;
-    else if (!params->chunk_bytes && chunk_bytes > CHUNK_BYTES_FLOOR)
-      chunk_bytes /= 2;
-    else
-      break;
-  }
-  *out_chunk_bytes = chunk_bytes;
-  *out_depth = depth;
-}
-
-/* More than half of the machine's memory in buffers is a mistake, and the kernel's way of refusing it is to kill. */
-static vyre_status_t check_buffers(uint64_t bytes, bool is_copied) {
-  long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
-  uint64_t limit = pages > 0 && page_bytes > 0 ? (uint64_t)pages * (uint64_t)page_bytes / 2 : UINT64_MAX;
-  if (bytes <= limit) return NULL;
-  return vyre_status_with_fix(
-      vyre_status_make(VYRE_E_MEMORY, "buffers of %llu MiB, over half of this machine's memory (%llu MiB)",
-                       (unsigned long long)(bytes >> 20), (unsigned long long)(limit >> 20)),
-      is_copied ? "Lower --chunk or --depth (chunk_bytes, depth): their product is the memory of a stream."
-                : "Lower --chunk, --depth or --workers (chunk_bytes, depth, workers): their product is the memory of a "
-                  "stream.");
 }
 
 static vyre_status_t open_outputs(vyre_stream_t *stream, vyre_session_t *session) {
@@ -191,17 +151,17 @@ static vyre_status_t open_stream(vyre_stream_t *stream, vyre_session_t *session,
         vyre_status_make(VYRE_E_ARGUMENT, "the Program %s reads no stream", stream->program->name),
         "Declare one in the Program: `stream data : u8`.");
   VYRE_TRY(check_program(session, opcode, stream->program, param));
-  uint32_t workers = vyre_session_pumps(session), chunk_bytes, depth;
-  const vyre_copy_ops_t *copy_ops = vyre_session_device(session)->ops->copies;
-  plan_buffers(params, workers, copy_ops != NULL, &chunk_bytes, &depth);
-  VYRE_TRY(check_buffers((uint64_t)chunk_bytes * depth * workers, copy_ops != NULL));
+  uint32_t workers = vyre_session_pumps(session);
+  vyre_device_t *device = vyre_session_device(session);
+  vyre_stream_plan_t plan;
+  VYRE_TRY(vyre_stream_plan(device, params, workers, &plan));
   stream->pump.session = session;
-  stream->pump.copy_ops = copy_ops;
+  stream->pump.copy_ops = device->ops->copies;
   stream->has_files = true;
-  VYRE_TRY(choose_path(stream, params, chunk_bytes, vyre_type_bytes(param->type)));
+  VYRE_TRY(choose_path(stream, params, plan.chunk_bytes, vyre_type_bytes(param->type)));
   VYRE_TRY(open_outputs(stream, session));
   stream->pump.opcode = opcode;
-  stream->pump.depth = depth;
+  stream->pump.depth = plan.depth;
   stream->pump.needs_order = stream->program->needs_order;
   stream->pump.files = &stream->files;
   stream->pump.worker_count = workers;
