@@ -68,6 +68,8 @@ typedef struct vyre_bench_stream_rows {
 } vyre_bench_stream_rows_t;
 vyre_status_t vyre_bench_run_stream(vyre_bench_t *bench, const vyre_bench_file_t *file, const char *ingest,
                                     const vyre_bench_stream_rows_t *rows);
+/* What is best of rows that this round has a value of. */
+double vyre_bench_best(const vyre_bench_t *bench, const vyre_bench_row_id_t *rows, uint32_t count);
 double vyre_bench_cpu_seconds(void); /* of this process, so far */
 
 /* On a GPU: opens its baselines, measures with them, closes them. No session lives there meanwhile. */

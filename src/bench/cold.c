@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "bench/bench.h"
 #include "bench/file.h"
+#include "device/device.h"
 #include "uring/uring.h"
 
 /* As many bytes in flight as a stream of a GPU has by default. */
@@ -101,10 +102,24 @@ static vyre_status_t direct_reads(vyre_bench_t *bench, const vyre_bench_file_t *
   return status;
 }
 
+/* The path that is chosen, then each by its name, then the reads: all of them cold. */
 vyre_status_t vyre_bench_cold(vyre_bench_t *bench, const vyre_bench_file_t *file) {
-  static const vyre_bench_stream_rows_t rows = {VYRE_BENCH_ROW_COLD_STREAM, VYRE_BENCH_ROW_COUNT, VYRE_BENCH_ROW_COUNT};
-  VYRE_TRY(drop_pages(file));
-  VYRE_TRY(vyre_bench_run_stream(bench, file, NULL, &rows));
+  static const struct {
+    const char *ingest;
+    vyre_bench_row_id_t row;
+  } paths[] = {{NULL, VYRE_BENCH_ROW_COLD_STREAM},
+               {"direct", VYRE_BENCH_ROW_COLD_DIRECT},
+               {"fixed", VYRE_BENCH_ROW_COLD_FIXED},
+               {"mapped", VYRE_BENCH_ROW_COLD_MAPPED}};
+  static const vyre_bench_row_id_t named[] = {VYRE_BENCH_ROW_COLD_DIRECT, VYRE_BENCH_ROW_COLD_FIXED,
+                                              VYRE_BENCH_ROW_COLD_MAPPED};
+  unsigned count = bench->device->ops->copies ? 4 : 3; /* `mapped` is for a copy engine */
+  for (unsigned i = 0; i < count; i++) {
+    vyre_bench_stream_rows_t rows = {paths[i].row, VYRE_BENCH_ROW_COUNT, VYRE_BENCH_ROW_COUNT};
+    VYRE_TRY(drop_pages(file));
+    VYRE_TRY(vyre_bench_run_stream(bench, file, paths[i].ingest, &rows));
+  }
+  vyre_bench_record(bench, VYRE_BENCH_ROW_COLD_PATHS, vyre_bench_best(bench, named, 3), file->bytes, 0);
   VYRE_TRY(drop_pages(file));
   return direct_reads(bench, file);
 }

@@ -185,13 +185,27 @@ static vyre_status_t cuda_baselines(vyre_bench_t *bench, const vyre_bench_file_t
   return status;
 }
 
+double vyre_bench_best(const vyre_bench_t *bench, const vyre_bench_row_id_t *rows, uint32_t count) {
+  double best = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    const vyre_bench_column_t *column = &bench->columns[rows[i]];
+    if (column->count > bench->round && column->values[bench->round] > best) best = column->values[bench->round];
+  }
+  return best;
+}
+
 vyre_status_t vyre_bench_stream(vyre_bench_t *bench, const vyre_bench_file_t *file) {
   static const vyre_bench_stream_rows_t rows = {VYRE_BENCH_ROW_STREAM_FLOW, VYRE_BENCH_ROW_STREAM_WHOLE,
                                                 VYRE_BENCH_ROW_STREAM_CPU};
   static const vyre_bench_stream_rows_t mapped = {VYRE_BENCH_ROW_STREAM_MAPPED, VYRE_BENCH_ROW_COUNT,
                                                   VYRE_BENCH_ROW_STREAM_MAPPED_CPU};
+  static const vyre_bench_stream_rows_t fixed = {VYRE_BENCH_ROW_STREAM_FIXED, VYRE_BENCH_ROW_COUNT,
+                                                 VYRE_BENCH_ROW_COUNT};
+  static const vyre_bench_row_id_t paths[] = {VYRE_BENCH_ROW_STREAM_FIXED, VYRE_BENCH_ROW_STREAM_MAPPED};
   VYRE_TRY(vyre_bench_run_stream(bench, file, NULL, &rows));
+  VYRE_TRY(vyre_bench_run_stream(bench, file, "fixed", &fixed));
   if (bench->device->ops->copies) VYRE_TRY(vyre_bench_run_stream(bench, file, "mapped", &mapped));
+  vyre_bench_record(bench, VYRE_BENCH_ROW_STREAM_PATHS, vyre_bench_best(bench, paths, 2), file->bytes, 0);
   double best = 0;
   VYRE_TRY(bench->gpu < 0 ? host_baselines(bench, file, &best) : cuda_baselines(bench, file, &best));
   vyre_bench_record(bench, VYRE_BENCH_ROW_STREAM_BEST, best, file->bytes, 0);

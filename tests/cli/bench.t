@@ -31,12 +31,15 @@ $ vyre bench --device cpu --rounds 2 --slots 50 --rate-slots 400 --bytes 1M --se
 |   stream, opened: lines counted * GB/s (*), 2 checked
 |   stream, its opening included * GB/s (*), 2 checked
 |   stream, CPU time of the process * s/GB (*), 2 checked
+|   the same on the path fixed * GB/s (*), 2 checked
+|   the faster of the paths that are named * GB/s (*)
 |  without vyre:
 |   pread and a C loop, 1 thread * GB/s (*), 2 checked
 | ...
 |   the best of these with pread * GB/s (*)
 |  ratios:
 |   stream / the best with pread *
+|   stream, its path chosen / the fastest path *
 | 
 | start, until the first slot is answered
 |   the device opened * ms (*)
