@@ -46,7 +46,7 @@ case " $parts " in *' tests '*)
   step cuda-conformance 300 bin/test-conformance cuda:0 1 "${CONFORMANCE:-128}"
   step cuda-files 300 ./cuda_files_test.sh bin/vyre programs "${BYTES:-8589934592}" "${ROUNDS:-20}"
   step cuda-traffic 120 bin/test-traffic cuda:0 1 "${TRAFFIC:-200000}"
-  step cuda-torn 300 bin/test-torn cuda:0 "${TORN:-20000000}"
+  step cuda-torn 300 bin/test-torn cuda:0 "${TORN:-20000000}" 1 131
   step cuda-soak 60 bin/test-soak cuda:0 20
   ;;
 esac
