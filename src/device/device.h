@@ -82,6 +82,8 @@ typedef struct vyre_copy_ops {
   vyre_status_t (*create)(vyre_device_t *device, uint32_t in_flight_max, vyre_copies_t **out_copies);
   void (*destroy)(vyre_copies_t *copies); /* waits for what is in flight */
   vyre_status_t (*submit)(vyre_copies_t *copies, uint64_t to, const void *from, uint64_t bytes);
+  /* What pin needs, ahead of its first call: it may take a tenth of a second. */
+  vyre_status_t (*prepare_pin)(vyre_device_t *device);
   /* Makes whole pages that may only be read, of a file's mapping, known to the copies; and takes that back. */
   vyre_status_t (*pin)(vyre_device_t *device, const void *memory, uint64_t bytes, vyre_memory_t *out_memory);
   vyre_status_t (*unpin)(vyre_device_t *device, vyre_memory_t *memory);

@@ -101,6 +101,7 @@ void vyre_registrar_wait(vyre_registrar_t *registrar, uint64_t timeout_ns) {
 
 vyre_status_t vyre_registrar_create(vyre_device_t *device, const vyre_copy_ops_t *ops, vyre_part_t *parts,
                                     uint32_t count, vyre_registrar_t **out_registrar) {
+  VYRE_TRY(ops->prepare_pin(device));
   vyre_registrar_t *r = *out_registrar = vyre_calloc(1, sizeof *r + count * sizeof *r->taken);
   if (!r) return vyre_out_of_memory(sizeof *r + count * sizeof *r->taken);
   r->device = device;

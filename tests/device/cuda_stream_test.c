@@ -78,6 +78,22 @@ static void every_call_that_fails_ends_the_stream(void **state) {
   vyre_program_destroy(&program);
 }
 
+static void a_third_context_does_not_fit(void **state) {
+  (void)state;
+  vyre_program_t *program;
+  life_t life = {0};
+  ok(vyre_program_parse(text, sizeof text - 1, "first.vyre", &program));
+  fake_cuda_steer("fail=cuCtxCreate:2@3");
+  cuda_expect(use(&life, program, "mapped"), VYRE_E_DEVICE_MEMORY,
+              "a context does not fit|creating the registration context of cuda:0");
+  vyre_stream_close(&life.stream);
+  ok(vyre_session_stop(life.session, 5 * SECOND));
+  vyre_session_destroy(&life.session);
+  vyre_device_close(&life.device);
+  cuda_expect_nothing_left();
+  vyre_program_destroy(&program);
+}
+
 /* ---- too few threads ---- */
 
 typedef struct report {
@@ -127,6 +143,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       {"every call that fails ends the stream", every_call_that_fails_ends_the_stream, NULL, NULL, fixed},
       {"the same of the path mapped", every_call_that_fails_ends_the_stream, NULL, NULL, mapped},
+      cmocka_unit_test(a_third_context_does_not_fit),
       cmocka_unit_test(reads_without_threads), /* after it: the loop is compiled, which this user might not do */
   };
   return cmocka_run_group_tests(tests, make_file, remove_file);

@@ -82,6 +82,7 @@ static vyre_status_t copies_ended(vyre_copies_t *copies, uint64_t *out_count) {
 const vyre_copy_ops_t vyre_gpu_copies = {.create = copies_create,
                                          .destroy = copies_destroy,
                                          .submit = copies_submit,
+                                         .prepare_pin = vyre_gpu_prepare_pin,
                                          .pin = vyre_gpu_pin,
                                          .unpin = vyre_gpu_unpin,
                                          .ended = copies_ended};

@@ -41,12 +41,22 @@ static vyre_status_t create_context(vyre_gpu_t *gpu, vyre_cu_context_t *out_cont
   return NULL;
 }
 
-vyre_status_t vyre_gpu_ingest(vyre_gpu_t *gpu, vyre_cu_context_t *out_context) {
+/* One that comes up when it is needed. */
+static vyre_status_t need_context(vyre_gpu_t *gpu, vyre_cu_context_t *context, const char *what,
+                                  vyre_cu_context_t *out_context) {
   pthread_mutex_lock(&gpu->lock);
-  vyre_status_t status = gpu->ingest ? NULL : create_context(gpu, &gpu->ingest);
-  *out_context = gpu->ingest;
+  vyre_status_t status = *context ? NULL : create_context(gpu, context);
+  *out_context = *context;
   pthread_mutex_unlock(&gpu->lock);
-  return vyre_status_context(status, "creating the ingest context of %s", gpu->base.name);
+  return vyre_status_context(status, "creating the %s context of %s", what, gpu->base.name);
+}
+
+vyre_status_t vyre_gpu_ingest(vyre_gpu_t *gpu, vyre_cu_context_t *out_context) {
+  return need_context(gpu, &gpu->ingest, "ingest", out_context);
+}
+
+vyre_status_t vyre_gpu_registration(vyre_gpu_t *gpu, vyre_cu_context_t *out_context) {
+  return need_context(gpu, &gpu->registration, "registration", out_context);
 }
 
 vyre_status_t vyre_gpu_side(vyre_gpu_t *gpu, vyre_cu_context_t *out_context) {
@@ -100,6 +110,7 @@ static void gpu_close(vyre_device_t *device) {
   /* A kernel that did not stop: its context waits for it for ever, so it stays, on purpose. */
   if (atomic_load(&gpu->has_kernel)) return;
   vyre_gpu_deinit_staging(gpu);
+  if (gpu->registration) gpu->cuda->CtxDestroy(gpu->registration);
   if (gpu->ingest) gpu->cuda->CtxDestroy(gpu->ingest);
   if (gpu->execution) gpu->cuda->CtxDestroy(gpu->execution);
   pthread_mutex_destroy(&gpu->lock);

@@ -1,8 +1,9 @@
-/* A GPU as a device: two contexts, memory, the kernel.
+/* A GPU as a device: its contexts, memory, the kernel.
  *
  * The execution context holds the megakernel. While that lives, frees, unregistrations, module loads and first launches
  * in its context wait for its end, which never comes; so what must be done beside it is done in the ingest context,
- * which shares the device's memory and starts neither kernels nor memsets (docs/decisions/0007-two-contexts.md).
+ * which shares the device's memory and starts neither kernels nor memsets (docs/decisions/0007-two-contexts.md). What a
+ * copy would wait for, the pages of a mapped file that are registered and given back while it streams, has a third one.
  *
  * Owns:    the contexts, from open to close.
  * Threads: any; each call makes a context current to its thread and gives it back.
@@ -25,10 +26,10 @@ typedef struct vyre_gpu {
   const char *architecture; /* that code is made for: "sm_90" */
   uint32_t multiprocessors;
   vyre_cu_context_t execution;
-  pthread_mutex_t lock;     /* ingest, and the staging memory */
-  vyre_cu_context_t ingest; /* NULL until something needs it */
-  vyre_cu_stream_t words;   /* of the execution context: copies beside the kernel */
-  uint8_t *staging;         /* host memory that is pinned, STAGING_BYTES */
+  pthread_mutex_t lock;                   /* the next two, and the staging memory */
+  vyre_cu_context_t ingest, registration; /* NULL until something needs them */
+  vyre_cu_stream_t words;                 /* of the execution context: copies beside the kernel */
+  uint8_t *staging;                       /* host memory that is pinned, STAGING_BYTES */
   atomic_bool has_kernel;
 } vyre_gpu_t;
 
@@ -40,12 +41,14 @@ void vyre_gpu_leave(vyre_gpu_t *gpu);
 /* The context for what would block beside a kernel: the ingest context when one lives, else the execution context. */
 vyre_status_t vyre_gpu_side(vyre_gpu_t *gpu, vyre_cu_context_t *out_context);
 vyre_status_t vyre_gpu_ingest(vyre_gpu_t *gpu, vyre_cu_context_t *out_context);
+vyre_status_t vyre_gpu_registration(vyre_gpu_t *gpu, vyre_cu_context_t *out_context);
 
 #define VYRE_GPU_CALL(gpu, name, arguments) vyre_cuda_status((gpu)->cuda, (gpu)->cuda->name arguments, "cu" #name)
 
 /* memory.c */
 vyre_status_t vyre_gpu_allocate(vyre_device_t *device, vyre_memory_kind_t kind, uint64_t bytes,
                                 vyre_memory_t *out_memory);
+vyre_status_t vyre_gpu_prepare_pin(vyre_device_t *device);
 vyre_status_t vyre_gpu_pin(vyre_device_t *device, const void *memory, uint64_t bytes, vyre_memory_t *out_memory);
 vyre_status_t vyre_gpu_unpin(vyre_device_t *device, vyre_memory_t *memory);
 vyre_status_t vyre_gpu_bind(vyre_device_t *device, void *host, uint64_t bytes, vyre_memory_t *out_memory);

@@ -223,12 +223,18 @@ vyre_status_t vyre_gpu_bind(vyre_device_t *device, void *host, uint64_t bytes, v
   return NULL;
 }
 
-/* For the copy engine only: it needs no address of the device's. */
+vyre_status_t vyre_gpu_prepare_pin(vyre_device_t *device) {
+  vyre_cu_context_t context;
+  return vyre_gpu_registration(vyre_gpu_of(device), &context);
+}
+
+/* For the copy engine only: it needs no address of the device's. Not in the context of the copies: unregistering waits
+ * for those of its context, and new ones wait for it. */
 vyre_status_t vyre_gpu_pin(vyre_device_t *device, const void *memory, uint64_t bytes, vyre_memory_t *out_memory) {
   vyre_gpu_t *gpu = vyre_gpu_of(device);
   vyre_cu_context_t context;
   void *pages = (void *)(uintptr_t)memory;
-  VYRE_TRY(vyre_gpu_ingest(gpu, &context));
+  VYRE_TRY(vyre_gpu_registration(gpu, &context));
   VYRE_TRY(vyre_gpu_enter(gpu, context));
   vyre_status_t status =
       VYRE_GPU_CALL(gpu, MemHostRegister, (pages, bytes, VYRE_CU_HOST_PORTABLE | VYRE_CU_HOST_READ_ONLY));
