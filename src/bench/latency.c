@@ -19,7 +19,7 @@ static vyre_status_t measure_slot(const vyre_bench_slots_t *slots, const probe_t
   vyre_slot_t slot = probe->slot;
   if (probe->is_load) slot = vyre_bench_slots_load(slots, word);
   uint64_t start_ns = vyre_bench_pause(pacer);
-  VYRE_TRY(vyre_bench_slots_submit(slots, &slot, &ticket));
+  VYRE_TRY(vyre_bench_slots_submit(slots, &slot, 1, &ticket));
   VYRE_TRY(vyre_bench_slots_take(slots, slot.opcode, ticket, &result));
   *out_us = (double)(vyre_clock_ns() - start_ns) * 1e-3;
   return probe->is_load && result != value ? vyre_bench_wrong(probe->row, i, result, value) : NULL;

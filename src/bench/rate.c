@@ -1,4 +1,4 @@
-/* As many slots in flight as the session has cells, every completion read. */
+/* As many slots in flight as the session has cells, every completion read; slots one by one or in batches. */
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -8,7 +8,7 @@
 #include "bench/bench.h"
 #include "bench/slots.h"
 
-enum { PRODUCERS_MAX = 4 };
+enum { PRODUCERS_MAX = 4, BATCH = 32 };
 /* Launches take microseconds each, and their queue is 1024 long: more than these would only repeat themselves. */
 #define LAUNCHES_MAX UINT64_C(100000)
 
@@ -18,6 +18,7 @@ typedef struct load {
   vyre_slot_t slot;
   bool is_load; /* slot i loads word i % VYRE_BENCH_WORDS */
   uint32_t in_flight;
+  uint32_t batch; /* slots that are taken, then submitted, at once; in_flight is a multiple of it */
   uint64_t count;
   vyre_ticket_t *tickets; /* in_flight of them */
   atomic_int *go;         /* 0 wait, 1 run, 2 leave */
@@ -34,12 +35,22 @@ static vyre_status_t take_one(load_t *load, uint64_t i) {
   return result == right ? NULL : vyre_bench_wrong(load->row, i, result, right);
 }
 
+static vyre_status_t submit_some(load_t *load, uint64_t first, uint32_t count) {
+  vyre_slot_t slots[BATCH];
+  vyre_ticket_t *tickets = &load->tickets[first % load->in_flight];
+  for (uint32_t i = 0; i < count; i++) {
+    slots[i] = load->slot;
+    if (load->is_load) slots[i].arg[1] = (uint32_t)((first + i) % VYRE_BENCH_WORDS) * 4;
+  }
+  return vyre_bench_slots_submit(load->slots, slots, count, tickets);
+}
+
 static vyre_status_t run_load(load_t *load) {
-  for (uint64_t i = 0; i < load->count + load->in_flight; i++) {
-    if (i >= load->in_flight && i - load->in_flight < load->count) VYRE_TRY(take_one(load, i - load->in_flight));
-    if (i >= load->count) continue;
-    if (load->is_load) load->slot.arg[1] = (uint32_t)(i % VYRE_BENCH_WORDS) * 4;
-    VYRE_TRY(vyre_bench_slots_submit(load->slots, &load->slot, &load->tickets[i % load->in_flight]));
+  for (uint64_t i = 0; i < load->count + load->in_flight; i += load->batch) {
+    for (uint64_t k = i; k < i + load->batch; k++)
+      if (k >= load->in_flight && k - load->in_flight < load->count) VYRE_TRY(take_one(load, k - load->in_flight));
+    uint64_t left = load->count > i ? load->count - i : 0;
+    if (left) VYRE_TRY(submit_some(load, i, left < load->batch ? (uint32_t)left : load->batch));
   }
   return NULL;
 }
@@ -70,13 +81,13 @@ static vyre_status_t run_loads(load_t *loads, uint32_t count, double *out_second
   return status;
 }
 
-static vyre_status_t measure_row(vyre_bench_t *bench, const load_t *pattern, uint32_t producers,
-                                 vyre_ticket_t *tickets) {
-  const vyre_bench_slots_t *slots = pattern->slots;
+static vyre_status_t measure_row(vyre_bench_t *bench, const vyre_bench_slots_t *slots, const load_t *pattern,
+                                 uint32_t producers, vyre_ticket_t *tickets) {
   load_t loads[PRODUCERS_MAX];
   uint64_t sum_before, sum, completed = 0, each = bench->params.rate_slots / producers;
   for (uint32_t i = 0; i < producers; i++) {
     loads[i] = *pattern;
+    loads[i].slots = slots;
     loads[i].count = each;
     loads[i].in_flight = slots->cells / producers;
     loads[i].tickets = tickets + (size_t)i * loads[i].in_flight;
@@ -97,18 +108,23 @@ static vyre_status_t measure_row(vyre_bench_t *bench, const load_t *pattern, uin
 static vyre_status_t measure_session(vyre_bench_t *bench, const vyre_bench_slots_t *slots) {
   vyre_ticket_t *tickets = vyre_calloc(slots->cells, sizeof *tickets);
   if (!tickets) return vyre_out_of_memory(slots->cells * sizeof *tickets);
+  vyre_slot_t nop = {.opcode = VYRE_OP_NOP}, load = vyre_bench_slots_load(slots, 0), add = vyre_bench_slots_add(slots);
   const struct {
     load_t load;
     uint32_t producers;
   } rows[] = {
-      {{.slots = slots, .row = VYRE_BENCH_ROW_RATE_NOP, .slot = {.opcode = VYRE_OP_NOP}}, 1},
-      {{.slots = slots, .row = VYRE_BENCH_ROW_RATE_LOAD, .slot = vyre_bench_slots_load(slots, 0), .is_load = true}, 1},
-      {{.slots = slots, .row = VYRE_BENCH_ROW_RATE_NOP_4, .slot = {.opcode = VYRE_OP_NOP}}, PRODUCERS_MAX},
-      {{.slots = slots, .row = VYRE_BENCH_ROW_RATE_WORKER, .slot = vyre_bench_slots_add(slots)}, 1},
+      {{.row = VYRE_BENCH_ROW_RATE_NOP, .slot = nop, .batch = 1}, 1},
+      {{.row = VYRE_BENCH_ROW_RATE_LOAD, .slot = load, .is_load = true, .batch = 1}, 1},
+      {{.row = VYRE_BENCH_ROW_RATE_NOP_4, .slot = nop, .batch = 1}, PRODUCERS_MAX},
+      {{.row = VYRE_BENCH_ROW_RATE_WORKER, .slot = add, .batch = 1}, 1},
+      {{.row = VYRE_BENCH_ROW_RATE_NOP_BATCH, .slot = nop, .batch = BATCH}, 1},
+      {{.row = VYRE_BENCH_ROW_RATE_LOAD_BATCH, .slot = load, .is_load = true, .batch = BATCH}, 1},
+      {{.row = VYRE_BENCH_ROW_RATE_NOP_BATCH_4, .slot = nop, .batch = BATCH}, PRODUCERS_MAX},
+      {{.row = VYRE_BENCH_ROW_RATE_WORKER_BATCH, .slot = add, .batch = BATCH}, 1},
   };
   vyre_status_t status = NULL;
   for (unsigned i = 0; !status && i < sizeof rows / sizeof *rows; i++)
-    status = measure_row(bench, &rows[i].load, rows[i].producers, tickets);
+    status = measure_row(bench, slots, &rows[i].load, rows[i].producers, tickets);
   vyre_free(tickets);
   return status;
 }

@@ -85,9 +85,10 @@ vyre_slot_t vyre_bench_slots_add(const vyre_bench_slots_t *slots) {
   return (vyre_slot_t){.opcode = slots->add_opcode, .arg = {[7] = slots->sum_window}};
 }
 
-vyre_status_t vyre_bench_slots_submit(const vyre_bench_slots_t *slots, const vyre_slot_t *slot,
-                                      vyre_ticket_t *out_ticket) {
-  return vyre_session_submit(slots->session, slot, SLOT_NS_MAX, out_ticket);
+vyre_status_t vyre_bench_slots_submit(const vyre_bench_slots_t *slots, const vyre_slot_t *some, uint32_t count,
+                                      vyre_ticket_t *out_tickets) {
+  return count == 1 ? vyre_session_submit(slots->session, some, SLOT_NS_MAX, out_tickets)
+                    : vyre_session_submit_batch(slots->session, some, count, NULL, SLOT_NS_MAX, out_tickets);
 }
 
 vyre_status_t vyre_bench_slots_take(const vyre_bench_slots_t *slots, uint32_t opcode, vyre_ticket_t ticket,

@@ -30,8 +30,9 @@ vyre_status_t vyre_bench_slots_sum(const vyre_bench_slots_t *slots, uint64_t *ou
 vyre_slot_t vyre_bench_slots_load(const vyre_bench_slots_t *slots, uint32_t word);
 vyre_slot_t vyre_bench_slots_add(const vyre_bench_slots_t *slots);
 
-vyre_status_t vyre_bench_slots_submit(const vyre_bench_slots_t *slots, const vyre_slot_t *slot,
-                                      vyre_ticket_t *out_ticket);
+/* One, or a batch. */
+vyre_status_t vyre_bench_slots_submit(const vyre_bench_slots_t *slots, const vyre_slot_t *some, uint32_t count,
+                                      vyre_ticket_t *out_tickets);
 /* Polls until it has completed; *out_result is its first result word. */
 vyre_status_t vyre_bench_slots_take(const vyre_bench_slots_t *slots, uint32_t opcode, vyre_ticket_t ticket,
                                     uint32_t *out_result);

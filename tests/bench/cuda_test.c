@@ -68,6 +68,7 @@ static void a_round_of_rates(void **state) {
   fake_cuda_steer("");
   ok(vyre_bench_rate(bench));
   expect_row(VYRE_BENCH_ROW_RATE_NOP_4, 400, 400);
+  expect_row(VYRE_BENCH_ROW_RATE_NOP_BATCH_4, 400, 400);
   expect_row(VYRE_BENCH_ROW_RATE_LAUNCH, 400, 0);
   assert_int_equal(fake_cuda_look().launches, 400 + 3);
   assert_int_equal(fake_cuda_look().alive, 0);

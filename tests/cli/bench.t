@@ -21,6 +21,10 @@ $ vyre bench --device cpu --rounds 2 --slots 50 --rate-slots 400 --bytes 1M --se
 |   LOAD_U32, 1 producer * M/s (*), 800 checked
 |   NOP, 4 producers * M/s (*), 800 checked
 |   worker opcode, 1 producer * M/s (*), 800 checked
+|   NOP, 1 producer, batches of 32 * M/s (*), 800 checked
+|   LOAD_U32, 1 producer, batches of 32 * M/s (*), 800 checked
+|   NOP, 4 producers, batches of 32 * M/s (*), 800 checked
+|   worker opcode, 1 producer, batches of 32 * M/s (*), 800 checked
 |  without vyre:
 |   ring between two C threads * M/s (*), 800 checked
 |  ratios:
