@@ -76,7 +76,7 @@ static const struct {
     {"DISPATCH_BATCH", "%u", VYRE_DISPATCH_BATCH},
     {"LANES", "%u", VYRE_LANES},
     {"LETTER_STEP", "%u", VYRE_LETTER_STEP},
-    {"ROUND_QUARTERS", "%u", 4 * VYRE_LANES},
+    {"ROUND_QUARTERS", "%u", 8 * VYRE_LANES},
     {"OPCODE_HASH", "0x%08X", VYRE_OPCODE_HASH},
     {"STATE_DONE", "%u", VYRE_STATE_DONE},
     {"STATE_FAULT", "%u", VYRE_STATE_FAULT},

@@ -30,7 +30,7 @@ enum {
 enum { VYRE_STRIP_ITERATIONS = 4096 };
 
 /* LOCAL: memory of a worker's own, 64-byte aligned. On a host device it is the scratch of the frame of the Program. */
-enum { VYRE_LOCAL_BYTES = 8192 };
+enum { VYRE_LOCAL_BYTES = 10240 };
 
 /* Lanes of a worker: how often a lanes block runs each time it is reached. */
 enum { VYRE_LANES = 32 };

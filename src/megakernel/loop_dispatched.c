@@ -1,6 +1,6 @@
 /* Topology `dispatched`: worker 0 polls the ring for all, executes what the loop itself can, and hands the slots of
- * registered Programs to the others by letters in their blocks. It keeps 32 slots in flight: every lane reads a quarter
- * of four of them, and then each lane has a slot of its own.
+ * registered Programs to the others by letters in their blocks. Under load it keeps 64 slots in flight: every lane
+ * reads a quarter of eight of them, and then each lane has a slot of its own, 32 in a batch.
  *
  * The dispatcher waits for nothing: slots that no worker is free for stand in the run queue, which it alone touches. A
  * letter validates itself, so that it needs no fence. The way of a slot to its handler and back has two looks at the
@@ -12,16 +12,16 @@
 
 /* ---- a round's reads ---- */
 
-/* Reads the coming slots, `loads` quarters per lane, the stop words and the answers of 32 workers, all in flight at
- * once. */
-static void build_read(dispatcher_t *d, uint32_t loads) {
+/* Reads the coming slots, `loads` quarters per lane, the stop words and the answers of `groups` times 32 workers, all
+ * in flight at once. */
+static void build_read(dispatcher_t *d, uint32_t loads, uint32_t groups) {
   loop_t *l = d->l;
   vyre_var_id_t words[ROUND_LOADS][4], place[ROUND_LOADS];
   vyre_var_id_t first = let(l, "first", in_ring(l, var(l, d->ticket)));
   vyre_var_id_t lap = let(l, "lap", lap_of(l, var(l, d->ticket)));
   for (uint32_t k = 0; k < ROUND_LOADS; k++) set(l, d->masks[k], c32(l, 0));
   set(l, d->stopped, c32(l, 0));
-  set(l, d->answered, c32(l, 0));
+  for (uint32_t k = 0; k < round_groups(l); k++) set(l, d->answered[k], c32(l, 0));
   vyre_var_id_t lane = vyre_build_lanes(l->b, "lane");
   vyre_var_id_t slot = let(l, "slot_index", shr32(l, var(l, lane), 2));
   vyre_var_id_t quarter = let(l, "quarter", and32(l, var(l, lane), c32(l, 3)));
@@ -35,11 +35,15 @@ static void build_read(dispatcher_t *d, uint32_t loads) {
     load16(l, SYSTEM, add(l, element(l, l->ring, index, 6), var(l, offset)), words[k]);
   }
   vyre_var_id_t stops = let(l, "stops", load64(l, DEVICE, at(l, l->control, VYRE_CONTROL_STOP)));
-  vyre_var_id_t worker = let(l, "worker_index", add(l, op(l, VYRE_EXPR_SHL, var(l, d->scan), c32(l, 5)), var(l, lane)));
-  vyre_expr_id_t last = op(l, VYRE_EXPR_SUB, var(l, d->workers), c32(l, 1));
-  vyre_var_id_t known = let(l, "known", op(l, VYRE_EXPR_MIN, var(l, worker), last));
-  vyre_var_id_t done = let(l, "done", load32(l, DEVICE, worker_block(l, var(l, known), VYRE_WORKER_DONE)));
-  vyre_var_id_t mark = let(l, "mark", load32(l, WORKER, local_element(l, d->local, MARKS, var(l, known), 2)));
+  vyre_var_id_t worker[ROUND_GROUPS], done[ROUND_GROUPS], mark[ROUND_GROUPS];
+  for (uint32_t k = 0; k < groups; k++) {
+    vyre_expr_id_t group = op(l, VYRE_EXPR_SHL, add(l, var(l, d->scan), c32(l, k)), c32(l, 5));
+    worker[k] = let(l, "worker_index", add(l, group, var(l, lane)));
+    vyre_expr_id_t last = op(l, VYRE_EXPR_SUB, var(l, d->workers), c32(l, 1));
+    vyre_var_id_t known = let(l, "known", op(l, VYRE_EXPR_MIN, var(l, worker[k]), last));
+    done[k] = let(l, "done", load32(l, DEVICE, worker_block(l, var(l, known), VYRE_WORKER_DONE)));
+    mark[k] = let(l, "mark", load32(l, WORKER, local_element(l, d->local, MARKS, var(l, known), 2)));
+  }
   for (uint32_t k = 0; k < loads; k++) {
     vyre_expr_id_t staged = add(l, var(l, slot), c32(l, k * LANES / 4));
     store_words(l, add(l, local_element(l, d->local, STAGE, staged, 6), var(l, offset)), words[k]);
@@ -49,9 +53,10 @@ static void build_read(dispatcher_t *d, uint32_t loads) {
                     op(l, VYRE_EXPR_EQ, op(l, VYRE_EXPR_SHR, var(l, words[k][3]), var(l, shift)), wanted));
   }
   vyre_build_vote(l->b, d->stopped, op(l, VYRE_EXPR_NE, var(l, stops), c64(l, 0)));
-  vyre_build_vote(l->b, d->answered,
-                  both(l, op(l, VYRE_EXPR_LT, var(l, worker), var(l, d->workers)),
-                       op(l, VYRE_EXPR_EQ, var(l, done), var(l, mark))));
+  for (uint32_t k = 0; k < groups; k++)
+    vyre_build_vote(l->b, d->answered[k],
+                    both(l, op(l, VYRE_EXPR_LT, var(l, worker[k]), var(l, d->workers)),
+                         op(l, VYRE_EXPR_EQ, var(l, done[k]), var(l, mark[k]))));
   end(l);
 }
 
@@ -61,9 +66,10 @@ static vyre_expr_id_t has_slot(dispatcher_t *d, uint32_t index) {
   return is(d->l, and32(d->l, var(d->l, d->masks[0]), c32(d->l, quarters)), quarters);
 }
 
-static void build_next_group(dispatcher_t *d) {
+/* Of the groups of workers, behind `groups` that were looked at; none is looked at twice in a round. */
+static void build_next_group(dispatcher_t *d, uint32_t groups) {
   loop_t *l = d->l;
-  vyre_var_id_t following = let(l, "following", add(l, var(l, d->scan), c32(l, 1)));
+  vyre_var_id_t following = let(l, "following", add(l, var(l, d->scan), c32(l, groups)));
   vyre_expr_id_t is_last = op(l, VYRE_EXPR_GE, var(l, following), var(l, d->groups));
   set(l, d->scan, vyre_build_select(l->b, is_last, c32(l, 0), var(l, following)));
 }
@@ -74,21 +80,21 @@ static void build_poll(dispatcher_t *d, vyre_var_id_t idle_rounds) {
   loop_t *l = d->l;
   for (int k = 0; k < ROUND_LOADS; k++) d->masks[k] = mutable(l, "quarters", c32(l, 0));
   d->stopped = mutable(l, "stopped", c32(l, 0));
-  d->answered = mutable(l, "answered", c32(l, 0));
+  for (uint32_t k = 0; k < round_groups(l); k++) d->answered[k] = mutable(l, "answered", c32(l, 0));
   begin_if(l, var(l, d->is_loaded));
-  build_next_group(d);
-  build_read(d, ROUND_LOADS);
+  build_next_group(d, round_groups(l));
+  build_read(d, ROUND_LOADS, round_groups(l));
   vyre_build_else(l->b);
   vyre_expr_id_t many = var(l, build_looks(l, idle_rounds));
   vyre_expr_id_t has_no_fence = is(l, var(l, l->open_fences), 0);
   vyre_var_id_t looks = let(l, "looks_now", vyre_build_select(l->b, has_no_fence, many, c32(l, 1)));
   vyre_var_id_t round = mutable(l, "round", c32(l, 0));
-  vyre_expr_id_t is_quiet = is(l, op(l, VYRE_EXPR_OR, var(l, d->stopped), var(l, d->answered)), 0);
+  vyre_expr_id_t is_quiet = is(l, op(l, VYRE_EXPR_OR, var(l, d->stopped), var(l, d->answered[0])), 0);
   vyre_expr_id_t is_empty = vyre_build_unary(l->b, VYRE_EXPR_LOGICAL_NOT, has_slot(d, 0));
   vyre_build_while(l->b, both(l, both(l, is_quiet, is_empty), op(l, VYRE_EXPR_LT, var(l, round), var(l, looks))));
   set(l, round, add(l, var(l, round), c32(l, 1)));
-  build_next_group(d);
-  build_read(d, 1);
+  build_next_group(d, 1);
+  build_read(d, 1, 1);
   end(l);
   end(l);
 }
@@ -133,7 +139,7 @@ static vyre_var_id_t build_classify(dispatcher_t *d, vyre_var_id_t *out_is_order
   d->others = mutable(l, "others", c32(l, 0));
   vyre_var_id_t lane = vyre_build_lanes(l->b, "lane");
   begin_if(l, op(l, VYRE_EXPR_LT, var(l, lane), var(l, d->count)));
-  vyre_var_id_t slot = let(l, "slot", local_element(l, d->local, STAGE, var(l, lane), 6));
+  vyre_var_id_t slot = let(l, "slot", slot_of(d, lane));
   vyre_var_id_t opcode = let(l, "opcode", staged(d, slot, 0));
   vyre_build_vote(l->b, d->shutdowns, is(l, var(l, opcode), (uint32_t)VYRE_OPCODE_SHUTDOWN));
   vyre_var_id_t who = let(l, "who", staged(d, slot, 4));
@@ -177,7 +183,7 @@ static vyre_var_id_t build_classify(dispatcher_t *d, vyre_var_id_t *out_is_order
 /* One lane's slot. */
 static void build_slot(dispatcher_t *d, vyre_var_id_t lane) {
   loop_t *l = d->l;
-  vyre_var_id_t slot = let(l, "slot", local_element(l, d->local, STAGE, var(l, lane), 6));
+  vyre_var_id_t slot = let(l, "slot", slot_of(d, lane));
   vyre_var_id_t opcode = let(l, "opcode", staged(d, slot, 0));
   vyre_var_id_t cell = let(l, "cell", and32(l, staged(d, slot, 60), c32(l, 0xFFFF)));
   vyre_var_id_t completion = let(l, "completion", element(l, l->completions, var(l, cell), 6));
@@ -206,7 +212,7 @@ static void build_other(dispatcher_t *d, vyre_var_id_t now) {
   loop_t *l = d->l;
   vyre_loop_slot_t s = {.scope = WORKER};
   vyre_var_id_t index = let(l, "index", bits_below(l, now));
-  s.address = let(l, "slot", local_element(l, d->local, STAGE, var(l, index), 6));
+  s.address = let(l, "slot", slot_of(d, index));
   s.ticket = let(l, "own_ticket", add(l, var(l, d->ticket), wide(l, var(l, index))));
   s.opcode = let(l, "opcode", staged(d, s.address, 0));
   s.cell = let(l, "cell", and32(l, staged(d, s.address, 60), c32(l, 0xFFFF)));
@@ -239,7 +245,7 @@ static void build_taken(dispatcher_t *d) {
   store(l, U64, l->release, SYSTEM, at(l, l->shared, VYRE_SHARED_TAKEN), var(l, d->ticket));
 }
 
-/* The slots of the round that are there, in one go, or one by one where their order matters. */
+/* The slots of a batch, in one go, or one by one where their order matters. */
 static void build_batch(dispatcher_t *d) {
   loop_t *l = d->l;
   vyre_var_id_t is_ordered;
@@ -276,6 +282,18 @@ static void build_batch(dispatcher_t *d) {
   vyre_dispatched_queue(d);
   end(l);
   build_taken(d);
+}
+
+/* The slots of the round that are there, a batch for each 32; none behind a SHUTDOWN. */
+static void build_batches(dispatcher_t *d, vyre_var_id_t slots) {
+  loop_t *l = d->l;
+  vyre_var_id_t left = mutable(l, "slots_left", var(l, slots));
+  vyre_build_while(l->b, both(l, is_not(l, var(l, left), 0), var(l, d->is_open)));
+  set(l, d->count, op(l, VYRE_EXPR_MIN, var(l, left), c32(l, LANES)));
+  set(l, left, op(l, VYRE_EXPR_SUB, var(l, left), var(l, d->count)));
+  build_batch(d);
+  set(l, d->stage, add(l, var(l, d->stage), c64(l, LANES * VYRE_SLOT_BYTES)));
+  end(l);
 }
 
 /* A registered opcode with a worker free for it: four lanes write the letter. */
@@ -415,17 +433,19 @@ static void build_dispatcher(loop_t *l) {
   vyre_dispatched_list(&d);
   vyre_var_id_t worked = let(l, "worked", both(l, has_slot(&d, 0), var(l, d.is_open)));
   begin_if(l, var(l, worked));
+  vyre_var_id_t slots = mutable(l, "slots", c32(l, 1));
   d.count = mutable(l, "count", c32(l, 1));
+  d.stage = mutable(l, "stage", at(l, d.local, STAGE));
   vyre_var_id_t is_batch = mutable(l, "is_batch", has_slot(&d, 1));
   begin_if(l, var(l, is_batch));
-  set(l, d.count, count_slots(&d));
-  set(l, d.is_loaded, op(l, VYRE_EXPR_GE, var(l, d.count), c32(l, LANES / 4)));
+  set(l, slots, count_slots(&d));
+  set(l, d.is_loaded, op(l, VYRE_EXPR_GE, var(l, slots), c32(l, LANES / 4)));
   vyre_build_else(b);
   set(l, d.is_loaded, boolean(l, false));
   build_single(&d, is_batch);
   end(l);
   begin_if(l, var(l, is_batch));
-  build_batch(&d);
+  build_batches(&d, slots);
   end(l);
   vyre_build_else(b);
   set(l, d.is_loaded, boolean(l, false));

@@ -2,20 +2,26 @@
  * is free for. */
 #include "megakernel/loop_dispatcher.h"
 
-void vyre_dispatched_list(dispatcher_t *d) {
+static void build_list_of(dispatcher_t *d, uint32_t group) {
   loop_t *l = d->l;
-  begin_if(l, is_not(l, var(l, d->answered), 0));
+  vyre_var_id_t answered = d->answered[group];
+  begin_if(l, is_not(l, var(l, answered), 0));
+  vyre_var_id_t first = let(l, "first", op(l, VYRE_EXPR_SHL, add(l, var(l, d->scan), c32(l, group)), c32(l, 5)));
   vyre_var_id_t lane = vyre_build_lanes(l->b, "lane");
-  begin_if(l, has_bit(l, d->answered, lane));
-  vyre_var_id_t worker = let(l, "worker_index", add(l, op(l, VYRE_EXPR_SHL, var(l, d->scan), c32(l, 5)), var(l, lane)));
+  begin_if(l, has_bit(l, answered, lane));
+  vyre_var_id_t worker = let(l, "worker_index", add(l, var(l, first), var(l, lane)));
   vyre_var_id_t mark = let(l, "mark", local_element(l, d->local, MARKS, var(l, worker), 2));
   store32(l, WORKER, var(l, mark), op(l, VYRE_EXPR_OR, load32(l, WORKER, var(l, mark)), c32(l, 1)));
-  vyre_expr_id_t place = add(l, var(l, d->free_count), rank_in(l, d->answered, lane));
+  vyre_expr_id_t place = add(l, var(l, d->free_count), rank_in(l, answered, lane));
   store32(l, WORKER, local_element(l, d->local, FREE, place, 2), var(l, worker));
   end(l);
   end(l);
-  set(l, d->free_count, add(l, var(l, d->free_count), popcount(l, var(l, d->answered))));
+  set(l, d->free_count, add(l, var(l, d->free_count), popcount(l, var(l, answered))));
   end(l);
+}
+
+void vyre_dispatched_list(dispatcher_t *d) {
+  for (uint32_t group = 0; group < round_groups(d->l); group++) build_list_of(d, group);
 }
 
 void vyre_dispatched_recall(dispatcher_t *d) {
@@ -134,14 +140,14 @@ void vyre_dispatched_queue(dispatcher_t *d) {
   for (uint32_t i = 0; i < VYRE_CLASSES; i++) of_class[i] = mutable(l, "of_class", c32(l, 0));
   vyre_var_id_t lane = vyre_build_lanes(l->b, "lane");
   begin_if(l, has_bit(l, d->users, lane));
-  vyre_var_id_t slot = let(l, "slot", local_element(l, d->local, STAGE, var(l, lane), 6));
+  vyre_var_id_t slot = let(l, "slot", slot_of(d, lane));
   vyre_var_id_t class_ = let(l, "class", vyre_loop_class(l, staged(d, slot, 4)));
   for (uint32_t i = 0; i < VYRE_CLASSES; i++) vyre_build_vote(l->b, of_class[i], is(l, var(l, class_), i));
   end(l);
   end(l);
   lane = vyre_build_lanes(l->b, "lane");
   begin_if(l, has_bit(l, d->users, lane));
-  slot = let(l, "slot", local_element(l, d->local, STAGE, var(l, lane), 6));
+  slot = let(l, "slot", slot_of(d, lane));
   class_ = let(l, "class", vyre_loop_class(l, staged(d, slot, 4)));
   vyre_expr_id_t same = var(l, of_class[0]);
   for (uint32_t i = 1; i < VYRE_CLASSES; i++)

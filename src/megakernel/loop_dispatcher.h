@@ -7,15 +7,16 @@
 
 enum {
   LANES = VYRE_LANES,
-  ROUND_LOADS = 4, /* quarters per lane and round */
+  ROUND_LOADS = 8, /* quarters per lane and round */
   ROUND_SLOTS = ROUND_LOADS * LANES / 4,
+  ROUND_GROUPS = 5, /* of 32 workers, whose answers are read in a round under load */
 
-  /* The dispatcher's local memory: the slots of the round, the records of their opcodes, a mark for each worker (the
-   * number of its last letter, + 1 while it is listed as free), and a stack of the free workers: the one that was free
-   * last goes first, so that few stay awake when there is little to do. */
+  /* The dispatcher's local memory: the slots of the round, the records of a batch's opcodes, a mark for each worker
+   * (the number of its last letter, + 1 while it is listed as free), and a stack of the free workers: the one that was
+   * free last goes first, so that few stay awake when there is little to do. */
   STAGE = 0,
   RECORDS = STAGE + ROUND_SLOTS * VYRE_SLOT_BYTES,
-  MARKS = RECORDS + ROUND_SLOTS * 4,
+  MARKS = RECORDS + LANES * 4,
   FREE = MARKS + VYRE_WORKERS_MAX * 4,
   GIVEN = FREE + VYRE_WORKERS_MAX * 4, /* the workers of the letters that were sent last */
   HEADS = GIVEN + LANES * 4,           /* of the run queues, by class: u64, next to hand out */
@@ -23,24 +24,26 @@ enum {
   DISPATCHER_LOCAL_BYTES = TAILS + VYRE_CLASSES * 8,
 };
 _Static_assert((int)DISPATCHER_LOCAL_BYTES <= (int)VYRE_LOCAL_BYTES, "fits into a worker's local memory");
-_Static_assert((int)ROUND_SLOTS == (int)LANES, "a lane per slot");
+_Static_assert((int)ROUND_SLOTS % (int)LANES == 0, "a lane per slot of a batch");
 
 typedef struct dispatcher {
   loop_t *l;
   vyre_var_id_t local, workers, groups;
-  vyre_var_id_t ticket;             /* u64: next to take */
-  vyre_var_id_t waiting;            /* u64: in the run queues */
-  vyre_var_id_t free_count;         /* u32: on the stack of free workers */
-  vyre_var_id_t rounds;             /* u32: of handing out */
-  vyre_var_id_t scan;               /* u32: the 32 workers whose answers are read in this round */
-  vyre_var_id_t is_loaded;          /* the batch before this one had all the slots that a single load finds */
-  vyre_var_id_t is_open;            /* no SHUTDOWN was taken */
-  vyre_var_id_t masks[ROUND_LOADS]; /* of the round, by lane: quarters that are there */
-  vyre_var_id_t answered, stopped;  /* of the round: workers that became free; not 0 when STOP or PARK are not */
-  vyre_var_id_t count;              /* of the batch: its slots */
-  vyre_var_id_t shutdowns, users;   /* of the batch, by lane: SHUTDOWN; what workers run */
-  vyre_var_id_t others;             /* of the batch, by lane: what vyre_loop_builtin carries out, or refuses */
-  vyre_var_id_t letters;            /* of the batch: users, when all go to workers at once, or 0 */
+  vyre_var_id_t ticket;                 /* u64: next to take */
+  vyre_var_id_t waiting;                /* u64: in the run queues */
+  vyre_var_id_t free_count;             /* u32: on the stack of free workers */
+  vyre_var_id_t rounds;                 /* u32: of handing out */
+  vyre_var_id_t scan;                   /* u32: the first 32 workers whose answers are read in this round */
+  vyre_var_id_t is_loaded;              /* the batch before this one had all the slots that a single load finds */
+  vyre_var_id_t is_open;                /* no SHUTDOWN was taken */
+  vyre_var_id_t masks[ROUND_LOADS];     /* of the round, by lane: quarters that are there */
+  vyre_var_id_t answered[ROUND_GROUPS]; /* of the round, by group: workers that became free */
+  vyre_var_id_t stopped;                /* of the round: not 0 when STOP or PARK are not */
+  vyre_var_id_t stage;                  /* u64: the first slot of the batch in the local memory */
+  vyre_var_id_t count;                  /* of the batch: its slots */
+  vyre_var_id_t shutdowns, users;       /* of the batch, by lane: SHUTDOWN; what workers run */
+  vyre_var_id_t others;                 /* of the batch, by lane: what vyre_loop_builtin carries out, or refuses */
+  vyre_var_id_t letters;                /* of the batch: users, when all go to workers at once, or 0 */
 } dispatcher_t;
 
 static inline vyre_expr_id_t not32(loop_t *l, vyre_expr_id_t a) { return vyre_build_unary(l->b, VYRE_EXPR_NOT, a); }
@@ -67,6 +70,13 @@ static inline vyre_expr_id_t queue_is_empty(dispatcher_t *d) {
   return op(d->l, VYRE_EXPR_EQ, var(d->l, d->waiting), c64(d->l, 0));
 }
 
+/* How many groups of workers a round under load looks at: on a GPU its reads come back together. */
+static inline uint32_t round_groups(const loop_t *l) { return l->sleeps ? 1 : ROUND_GROUPS; }
+
+/* A slot of the batch. */
+static inline vyre_expr_id_t slot_of(dispatcher_t *d, vyre_var_id_t index) {
+  return element(d->l, d->stage, var(d->l, index), 6);
+}
 /* A word of a slot of the round. */
 static inline vyre_expr_id_t staged(dispatcher_t *d, vyre_var_id_t slot, uint32_t offset) {
   return load32(d->l, WORKER, at(d->l, slot, offset));
@@ -83,7 +93,7 @@ _Static_assert(VYRE_WORKER_BYTES_EACH == 1 << 9, "a block is found by a shift");
 
 /* ---- loop_dispatched_letters.c ---- */
 
-/* Lists the workers of this round's group that have answered as free. */
+/* Lists the workers of this round's groups that have answered as free. */
 void vyre_dispatched_list(dispatcher_t *d);
 /* The letters that a launch before this one left: their workers are free when they have answered. */
 void vyre_dispatched_recall(dispatcher_t *d);

@@ -66,7 +66,7 @@ static void local_memory_is_the_scratch(void **state) {
   run("program p\n"
       "raw_store.u64.relaxed(control(), local())\n"
       "raw_store.u64.relaxed(control(), local() - raw_load.u64.relaxed(control()))\n"
-      "raw_store.u32.relaxed.workgroup(local() + 8188, 77)\n",
+      "raw_store.u32.relaxed.workgroup(local() + 10236, 77)\n",
       &m);
   assert_int_equal(m.control[0] | m.control[1], 0);
   assert_int_equal(m.local[VYRE_LOCAL_BYTES / 4 - 1], 77);
